@@ -1,0 +1,28 @@
+"""The `tocsin` command: wires the commands together and turns errors into one line and a hint."""
+
+import sys
+
+import typer
+
+from tocsin.errors import TocsinError
+
+app = typer.Typer(
+    name="tocsin",
+    help="Both ends of the IP risk-event pipe: an org that decides, a relay that fills it, look-ups.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def run() -> None:
+    """Entry point. Exits 0 on success, 1 on an error a person can mend, 2 on wrong usage, 130 on Ctrl-C."""
+    try:
+        app()
+    except TocsinError as error:
+        print(f"tocsin: {error}", file=sys.stderr)  # noqa: T201
+        if error.hint:
+            print(f"  hint: {error.hint}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,71 @@
+"""The journal: everything that must not be lost, in the order it was accepted. Knows nothing of what it carries."""
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple, Protocol
+
+from tocsin.errors import TocsinError
+
+MAX_BODY_BYTES = 1024 * 1024
+READ_LIMIT = 256
+
+
+class Entry(NamedTuple):
+    """One appended record."""
+
+    seq: int
+    """1 for the first entry of the journal, then growing; it may skip numbers, it never goes back."""
+    topic: str
+    body: bytes
+
+
+class JournalError(TocsinError):
+    """The journal cannot be opened, read or written. What was acknowledged before is still there."""
+
+
+class JournalConflict(JournalError):
+    """Another writer appended to the topic first. Nothing was written: read on from `last`, and decide again."""
+
+    def __init__(self, topic: str, *, expected: int, last: int) -> None:
+        self.topic, self.expected, self.last = topic, expected, last
+        super().__init__(f"{topic}: expected its last entry to be {expected}, and it is {last}; nothing was written")
+
+
+class Journal(Protocol):
+    """
+    An append-only log that several processes may share.
+
+    Every implementation passes the one suite in `tests/contract/test_journal.py`. All methods raise JournalError.
+    """
+
+    async def append(self, topic: str, body: bytes, *, expect_last: int | None = None) -> int:
+        """
+        Add one entry; it is durable when this returns.
+
+        Args:
+            topic: what the entry is about: words of `a-z 0-9 - _`, any case, joined by dots.
+            body: one encoded record, at most `MAX_BODY_BYTES`.
+            expect_last: seq of the last entry on `topic`, 0 for none; None to not check.
+        Returns: the seq of the new entry.
+        Raises: JournalConflict, if `expect_last` is not the last; ValueError for a bad topic or too long a body.
+        """
+        ...
+
+    async def last(self, topic: str | None = None) -> int:
+        """The seq of the last entry, of `topic` or of the whole journal; 0 when there is none."""
+        ...
+
+    async def get(self, seq: int) -> Entry | None:
+        """The entry with exactly this seq, or None."""
+        ...
+
+    async def read(self, after: int = 0, *, limit: int = READ_LIMIT) -> list[Entry]:
+        """Up to `limit` entries with a seq beyond `after`, in order; empty when there is none yet."""
+        ...
+
+    def follow(self, after: int = 0) -> AsyncIterator[list[Entry]]:
+        """Batches of entries beyond `after`, in order and without a gap, waiting for more; ends when closed."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was asked before and let go of all resources. Closing twice is harmless."""
+        ...
