@@ -1,0 +1,25 @@
+"""The journal: an append-only log of what must not be lost, and where it is kept."""
+
+from tocsin.journal.memory import MemoryJournal
+from tocsin.journal.protocol import (
+    MAX_BODY_BYTES,
+    READ_BYTES,
+    READ_LIMIT,
+    Entry,
+    Journal,
+    JournalConflict,
+    JournalError,
+)
+from tocsin.journal.sqlite import SqliteJournal
+
+__all__ = [
+    "MAX_BODY_BYTES",
+    "READ_BYTES",
+    "READ_LIMIT",
+    "Entry",
+    "Journal",
+    "JournalConflict",
+    "JournalError",
+    "MemoryJournal",
+    "SqliteJournal",
+]

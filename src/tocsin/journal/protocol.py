@@ -7,6 +7,7 @@ from tocsin.errors import TocsinError
 
 MAX_BODY_BYTES = 1024 * 1024
 READ_LIMIT = 256
+READ_BYTES = 16 * 1024 * 1024
 
 
 class Entry(NamedTuple):
@@ -59,7 +60,12 @@ class Journal(Protocol):
         ...
 
     async def read(self, after: int = 0, *, limit: int = READ_LIMIT) -> list[Entry]:
-        """Up to `limit` entries with a seq beyond `after`, in order; empty when there is none yet."""
+        """
+        Entries with a seq beyond `after`, in order; empty when there is none yet.
+
+        At most `limit`, and fewer when their bodies together exceed `READ_BYTES`: only an empty list says "no more".
+        Raises: ValueError for a limit below 1.
+        """
         ...
 
     def follow(self, after: int = 0) -> AsyncIterator[list[Entry]]:
