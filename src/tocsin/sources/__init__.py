@@ -1,0 +1,22 @@
+"""Readers for what detectors really write: each line becomes a signal, or a reason why not."""
+
+from tocsin.sources.errors import SourceError
+from tocsin.sources.formats import FORMATS, Format, format_named
+from tocsin.sources.read import read_source
+from tocsin.sources.reading import Reading, Skipped, SkipReason
+from tocsin.sources.shipped import shipped_list
+from tocsin.sources.text import STDIN, display_name
+
+__all__ = [
+    "FORMATS",
+    "STDIN",
+    "Format",
+    "Reading",
+    "SkipReason",
+    "Skipped",
+    "SourceError",
+    "display_name",
+    "format_named",
+    "read_source",
+    "shipped_list",
+]

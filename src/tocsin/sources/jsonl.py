@@ -1,0 +1,105 @@
+"""Tocsin's own format: one JSON object per line, with the names of the wire.
+
+Unknown keys pass, as on the wire. Without `timestamp` a record was observed when it was read, and without `expiresAt`
+it holds for 24 hours, the life that the API gives.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+from msgspec import Struct
+
+from tocsin.signals import (
+    InvalidSignals,
+    Problem,
+    RiskEvent,
+    RiskEventSubject,
+    RiskLevel,
+    Signal,
+    canonical_ip,
+    conforms,
+    decode_json,
+    event_problems,
+    limits,
+    parse_timestamp,
+)
+from tocsin.sources.reading import Line, Reading, Skipped, SkipReason
+
+LIFE = timedelta(seconds=limits.DEFAULT_LIFE_S)
+EXAMPLE = (
+    '{"ip":"203.0.113.5","riskLevel":"HIGH","message":"password spraying",'
+    '"timestamp":"2026-02-03T09:15:00Z","expiresAt":"2026-02-04T09:15:00Z"}'
+)
+_REASONS = {
+    "ip": SkipReason.BAD_ADDRESS,
+    "riskLevel": SkipReason.BAD_LEVEL,
+    "message": SkipReason.BAD_MESSAGE,
+    "timestamp": SkipReason.BAD_TIME,
+    "expiresAt": SkipReason.BAD_TIME,
+}
+
+
+class _Record(Struct, rename="camel"):
+    ip: str
+    risk_level: RiskLevel
+    message: str | None = None
+    timestamp: str | None = None
+    expires_at: str | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Record)
+
+
+class JsonlReader:
+    """Reads one file or stream of records."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    def read(self, line: Line) -> Signal | Skipped | None:
+        if not line.text.strip():
+            return None
+        try:
+            return self._signal(_DECODER.decode(line.text))
+        except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+            return _explained(line)
+
+    def _signal(self, record: _Record) -> Signal:
+        """Raises ValueError or OverflowError when a field breaks its rule."""
+        subject = RiskEventSubject(record.ip, record.risk_level, record.message)
+        if not conforms([RiskEvent([subject])]):
+            raise ValueError
+        observed = parse_timestamp(record.timestamp) if record.timestamp is not None else self._reading.observed()
+        expires = parse_timestamp(record.expires_at) if record.expires_at is not None else observed + LIFE
+        if expires <= observed:
+            raise ValueError
+        return Signal(
+            canonical_ip(record.ip), record.risk_level, observed, expires, record.message or "", self._reading.source
+        )
+
+
+def recognises(sample: Sequence[str]) -> bool:
+    """Whether the first lines of an input look like this format."""
+    first = next((text for text in sample if text.strip()), "")
+    return first.lstrip().startswith("{") and '"ip"' in first and '"riskLevel"' in first
+
+
+def _explained(line: Line) -> Skipped:
+    """What is wrong with a line that could not be taken, by the same rules that the org and the SDK explain by."""
+    problem = _first_problem(line.text)
+    name = problem.field if problem.path else ""
+    text = f"{name}: {problem.text}" if name else problem.text
+    return Skipped.of(line, _REASONS.get(name, SkipReason.NOT_A_RECORD), text)
+
+
+def _first_problem(text: str) -> Problem:
+    try:
+        value = decode_json(text.encode())
+    except InvalidSignals as error:
+        return Problem("", error.problems[0].text.replace("the body", "the line"))
+    if not isinstance(value, dict):
+        return Problem("", f"is not a JSON object such as {EXAMPLE}")
+    event = {"subjects": [value], "timestamp": value.get("timestamp"), "expiresAt": value.get("expiresAt")}
+    problems = event_problems([event])
+    return problems[0] if problems else Problem("expiresAt", "is not later than the timestamp")

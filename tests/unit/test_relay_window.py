@@ -1,0 +1,39 @@
+"""What one answer changes in the model of the budget."""
+
+from datetime import UTC, datetime, timedelta
+
+from tocsin.relay import Told, Window
+
+NOW = datetime(2026, 2, 3, 9, 15, tzinfo=UTC)
+
+
+def _after_one() -> Window:
+    return Window().spend(NOW)[0]
+
+
+def test_what_the_org_grants_replaces_what_the_documentation_says() -> None:
+    window = _after_one().heard(Told(15, 14, timedelta(seconds=60)), now=NOW)
+    assert (window.limit, window.left) == (15, 14)
+
+
+def test_others_who_share_the_credential_are_counted_by_the_org() -> None:
+    window = _after_one().heard(Told(30, 2, timedelta(seconds=20)), now=NOW)
+    assert window.left == 2
+    assert window.closes_at == NOW + timedelta(seconds=20)
+
+
+def test_a_limit_of_zero_is_the_one_of_concurrency_and_not_of_the_window() -> None:
+    window = _after_one().heard(Told(0, 0, timedelta(seconds=30)), now=NOW)
+    assert (window.limit, window.left) == (30, 0)
+    assert window.spend(NOW)[1] == timedelta(seconds=30)
+
+
+def test_an_org_cannot_make_us_sleep_for_longer_than_a_window() -> None:
+    window = _after_one().heard(Told(30, 0, timedelta(days=3650)), now=NOW)
+    assert window.spend(NOW)[1] == timedelta(seconds=60)
+
+
+def test_37_requests_take_a_window_and_a_bit() -> None:
+    assert Window().time_for(30, now=NOW) == timedelta(0)
+    assert Window().time_for(37, now=NOW) == timedelta(seconds=60)
+    assert Window().time_for(61, now=NOW) == timedelta(seconds=120)

@@ -1,0 +1,226 @@
+"""From files to signals, and an account of every line that became none."""
+
+import gzip
+import io
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tocsin.signals import RiskLevel, Signal
+from tocsin.sources import (
+    FORMATS,
+    Format,
+    Reading,
+    Skipped,
+    SkipReason,
+    SourceError,
+    format_named,
+    read_source,
+    shipped_list,
+)
+
+NOW = datetime(2026, 8, 22, 9, 0, tzinfo=UTC)
+HEADER = "# Last update: Sat, 22 Aug 2026 03:00:29 +0200\n"
+LIST_DATE = datetime(2026, 8, 22, 1, 0, 29, tzinfo=UTC)
+
+
+def _reading(*, now: datetime = NOW, as_of: datetime | None = None, allow_non_global: bool = True) -> Reading:
+    return Reading(now=now, source="a list", as_of=as_of, allow_non_global=allow_non_global)
+
+
+def _read(
+    path: Path, text: str | bytes, reading: Reading | None = None, form: str | None = None
+) -> list[Signal | Skipped]:
+    path = path / "list"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return list(read_source(str(path), reading or _reading(), form=format_named(form) if form else None))
+
+
+def test_an_ipsum_list_is_dated_by_its_header_and_holds_for_48_hours(tmp_path: Path) -> None:
+    assert _read(tmp_path, HEADER + "203.0.113.5\t7\n") == [
+        Signal(
+            "203.0.113.5",
+            RiskLevel.HIGH,
+            LIST_DATE,
+            LIST_DATE + timedelta(hours=48),
+            "ipsum listed by 7 blocklists",
+            "a list",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lists", "level"), [(2, "LOW"), (3, "MEDIUM"), (4, "MEDIUM"), (5, "HIGH"), (10, "HIGH"), (999_999, "HIGH")]
+)
+def test_the_bands_of_ipsum(tmp_path: Path, lists: int, level: str) -> None:
+    (signal,) = _read(tmp_path, f"203.0.113.5\t{lists}\n")
+    assert isinstance(signal, Signal)
+    assert signal.level == level
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("203.0.113.5\t1", SkipReason.BELOW_BANDS),
+        ("203.0.113.5\t0", SkipReason.BELOW_BANDS),
+        ("203.0.113.500\t4", SkipReason.BAD_ADDRESS),
+        ("203.0.113.0/24\t4", SkipReason.BAD_ADDRESS),
+        ("203.0.113.5 4", SkipReason.NOT_A_RECORD),
+        ("203.0.113.5", SkipReason.NOT_A_RECORD),
+        ("203.0.113.5\t-4", SkipReason.NOT_A_RECORD),
+        ("203.0.113.5\t٤", SkipReason.NOT_A_RECORD),
+        ("203.0.113.5\t" + "9" * 5000, SkipReason.NOT_A_RECORD),
+        ("# Last update: yesterday", SkipReason.BAD_TIME),
+    ],
+)
+def test_a_line_of_ipsum_that_is_no_signal_says_why_and_where(tmp_path: Path, line: str, reason: SkipReason) -> None:
+    found = _read(tmp_path, f"203.0.113.9\t2\n{line}\n203.0.113.10\t2\n")
+    assert [type(item) for item in found] == [Signal, Skipped, Signal]
+    skipped = found[1]
+    assert isinstance(skipped, Skipped)
+    assert (skipped.reason, skipped.line) == (reason, 2)
+    assert skipped.excerpt == line[:60]
+    assert skipped.detail
+
+
+def test_own_records_keep_their_times_and_get_a_day_when_they_tell_none(tmp_path: Path) -> None:
+    times = '"timestamp":"2026-08-22T10:00:00+02:00","expiresAt":"2026-08-23T00:00:00Z"'
+    timed = f'{{"ip":"::ffff:203.0.113.5","riskLevel":"HIGH",{times}}}'
+    plain = '{"ip":"2001:DB8::1","riskLevel":"LOW","message":"seen twice","sensor":"edge-3"}'
+    found = _read(tmp_path, f"{timed}\n\n{plain}\n")
+    assert found == [
+        Signal("203.0.113.5", RiskLevel.HIGH, NOW - timedelta(hours=1), NOW + timedelta(hours=15), "", "a list"),
+        Signal("2001:db8::1", RiskLevel.LOW, NOW, NOW + timedelta(hours=24), "seen twice", "a list"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "says"),
+    [
+        ("not json", SkipReason.NOT_A_RECORD, "not JSON"),
+        ("[1]", SkipReason.NOT_A_RECORD, "JSON object"),
+        ("[" * 60_000, SkipReason.NOT_A_RECORD, "nested too deeply"),
+        ('{"riskLevel":"LOW"}', SkipReason.BAD_ADDRESS, "ip: is missing"),
+        ('{"ip":"10.0.0.300","riskLevel":"LOW"}', SkipReason.BAD_ADDRESS, "10.0.0.300"),
+        ('{"ip":"203.0.113.5","riskLevel":"high"}', SkipReason.BAD_LEVEL, "HIGH, MEDIUM or LOW"),
+        ('{"ip":"203.0.113.5","riskLevel":"LOW","message":"a, b"}', SkipReason.BAD_MESSAGE, "','"),
+        ('{"ip":"203.0.113.5","riskLevel":"LOW","timestamp":"2026-08-22"}', SkipReason.BAD_TIME, "RFC 3339"),
+        ('{"ip":"203.0.113.5","riskLevel":"LOW","timestamp":1787389200}', SkipReason.BAD_TIME, "string"),
+        ('{"ip":"203.0.113.5","riskLevel":"LOW","expiresAt":""}', SkipReason.BAD_TIME, "RFC 3339"),
+        ('{"ip":"203.0.113.5","riskLevel":"LOW","timestamp":"2026-08-22T10:00:00Z"}', SkipReason.BAD_TIME, "clock"),
+        (
+            '{"ip":"2.2.2.2","riskLevel":"LOW","timestamp":"2026-08-22T08:00:00Z","expiresAt":"2026-08-22T07:00:00Z"}',
+            SkipReason.BAD_TIME,
+            "not later",
+        ),
+        ('{"ip":"203.0.113.5","riskLevel":"LOW","timestamp":"2026-08-20T08:00:00Z"}', SkipReason.EXPIRED, "passed"),
+    ],
+)
+def test_an_own_record_that_is_no_signal_says_why(tmp_path: Path, line: str, reason: SkipReason, says: str) -> None:
+    (skipped,) = _read(tmp_path, line, form="jsonl")
+    assert isinstance(skipped, Skipped)
+    assert (skipped.reason, skipped.line) == (reason, 1)
+    assert says in skipped.detail
+
+
+def test_only_what_someone_must_mend_counts_as_broken() -> None:
+    by_rule = {reason for reason in SkipReason if not reason.broken}
+    assert by_rule == {SkipReason.BELOW_BANDS, SkipReason.NOT_GLOBAL, SkipReason.EXPIRED}
+
+
+def test_an_old_list_has_expired_unless_it_is_read_as_of_another_time(tmp_path: Path) -> None:
+    later = NOW + timedelta(days=30)
+    (skipped,) = _read(tmp_path, HEADER + "203.0.113.5\t7\n", _reading(now=later))
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason is SkipReason.EXPIRED
+    (signal,) = _read(tmp_path, HEADER + "203.0.113.5\t7\n", _reading(now=later, as_of=later))
+    assert isinstance(signal, Signal)
+    assert signal.observed == later
+
+
+def test_addresses_that_are_no_host_on_the_internet_are_left_out_unless_allowed(tmp_path: Path) -> None:
+    text = "10.0.0.1\t5\n203.0.113.5\t5\n192.88.0.1\t5\n"
+    found = _read(tmp_path, text, _reading(allow_non_global=False))
+    assert [item.detail if isinstance(item, Skipped) else item.ip for item in found] == [
+        "10.0.0.1 is private",
+        "203.0.113.5 is for documentation",
+        "192.88.0.1",
+    ]
+    assert all(isinstance(item, Signal) for item in _read(tmp_path, text))
+
+
+def test_gzip_windows_line_ends_and_a_byte_order_mark_are_read_by_content(tmp_path: Path) -> None:
+    text = "\ufeff203.0.113.5\t5\r\n203.0.113.6\t5\r\n"
+    for content in (text.encode(), gzip.compress(text.encode())):
+        assert [item.ip for item in _read(tmp_path, content) if isinstance(item, Signal)] == [
+            "203.0.113.5",
+            "203.0.113.6",
+        ]
+
+
+def test_standard_input_is_read_and_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO(gzip.compress(b"203.0.113.5\t5\n"))
+    stdin = SimpleNamespace(buffer=io.BufferedReader(raw))
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert len(list(read_source("-", _reading()))) == 1
+    assert not stdin.buffer.closed
+
+
+def test_bytes_that_are_no_text_and_endless_lines_cost_one_line_each(tmp_path: Path) -> None:
+    found = _read(tmp_path, b"203.0.113.5\t5\n\xff\xfe\x00\t5\n" + b"x" * 300_000 + b"\n203.0.113.6\t5\n")
+    assert [item.line if isinstance(item, Skipped) else item.ip for item in found] == [
+        "203.0.113.5",
+        2,
+        3,
+        "203.0.113.6",
+    ]
+
+
+def test_a_broken_off_gzip_file_is_an_error_and_not_a_shorter_list(tmp_path: Path) -> None:
+    whole = gzip.compress(b"".join(b"203.0.113.%d\t5\n" % (number % 250) for number in range(50_000)))
+    with pytest.raises(SourceError, match="breaks off after line"):
+        _read(tmp_path, whole[:-2000])
+
+
+def test_what_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    for path, why in ((tmp_path / "none", "No such file"), (tmp_path, "directory")):
+        with pytest.raises(SourceError, match=why) as caught:
+            list(read_source(str(path), _reading()))
+        assert str(path) in str(caught.value)
+
+
+def test_an_unknown_format_an_empty_file_and_a_wrong_name_say_what_to_do(tmp_path: Path) -> None:
+    for text, says in (("<html>\n<p>503\n", "no format"), ("", "is empty"), ("\n \n", "is empty")):
+        with pytest.raises(SourceError, match=says) as caught:
+            _read(tmp_path, text)
+        assert caught.value.hint is not None
+        assert "--format" in caught.value.hint
+    assert _read(tmp_path, "", form="ipsum") == []
+    with pytest.raises(SourceError, match="'csv' is no format") as caught:
+        format_named("csv")
+    assert caught.value.hint is not None
+    assert "ipsum, jsonl" in caught.value.hint
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
+def test_every_format_recognises_and_reads_its_own_example(tmp_path: Path, form: Format) -> None:
+    assert [other.name for other in FORMATS if other.recognises(form.example.splitlines())] == [form.name]
+    observed = datetime(2026, 2, 3, 10, tzinfo=UTC)
+    (signal,) = _read(tmp_path, form.example, _reading(now=observed, as_of=observed))
+    assert isinstance(signal, Signal)
+
+
+def test_the_shipped_list_is_the_30_000_most_dangerous_of_ipsum() -> None:
+    with shipped_list() as path:
+        found = list(read_source(path, _reading(as_of=NOW, allow_non_global=False)))
+        expired = list(read_source(path, _reading(now=NOW + timedelta(days=365))))
+    assert Counter(item.level for item in found if isinstance(item, Signal)) == {
+        RiskLevel.HIGH: 1_413,
+        RiskLevel.MEDIUM: 12_804,
+        RiskLevel.LOW: 15_783,
+    }
+    assert len(found) == len({item.ip for item in found if isinstance(item, Signal)}) == 30_000
+    assert {item.reason for item in expired if isinstance(item, Skipped)} == {SkipReason.EXPIRED}
