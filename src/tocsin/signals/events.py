@@ -27,9 +27,10 @@ _LEVELS = frozenset(RiskLevel)
 _ALLOWED = re.compile(MESSAGE_ALLOWED)
 
 
-class RiskEventSubject(Struct, frozen=True, rename="camel", omit_defaults=True):
+class RiskEventSubject(Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
     """One IP address and how risky the provider says it is."""
 
+    # gc=False: it holds only strings, so it is in no cycle, and a full request does not set the collector off.
     ip: str
     """IPv4 or IPv6 address as the sender wrote it; `ip_key` gives its identity."""
     risk_level: RiskLevel

@@ -1,0 +1,5 @@
+"""See `tocsin.okta.configuration`."""
+
+from tocsin.okta.configuration import Configuration
+
+__all__ = ["Configuration"]

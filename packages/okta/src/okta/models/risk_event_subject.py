@@ -1,0 +1,5 @@
+"""See `tocsin.okta.models.risk_event_subject`."""
+
+from tocsin.okta.models.risk_event_subject import RiskEventSubject
+
+__all__ = ["RiskEventSubject"]
