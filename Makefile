@@ -27,6 +27,10 @@ types: setup-dev
 layers: setup-dev
 	$(RUN) lint-imports
 
+# The same tests with bigger numbers: a thousand kills, a hundred times the examples.
+soak: setup-dev
+	TOCSIN_SOAK_ROUNDS=250 HYPOTHESIS_PROFILE=soak $(PYTEST) --timeout 36000 tests/crash tests/property
+
 bench: setup-dev
 	$(RUN) python bench/sdk.py
 	$(RUN) python bench/org.py

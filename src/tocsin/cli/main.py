@@ -4,6 +4,12 @@ import sys
 
 import typer
 
+from tocsin.cli import token
+from tocsin.cli.check import check_command
+from tocsin.cli.demo import demo
+from tocsin.cli.formats import formats
+from tocsin.cli.send import send
+from tocsin.cli.serve import serve_command
 from tocsin.errors import TocsinError
 
 app = typer.Typer(
@@ -13,6 +19,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(demo)
+app.command()(send)
+app.command()(formats)
+app.command("serve")(serve_command)
+app.command("check")(check_command)
+app.add_typer(token.app, name="token")
 
 
 def run() -> None:

@@ -1,0 +1,207 @@
+"""How fast the org takes risk events in and tells about IPs, on a real `tocsin serve` over real connections.
+
+Run `python bench/org.py`; takes about a minute. Client processes and the org share the machine, and requests are made
+before the clock starts, so what is measured is the org. Medians of the rounds are printed.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import random
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from itertools import chain, islice
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+from support.org import OrgProcess
+from tocsin.org.folder import DataFolder
+from tocsin.org.risk_index import RiskIndex
+from tocsin.signals import ip_key, ip_text
+
+CONNECTIONS = 4
+EVENTS, SUBJECTS = 20, 50
+MAPPED = bytes(10) + b"\xff\xff"
+
+
+def main() -> None:
+    """Print machine, versions and figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--requests", type=int, default=150, help="a connection and round, of 1,000 subjects each")
+    parser.add_argument("--look-ups", type=int, default=3000, help="a connection")
+    chosen = parser.parse_args()
+    parts = [f"{name} {version(name)}" for name in ("granian", "lmdb", "litestar", "msgspec")]
+    print(f"{os.cpu_count()} x {_cpu()}, {platform.system()} {platform.release()}, Python {platform.python_version()}")
+    print(", ".join(parts))
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        with OrgProcess(data, "--requests-per-minute", "1000000000") as org:
+            token = org.token("bench")
+            take_in(org, token, chosen.rounds, chosen.requests)
+            look_up(org, token, chosen.look_ups)
+            org.stop()
+        at_rest(data)
+
+
+def take_in(org: OrgProcess, token: str, rounds: int, requests: int) -> None:
+    """Subjects/s until each is durable (202), and until all are in the index."""
+    durable, indexed = [], []
+    for number in range(rounds):
+        started, ended, seqs = _in_parallel(_sender, org.url, token, requests, number)
+        _get(org.url, token, f"/risk/v1/ips/192.0.2.1?after={max(seqs)}")
+        subjects = CONNECTIONS * requests * EVENTS * SUBJECTS
+        durable.append(subjects / (ended - started))
+        indexed.append(subjects / (time.monotonic() - started))
+    print(f"taken in, durable: {statistics.median(durable):,.0f} subjects/s ({_rounds(durable)})")
+    print(f"taken in, all in the index: {statistics.median(indexed):,.0f} subjects/s ({_rounds(indexed)})")
+
+
+def look_up(org: OrgProcess, token: str, count: int) -> None:
+    """GET /risk/v1/ips/{ip} a second, of IPs that are held and of others."""
+    for name, held in (("hits", True), ("misses", False)):
+        started, ended, _ = _in_parallel(_asker, org.url, token, count, int(held))
+        print(f"look-ups over HTTP, {name}: {CONNECTIONS * count / (ended - started):,.0f}/s")
+
+
+def at_rest(data: Path) -> None:
+    """Look-ups inside the process, and what an IP costs on disk, read from the folder of the stopped org."""
+    folder = DataFolder.open(data, create=False)
+    index = RiskIndex(folder.index)
+    keys = [ip_key(text) for text in _held_ips(20_000)]
+    started = time.perf_counter()
+    for key in keys:
+        index.look_up(key)
+    each_us = (time.perf_counter() - started) / len(keys) * 1e6
+    held = len(index)
+    index.close()
+    stored = (folder.index / "data.mdb").stat().st_blocks * 512
+    print(f"look-up in the process: {each_us:.1f} us; {held:,} IPs held at {stored / held:.0f} bytes each")
+
+
+def _in_parallel(
+    work: Callable[[str, str, int, int, Barrier], list[int]], url: str, token: str, count: int, variant: int
+) -> tuple[float, float, list[int]]:
+    """When all started and ended, and what they returned. Each in its own process, not to be the limit itself."""
+    context = multiprocessing.get_context("fork")
+    barrier = context.Barrier(CONNECTIONS + 1)
+    with context.Pool(CONNECTIONS, initializer=_share, initargs=(barrier,)) as pool:
+        tasks = [(work, url, token, count, variant * CONNECTIONS + number) for number in range(CONNECTIONS)]
+        results = pool.starmap_async(_work, tasks, chunksize=1)
+        barrier.wait(timeout=300)
+        started = time.monotonic()
+        returned = results.get(timeout=600)
+        return started, time.monotonic(), [value for values in returned for value in values]
+
+
+_barrier: Barrier
+
+
+def _share(barrier: Barrier) -> None:
+    global _barrier  # the one way to hand a barrier to a pool
+    _barrier = barrier
+
+
+def _work(
+    work: Callable[[str, str, int, int, Barrier], list[int]], url: str, token: str, count: int, seed: int
+) -> list[int]:
+    return work(url, token, count, seed, _barrier)
+
+
+def _sender(url: str, token: str, count: int, seed: int, barrier: Barrier) -> list[int]:
+    bodies = [_body(seed * count + number) for number in range(count)]
+    head = f"POST /api/v1/risk/events/ip HTTP/1.1\r\nHost: bench\r\nAuthorization: SSWS {token}\r\n"
+    requests = [
+        f"{head}Content-Type: application/json\r\nContent-Length: {len(b)}\r\n\r\n".encode() + b for b in bodies
+    ]
+    answers = _exchange(url, requests, barrier)
+    return [_seq(answer) for answer in answers]
+
+
+def _asker(url: str, token: str, count: int, seed: int, barrier: Barrier) -> list[int]:
+    held = seed >= CONNECTIONS
+    ips = _held_ips(count) if held else (f"2001:db8::{n:x}" for n in range(count))
+    tail = f" HTTP/1.1\r\nHost: bench\r\nAuthorization: SSWS {token}\r\n\r\n"
+    answers = list(_exchange(url, [f"GET /risk/v1/ips/{ip}{tail}".encode() for ip in ips], barrier))
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
+    assert all((b'"level":null' not in answer) is held for answer in answers)
+    return []
+
+
+def _exchange(url: str, requests: list[bytes], barrier: Barrier) -> Iterator[bytes]:
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        barrier.wait(timeout=300)
+        for request in requests:
+            connection.sendall(request)
+            yield _answer(connection)
+
+
+def _answer(connection: socket.socket) -> bytes:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+def _seq(answer: bytes) -> int:
+    assert answer.startswith(b"HTTP/1.1 202"), answer
+    return int(answer.partition(b"x-tocsin-journal-seq: ")[2].split(b"\r\n")[0])
+
+
+def _body(seed: int) -> bytes:
+    ips = _ips(random.Random(seed), EVENTS * SUBJECTS)
+    return json.dumps([_event(ips) for _ in range(EVENTS)]).encode()
+
+
+def _event(ips: Iterator[str]) -> dict[str, object]:
+    subjects = [{"ip": next(ips), "riskLevel": "HIGH", "message": "seen on 3 lists. Score 7"} for _ in range(SUBJECTS)]
+    return {"timestamp": "2026-02-03T09:15:00.000Z", "subjects": subjects}
+
+
+def _ips(dice: random.Random, count: int) -> Iterator[str]:
+    """Random IPv4 addresses; the same dice give the same ones."""
+    for _ in range(count):
+        yield ip_text(MAPPED + dice.randbytes(4))
+
+
+def _held_ips(count: int) -> Iterator[str]:
+    """IPs of the first requests that were sent."""
+    of_requests = (_ips(random.Random(seed), EVENTS * SUBJECTS) for seed in range(count))
+    return islice(chain.from_iterable(of_requests), count)
+
+
+def _get(url: str, token: str, path: str) -> None:
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: SSWS {token}\r\n\r\n".encode())
+        assert _answer(connection).startswith(b"HTTP/1.1 200")
+
+
+def _rounds(values: list[float]) -> str:
+    return " ".join(f"{value:,.0f}" for value in values)
+
+
+def _cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""`tocsin serve`: the org."""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from tocsin.org.folder import DataFolder
+from tocsin.org.http.front import Front
+from tocsin.org.http.server import is_loopback, listen, serve
+from tocsin.org.org import at_work, open_org
+from tocsin.signals.limits import REQUESTS_PER_WINDOW
+
+DEFAULT_PORT = 8420
+DEFAULT_DATA = Path("tocsin-data")
+DataOption = Annotated[Path, typer.Option(help="The org's data folder.", show_default="./tocsin-data")]
+_log = structlog.get_logger("tocsin.cli")
+
+
+def serve_command(
+    data: DataOption = DEFAULT_DATA,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = DEFAULT_PORT,
+    url: Annotated[
+        str | None, typer.Option(help="Where clients reach the org, when that is not HOST:PORT.", show_default=False)
+    ] = None,
+    requests_per_minute: Annotated[
+        int, typer.Option(min=1, help="Requests of risk events a token may send in 60 s.")
+    ] = REQUESTS_PER_WINDOW,
+) -> None:
+    """Run the org until it is stopped. DATA is made on first use."""
+    configure_logging()
+    asyncio.run(_run(data, host, port, url, requests_per_minute))
+
+
+def configure_logging() -> None:
+    """Warnings and worse go to standard error, one line each."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+async def _run(data: Path, host: str, port: int, url: str | None, requests_per_minute: int) -> None:
+    folder = DataFolder.open(data)
+    with folder.serving(), listen(host, port) as listening:
+        here = _url_of(host, listening.getsockname()[1])
+        base_url = url.rstrip("/") if url else here
+        _warn_if_open(host)
+        async with open_org(folder) as org, at_work(org):
+            front = Front(org, base_url=base_url, requests_per_window=requests_per_minute)
+            await serve(front, listening, on_ready=lambda: _say_ready(here, url, data))
+
+
+def _say_ready(here: str, url: str | None, data: Path) -> None:
+    known_as = f", known as {url}" if url else ""
+    typer.echo(f"Tocsin org ready at {here} (data in {data}{known_as})")
+    sys.stdout.flush()
+
+
+def _url_of(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _warn_if_open(host: str) -> None:
+    if not is_loopback(host):
+        remedy = "put TLS in front of it, or listen on 127.0.0.1: tokens travel in the clear"
+        _log.warning("listening.beyond_this_machine", host=host, remedy=remedy)

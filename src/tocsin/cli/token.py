@@ -1,0 +1,47 @@
+"""`tocsin token`: the API tokens of an org."""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin.cli.serve import DEFAULT_DATA, DataOption
+from tocsin.journal.sqlite import SqliteJournal
+from tocsin.org.directory import Directory
+from tocsin.org.folder import DataFolder
+from tocsin.org.projector import Projector
+from tocsin.org.records import Role
+from tocsin.org.registry import Registry
+
+app = typer.Typer(help="The API tokens of an org.", no_args_is_help=True)
+
+
+@app.callback()
+def tokens() -> None:
+    """The API tokens of an org."""
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="What to call it; each name is given once.")],
+    data: DataOption = DEFAULT_DATA,
+    role: Annotated[Role, typer.Option(help="What its holder may do.")] = Role.SUPER_ADMIN,
+) -> None:
+    """Make an API token and print it, alone, once: only its hash is kept. Works while the org runs."""
+    typer.echo(asyncio.run(make_token(name, data, role)))
+
+
+async def make_token(name: str, data: Path, role: Role) -> str:
+    """A new API token for the org of `data`, which may run meanwhile. Raises OrgError or JournalError."""
+    folder = DataFolder.open(data)
+    async with AsyncExitStack() as stack:
+        journal = await SqliteJournal.open(folder.journal)
+        stack.push_async_callback(journal.close)
+        directory = Directory(folder.directory)
+        stack.callback(directory.close)
+        projector = Projector(journal, [directory])
+        stack.push_async_callback(projector.close)
+        return await Registry(journal, directory, projector).create_token(name, role, at_ms=int(time.time() * 1000))

@@ -1,0 +1,131 @@
+"""The org's data folder: made on first use, recognised ever after, and served by one process at a time.
+
+marker.json   whose folder this is, and which version wrote it
+journal.db    the journal: the only thing in here that cannot be made again
+directory.db  projection: providers and tokens
+index/        projection: the risk index
+lock          held by the one `serve`
+"""
+
+import errno
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import msgspec
+from msgspec import Struct
+
+from tocsin.org.errors import OrgError
+
+KIND = "tocsin-org"
+FORMAT = 1  # raised by a change that older versions cannot read
+_MARKER = "marker.json"
+_UNFINISHED = ".marker-"
+_MARKER_MAX_BYTES = 4096
+_ELSEWHERE = "name another folder with --data"
+
+
+class _Marker(Struct, frozen=True):
+    kind: str
+    format: int
+
+
+class DataFolder:
+    """A folder that is known to be ours."""
+
+    def __init__(self, path: Path) -> None:
+        """For `open`."""
+        self.path = path
+        self.journal = path / "journal.db"
+        self.directory = path / "directory.db"
+        self.index = path / "index"
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = True) -> Self:
+        """
+        The data folder at `path`.
+
+        Args:
+            create: make it (mode 0700) when there is none or an empty one; False to only look at one that is there.
+        Raises: OrgError, if it cannot be made or written, is not ours, or was written by a newer version.
+        """
+        with telling(path):
+            if create:
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            names = {file.name for file in path.iterdir() if not file.name.startswith(_UNFINISHED)}
+            if not names and create:
+                _mark(path)
+            elif _MARKER not in names:
+                raise OrgError(f"{path} is not a data folder of an org; it was left as it is", hint=_ELSEWHERE)
+            _recognise(path)
+        return cls(path)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Be the one process that serves this folder. Raises OrgError when another one is."""
+        with telling(self.path):
+            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                text = f"{self.path} is already served by another process"
+                raise OrgError(text, hint=f"stop that one first, or {_ELSEWHERE}") from None
+            yield
+        finally:
+            os.close(handle)  # and with it the lock goes
+
+
+@contextmanager
+def telling(path: Path) -> Iterator[None]:
+    """Errors of the file system as OrgErrors that name the data folder at `path` and say what to do."""
+    try:
+        yield
+    except OSError as error:
+        text, hint = _MEANINGS.get(error.errno or 0, (error.strerror or str(error), "check the path and the disk"))
+        raise OrgError(f"data folder {path}: {text}", hint=hint) from error
+
+
+_MEANINGS = {
+    errno.EACCES: ("no permission to use it", "check who may read and write there, or " + _ELSEWHERE),
+    errno.EPERM: ("no permission to use it", "check who may read and write there, or " + _ELSEWHERE),
+    errno.EROFS: ("it is on a read-only disk", "mount the disk for writing, or " + _ELSEWHERE),
+    errno.ENOSPC: ("the disk is full", "free some space; what was accepted before is all there"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space; what was accepted before is all there"),
+    errno.ENOTDIR: ("it is not a folder", _ELSEWHERE),
+    errno.EEXIST: ("it is not a folder", _ELSEWHERE),
+    errno.ENOENT: ("there is none", "check the path; `tocsin serve` makes one"),
+}
+
+
+def _mark(path: Path) -> None:
+    """Write the marker whole or not at all; when another process is quicker, its marker is as good."""
+    handle, unfinished = tempfile.mkstemp(dir=path, prefix=_UNFINISHED)  # made with mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(msgspec.json.encode(_Marker(KIND, FORMAT)))
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(unfinished, path / _MARKER)
+    except FileExistsError:
+        return
+    finally:
+        Path(unfinished).unlink()
+
+
+def _recognise(path: Path) -> None:
+    with (path / _MARKER).open("rb") as file:
+        text = file.read(_MARKER_MAX_BYTES)
+    try:
+        marker = msgspec.json.decode(text, type=_Marker)
+    except msgspec.DecodeError:
+        raise OrgError(f"{path / _MARKER} cannot be understood; it was left as it is", hint=_ELSEWHERE) from None
+    if marker.kind != KIND:
+        raise OrgError(f"{path} is a data folder of {marker.kind!r}, not of an org", hint=_ELSEWHERE)
+    if marker.format > FORMAT:
+        newer = f"{path} was written by a newer version (format {marker.format}; this one knows {FORMAT})"
+        raise OrgError(f"{newer}; it was left as it is", hint="use that version again, or a later one")

@@ -1,0 +1,63 @@
+"""Who asks: reads the Authorization header and finds the token's holder. OAuth access tokens are refused for now."""
+
+from typing import NamedTuple
+
+from tocsin.org.directory import Principal
+from tocsin.org.http.errors import Refusal, bearer_refused, invalid_session, invalid_token
+from tocsin.org.org import Org
+from tocsin.org.records import Role
+
+_MANAGE_EVENTS = "okta.riskEvents.manage"
+_READ_PROVIDERS, _MANAGE_PROVIDERS = "okta.riskProviders.read", "okta.riskProviders.manage"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Credential(NamedTuple):
+    """What a request shows to be let in."""
+
+    scheme: str
+    """Lower case: `ssws` or `bearer`."""
+    secret: str
+
+
+def read_credential(header: str | None) -> Credential | None:
+    """The credential of an Authorization header, or None for none or a scheme that is not known."""
+    text = (header or "").strip()
+    if text[:4].lower() == "ssws":  # okta-sdk-python 3.0.0 leaves out the blank after it
+        return Credential("ssws", text[4:].strip())
+    scheme, _, secret = text.partition(" ")
+    return Credential("bearer", secret.strip()) if scheme.lower() == "bearer" else None
+
+
+async def authorize(org: Org, header: str | None, *, method: str, path: str, host: str) -> Principal:
+    """Whose request this is. Raises Refusal (401 or 403) when nobody's that the org knows."""
+    credential = read_credential(header)
+    if credential is None:
+        raise invalid_session()
+    if credential.scheme == "bearer":
+        raise _bearer(credential.secret, method=method, path=path, host=host)
+    principal = await org.principal_of(credential.secret)
+    if principal is None:
+        raise invalid_token()
+    return principal
+
+
+def may(role: Role, method: str) -> bool:
+    """Whether the holder of `role` may use `method`; all doors that there are belong to provider admins too."""
+    return role is not Role.READ_ONLY or method in _SAFE_METHODS
+
+
+def scope_of(method: str, path: str) -> str:
+    """The OAuth scope that a request needs."""
+    if path.startswith("/api/v1/risk/providers"):
+        return _READ_PROVIDERS if method in _SAFE_METHODS else _MANAGE_PROVIDERS
+    return _MANAGE_EVENTS
+
+
+def _bearer(secret: str, *, method: str, path: str, host: str) -> Refusal:
+    error, description = ("invalid_token", "The access token is invalid.")
+    if not secret:
+        error, description = ("invalid_request", "The access token is missing.")
+    # The path goes into a header: nothing of it may end the quotes or the line.
+    resource = path if path.isascii() and path.isprintable() and '"' not in path else "/"
+    return bearer_refused(host, resource, scope_of(method, path), error, description)

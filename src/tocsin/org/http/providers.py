@@ -1,0 +1,102 @@
+"""GET, POST /api/v1/risk/providers and GET, PUT, DELETE /api/v1/risk/providers/{id}. Source: spec 1.2."""
+
+from typing import Any
+
+from litestar import Request, Router, delete, get, post, put
+from litestar.params import FromPath
+
+from tocsin.org.directory import Principal, Provider
+from tocsin.org.http.errors import Refusal, invalid, resource_not_found, validation_failed
+from tocsin.org.http.exchange import Exchange
+from tocsin.org.http.views import PROVIDERS_PATH, ProviderView, provider_view
+from tocsin.org.org import Org
+from tocsin.org.registry import NameTaken, ProviderUnknown, TooManyProviders
+from tocsin.signals import InvalidSignals, RiskProvider, decode_provider
+from tocsin.signals.limits import PROVIDERS_PER_ORG
+
+_TAKEN = "An object with this field already exists in the current organization"
+_TYPE = "RiskProvider"  # U: the class name in the 404 of a risk provider is not public
+
+
+def provider_routes(org: Org, base_url: str) -> Router:
+    """The doors to the providers of `org`, whose links begin with `base_url`."""
+
+    @get("/")
+    async def list_risk_providers() -> list[ProviderView]:
+        return [provider_view(provider, base_url) for provider in org.directory.providers()]
+
+    @post("/")
+    async def create_risk_provider(request: Request[Any, Any, Any]) -> ProviderView:
+        wanted, principal = await _wanted(request), _principal(request)
+        try:
+            created = await org.registry.create_provider(wanted, principal.id, at_ms=org.now_ms)
+        except (NameTaken, TooManyProviders) as error:
+            raise _refusal(error) from error
+        return provider_view(created, base_url)
+
+    @get("/{provider_id:str}")
+    async def get_risk_provider(provider_id: FromPath[str]) -> ProviderView:
+        return provider_view(_found(org, provider_id), base_url)
+
+    @put("/{provider_id:str}")
+    async def replace_risk_provider(request: Request[Any, Any, Any], provider_id: FromPath[str]) -> ProviderView:
+        _found(org, provider_id)
+        wanted, principal = await _wanted(request), _principal(request)
+        try:
+            replaced = await org.registry.replace_provider(provider_id, wanted, principal.id, at_ms=org.now_ms)
+        except (NameTaken, ProviderUnknown) as error:
+            raise _refusal(error) from error
+        return provider_view(replaced, base_url)
+
+    @delete("/{provider_id:str}")
+    async def delete_risk_provider(request: Request[Any, Any, Any], provider_id: FromPath[str]) -> None:
+        try:
+            await org.registry.delete_provider(provider_id, _principal(request).id, at_ms=org.now_ms)
+        except ProviderUnknown as error:
+            raise _refusal(error) from error
+
+    handlers = [
+        list_risk_providers,
+        create_risk_provider,
+        get_risk_provider,
+        replace_risk_provider,
+        delete_risk_provider,
+    ]
+    return Router(PROVIDERS_PATH, route_handlers=handlers)
+
+
+def _exchange(request: Request[Any, Any, Any]) -> Exchange:
+    exchange = request.scope["state"]["exchange"]
+    assert isinstance(exchange, Exchange)
+    return exchange
+
+
+def _principal(request: Request[Any, Any, Any]) -> Principal:
+    principal = _exchange(request).principal
+    assert principal is not None
+    return principal
+
+
+async def _wanted(request: Request[Any, Any, Any]) -> RiskProvider:
+    try:
+        return decode_provider(await _exchange(request).json_body())
+    except InvalidSignals as error:
+        raise invalid(error.problems) from error
+
+
+def _found(org: Org, provider_id: str) -> Provider:
+    provider = org.directory.provider(provider_id)
+    if provider is None:
+        raise resource_not_found(provider_id, _TYPE)
+    return provider
+
+
+def _refusal(error: NameTaken | TooManyProviders | ProviderUnknown) -> Refusal:
+    match error:
+        case NameTaken():
+            return validation_failed("name", [f"name: {_TAKEN}"])
+        case TooManyProviders():
+            text = f"An organization may have at most {PROVIDERS_PER_ORG} risk providers"
+            return validation_failed("riskProvider", [text])
+        case ProviderUnknown():
+            return resource_not_found(error.provider_id, _TYPE)

@@ -1,0 +1,51 @@
+"""The two hottest doors, without a framework between: risk events in, what is known about an IP out."""
+
+from urllib.parse import parse_qs
+
+import msgspec
+
+from tocsin.org.directory import Principal
+from tocsin.org.http.errors import bad_argument, invalid, not_permitted
+from tocsin.org.http.exchange import Exchange
+from tocsin.org.http.views import ip_view
+from tocsin.org.org import Org
+from tocsin.signals import InvalidSignals, decode_events, ip_key
+
+RISK_EVENTS_PATH = "/api/v1/risk/events/ip"
+IPS_PATH = "/risk/v1/ips/"
+SEQ_HEADER = b"x-tocsin-journal-seq"
+WAIT_AT_MOST_S = 10.0
+_MAX_SEQ_DIGITS = 18
+
+
+async def take_risk_events(org: Org, exchange: Exchange, principal: Principal) -> None:
+    """POST /api/v1/risk/events/ip: 202 once durable, with the seq of the journal entry. Source: spec 1.1."""
+    body = await exchange.json_body()
+    try:
+        events = decode_events(body)
+    except InvalidSignals as error:
+        raise invalid(error.problems) from error
+    provider = org.directory.default_provider()
+    if provider is None:
+        raise not_permitted()  # I: nobody to attribute the events to
+    seq = await org.accept(events, provider, principal=principal.id, request_id=exchange.request_id)
+    await exchange.answer(202, headers=[(SEQ_HEADER, str(seq).encode())])
+
+
+async def tell_about_ip(org: Org, exchange: Exchange) -> None:
+    """GET /risk/v1/ips/{ip}: 200 also for one nobody spoke about. `?after=SEQ` waits a while until that is applied."""
+    try:
+        key = ip_key(exchange.path.removeprefix(IPS_PATH))
+    except ValueError as error:
+        raise bad_argument(str(error)) from None
+    if exchange.query and (after := _after(exchange.query)):
+        await org.projector.wait_for(after, at_most_s=WAIT_AT_MOST_S)
+    await exchange.answer(200, msgspec.json.encode(ip_view(key, await org.look_up(key))))
+
+
+def _after(query: bytes) -> int:
+    values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("after", ["0"])
+    text = values[-1]
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_SEQ_DIGITS):
+        raise bad_argument("after is not the seq of a journal entry")
+    return int(text)

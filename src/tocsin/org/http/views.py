@@ -1,0 +1,96 @@
+"""The JSON that the doors answer with."""
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from tocsin.org.directory import Provider
+from tocsin.org.org import Verdict
+from tocsin.signals import RiskLevel, RiskProviderAction, format_timestamp, from_ms, ip_text
+
+PROVIDERS_PATH = "/api/v1/risk/providers"
+
+
+class ProviderView(Struct, frozen=True, rename="camel"):
+    """A risk provider. Source: the risk providers API page; all fields are always there."""
+
+    id: str
+    name: str
+    client_id: str | None
+    action: RiskProviderAction
+    created: str
+    last_updated: str
+    links: dict[str, Any] = field(name="_links")
+
+
+class JournalPlace(Struct, frozen=True):
+    """Where in the journal something stands."""
+
+    seq: int
+    event: int
+    subject: int
+
+
+class ProviderWordView(Struct, frozen=True, omit_defaults=True):
+    """What one provider says about an IP."""
+
+    id: str
+    name: str
+    action: RiskProviderAction
+    level: RiskLevel
+    message: str | None
+    observed: str
+    expires: str
+    journal: JournalPlace
+    expired: bool = False
+
+
+class IpView(Struct, frozen=True, rename="camel"):
+    """How risky an IP is now, and why."""
+
+    ip: str
+    level: RiskLevel | None
+    effective_level: RiskLevel | None
+    providers: list[ProviderWordView]
+    cursor: int
+    """Seq of the last journal entry that is in this answer."""
+
+
+def provider_view(provider: Provider, base_url: str) -> ProviderView:
+    """`provider` as seen from `base_url`."""
+    href = f"{base_url}{PROVIDERS_PATH}/{provider.id}"
+    return ProviderView(
+        id=provider.id,
+        name=provider.name,
+        client_id=provider.client_id,
+        action=provider.action,
+        created=_time(provider.created_ms),
+        last_updated=_time(provider.updated_ms),
+        links={"self": {"href": href, "hints": {"allow": ["GET", "PUT", "DELETE"]}}},
+    )
+
+
+def ip_view(key: bytes, verdict: Verdict) -> IpView:
+    """The answer about the IP of a 16-byte `key`."""
+    words = []
+    for word in verdict.words:
+        said = word.assertion
+        provider = verdict.providers[said.provider_id]
+        words.append(
+            ProviderWordView(
+                id=provider.id,
+                name=provider.name,
+                action=word.action,
+                level=RiskLevel.of_severity(said.severity),
+                message=verdict.messages[said.provider_id],
+                observed=_time(said.observed_ms),
+                expires=_time(said.expires_ms),
+                journal=JournalPlace(said.seq, said.event, said.subject),
+                expired=word.expired,
+            )
+        )
+    return IpView(ip_text(key), verdict.level, verdict.effective_level, words, verdict.cursor)
+
+
+def _time(ms: int) -> str:
+    return format_timestamp(from_ms(ms))

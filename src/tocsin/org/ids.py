@@ -1,0 +1,39 @@
+"""Ids and secrets in the shapes clients expect. All from the system's random source."""
+
+import base64
+import hashlib
+import secrets
+import string
+
+_BASE62 = string.digits + string.ascii_letters
+_ID_CHARS = 17
+_TOKEN_CHARS = 40
+
+
+def new_id(prefix: str) -> str:
+    """`prefix` and 17 base62 characters: `rkp` for a provider, `00T` for a token."""
+    return prefix + _base62(_ID_CHARS)
+
+
+def new_token() -> str:
+    """An API token: `00` and 40 base62 characters, 238 random bits."""
+    return "00" + _base62(_TOKEN_CHARS)
+
+
+def token_hash(token: str) -> bytes:
+    """What is kept of a token. It has 238 random bits, so a plain SHA-256 cannot be searched."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def new_request_id() -> str:
+    """32 lower-case hex digits."""
+    return secrets.token_hex(16)
+
+
+def new_error_id() -> str:
+    """`oae` and 22 base64url characters."""
+    return "oae" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+
+
+def _base62(length: int) -> str:
+    return "".join(secrets.choice(_BASE62) for _ in range(length))

@@ -1,0 +1,133 @@
+"""The org: takes risk events in, keeps who may ask and who asserts, and says how risky an IP is."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from tocsin.journal import Journal
+from tocsin.journal.sqlite import SqliteJournal
+from tocsin.org.assertions import Assertion, consumed
+from tocsin.org.decision import Decision, decide
+from tocsin.org.directory import Directory, Principal, Provider
+from tocsin.org.errors import OrgError
+from tocsin.org.folder import DataFolder
+from tocsin.org.projector import Projector
+from tocsin.org.records import encode_record, risk_record, risk_topic
+from tocsin.org.registry import Registry
+from tocsin.org.risk_index import RiskIndex
+from tocsin.org.sweeper import Sweeper
+from tocsin.signals import RiskEvent
+
+Clock = Callable[[], float]
+"""Epoch seconds."""
+
+
+class Verdict(Decision, frozen=True):
+    """A decision, with what it was made of."""
+
+    providers: dict[str, Provider]
+    """Those whose word is in it, by id."""
+    messages: dict[str, str | None]
+    """Why each says so, by provider id."""
+    cursor: int
+    """Seq of the last journal entry that is in it."""
+
+
+class Org:
+    """One org on one data folder, in one event loop."""
+
+    def __init__(self, journal: Journal, directory: Directory, index: RiskIndex, clock: Clock) -> None:
+        """For `open_org`."""
+        self.clock = clock
+        self.directory = directory
+        self.index = index
+        self.projector = Projector(journal, [directory, index])
+        self.registry = Registry(journal, directory, self.projector)
+        self.journal = journal
+
+    @property
+    def now_ms(self) -> int:
+        """Epoch milliseconds."""
+        return int(self.clock() * 1000)
+
+    async def accept(self, events: list[RiskEvent], provider: Provider, *, principal: str, request_id: str) -> int:
+        """
+        Take in checked `events`; they are durable when this returns, and soon after in the index.
+
+        Returns: the seq of the journal entry that holds them.
+        Raises: JournalError, and nothing was accepted.
+        """
+        record = consumed(
+            events, received_ms=self.now_ms, request_id=request_id, provider_id=provider.id, principal=principal
+        )
+        return await self.journal.append(risk_topic(provider.id), encode_record(record))
+
+    async def principal_of(self, token: str) -> Principal | None:
+        """Whose token this is, or None. One that was made a moment ago by another process is known."""
+        known = self.directory.principal_of(token)
+        if known is None:
+            await self.projector.catch_up()
+            known = self.directory.principal_of(token)
+        return known
+
+    async def look_up(self, key: bytes) -> Verdict:
+        """How risky the IP of a 16-byte `key` is now, and why. Raises JournalError or OrgError."""
+        look = self.index.look_up(key)
+        providers = {provider.id: provider for provider in self.directory.providers()}
+        decision = decide(look.assertions, {p.id: p.action for p in providers.values()}, now_ms=self.now_ms)
+        said = [word.assertion for word in decision.words]
+        return Verdict(
+            level=decision.level,
+            effective_level=decision.effective_level,
+            words=decision.words,
+            providers={assertion.provider_id: providers[assertion.provider_id] for assertion in said},
+            messages={assertion.provider_id: await self._message(assertion) for assertion in said},
+            cursor=look.cursor,
+        )
+
+    async def _message(self, assertion: Assertion) -> str | None:
+        entry = await self.journal.get(assertion.seq)
+        record = risk_record(entry) if entry is not None else None
+        if record is None:
+            text = f"entry {assertion.seq} of the journal, which the risk index speaks of, is not there"
+            raise OrgError(text, hint="stop the org and delete its index folder: it is made again")
+        messages = record.events[assertion.event].messages
+        return (messages[assertion.subject] or None) if messages is not None else None
+
+
+@asynccontextmanager
+async def open_org(folder: DataFolder, *, clock: Clock = time.time) -> AsyncIterator[Org]:
+    """
+    The org of `folder`, caught up with its journal. May be open in several processes at once; one of them serves.
+
+    Raises: OrgError or JournalError, when a file of the folder cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        journal = await SqliteJournal.open(folder.journal)
+        stack.push_async_callback(journal.close)
+        directory = Directory(folder.directory)
+        stack.callback(directory.close)
+        index = RiskIndex(folder.index)
+        stack.callback(index.close)
+        org = Org(journal, directory, index, clock)
+        stack.push_async_callback(org.projector.close)
+        await org.projector.catch_up()
+        yield org
+
+
+@asynccontextmanager
+async def at_work(org: Org) -> AsyncIterator[None]:
+    """Make what a first start makes; then, meanwhile, keep the projections up with the journal, and swept."""
+    await org.registry.make_default_provider(at_ms=org.now_ms)
+    await org.projector.catch_up()
+    sweeper = Sweeper(org.projector, org.index, org.directory, clock=org.clock)
+    tasks = [asyncio.create_task(org.projector.run()), asyncio.create_task(sweeper.run())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task

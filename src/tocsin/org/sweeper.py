@@ -1,0 +1,56 @@
+"""Forgets what has expired: walks the risk index in small steps, for ever, without stopping anything."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from tocsin.errors import TocsinError
+from tocsin.org.directory import Directory
+from tocsin.org.projector import Projector
+from tocsin.org.risk_index import RiskIndex
+
+STEP_IPS = 2048  # looked at in about a millisecond
+_PAUSE_S = 0.05
+_REST_S = 60.0
+# Rule 4 of `assertions` makes it harmless to forget what had expired before the next request was received. Requests
+# are applied a moment after they were received, and clocks of nodes differ a little: leave them this much room.
+GRACE_MS = 60_000
+_log = structlog.get_logger("tocsin.org")
+
+
+class Sweeper:
+    """Sweeps one index."""
+
+    def __init__(
+        self, projector: Projector, index: RiskIndex, directory: Directory, *, clock: Callable[[], float]
+    ) -> None:
+        self._projector = projector
+        self._index = index
+        self._directory = directory
+        self._clock = clock
+
+    async def run(self) -> None:
+        """One round after another, with a rest between."""
+        while True:
+            try:
+                await self.round()
+            except TocsinError as error:
+                _log.error("sweep.failed", error=str(error), remedy=error.hint)
+            await asyncio.sleep(_REST_S)
+
+    async def round(self, *, pause_s: float = _PAUSE_S) -> None:
+        """Walk the whole index once. Raises JournalError or OrgError."""
+        # What waits in the journal was received before now, and must meet what it met when it was received.
+        await self._projector.catch_up()
+        until_ms = int(self._clock() * 1000) - GRACE_MS
+        place: bytes | None = b""
+        while place is not None:
+            place = await self._projector.alone(partial(self._step, place, until_ms))
+            await asyncio.sleep(pause_s)
+
+    def _step(self, start: bytes, until_ms: int) -> bytes | None:
+        # The providers of this moment: each is in the directory before its first assertion is in the index.
+        live = [provider.id for provider in self._directory.providers()]
+        return self._index.sweep(start, until_ms=until_ms, providers=live, limit=STEP_IPS)

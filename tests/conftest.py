@@ -1,0 +1,29 @@
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from support.org import OrgProcess
+
+hypothesis.settings.register_profile("soak", max_examples=10_000, deadline=None)
+hypothesis.settings.register_profile("tests", deadline=None)  # machines are noisy: speed is measured in bench/
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
+
+# A shell that runs the suite in the background has it ignore SIGINT, and the processes the tests start inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def org(tmp_path: Path) -> Iterator[OrgProcess]:
+    """A real org in a process of its own, on a new folder."""
+    with OrgProcess(tmp_path / "data") as process:
+        yield process

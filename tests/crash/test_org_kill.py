@@ -1,0 +1,153 @@
+"""SIGKILL the org at random moments, under load: every 202 is kept, and the index is what its cursor says.
+
+TOCSIN_SOAK_ROUNDS=N kills N times instead of a few.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from support.org import RISK_EVENTS, OrgProcess, tocsin
+from tocsin.journal import Entry
+from tocsin.journal.sqlite import SqliteJournal
+from tocsin.org.assertions import Assertion, consumed
+from tocsin.org.folder import DataFolder
+from tocsin.org.records import encode_record, risk_record, risk_topic
+from tocsin.org.risk_index import RiskIndex
+from tocsin.signals import RiskEvent, RiskEventSubject, RiskLevel, ip_key
+
+pytestmark = pytest.mark.slow
+ROUNDS = int(os.environ.get("TOCSIN_SOAK_ROUNDS", "3"))
+CONNECTIONS = 4
+SUBJECTS = 50
+IPS = 20_000  # few enough that most requests meet an IP that is held already
+
+Content = dict[bytes, list[Assertion]]
+
+
+class Flood:
+    """Sends risk events over several connections until the org is gone, and keeps what was answered with 202."""
+
+    def __init__(self, org: OrgProcess, token: str, seed: int) -> None:
+        self.accepted: dict[int, list[str]] = {}
+        self.surprises: list[str] = []
+        self._threads = [
+            threading.Thread(target=self._send, args=(org, token, random.Random(f"{seed}-{number}")))
+            for number in range(CONNECTIONS)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def kill_after(self, delay_s: float, org: OrgProcess) -> None:
+        time.sleep(delay_s)
+        org.kill()
+        for thread in self._threads:
+            thread.join(60)
+            assert not thread.is_alive()
+
+    def _send(self, org: OrgProcess, token: str, dice: random.Random) -> None:
+        with org.client(token) as client:
+            while True:
+                ips = [f"10.0.{dice.randrange(IPS) >> 8}.{dice.randrange(256)}" for _ in range(SUBJECTS)]
+                events = [{"subjects": [{"ip": ip, "riskLevel": dice.choice(("HIGH", "LOW"))} for ip in ips]}]
+                try:
+                    answer = client.post(RISK_EVENTS, json=events * dice.randint(1, 20))
+                except httpx2.TransportError:
+                    return
+                if answer.status_code != 202:
+                    self.surprises.append(answer.text)
+                    return
+                self.accepted[int(answer.headers["x-tocsin-journal-seq"])] = ips
+
+
+async def test_every_202_survives_and_the_index_is_what_its_cursor_says(tmp_path: Path) -> None:
+    data, accepted, dice = tmp_path / "data", {}, random.Random()
+    token = tocsin("token", "create", "flood", "--data", str(data)).stdout.strip()
+    for number in range(ROUNDS):
+        with OrgProcess(data, "--requests-per-minute", "1000000") as org:
+            flood = Flood(org, token, number)
+            flood.kill_after(dice.uniform(0.1, 1.5), org)
+        assert flood.surprises == []
+        accepted.update(flood.accepted)
+        await _index_is_true(data)
+    assert accepted, "no request was accepted before a kill, so nothing was tested"
+    entries = {entry.seq: entry for entry in await _journal_of(data)}
+    for seq, ips in accepted.items():
+        record = risk_record(entries[seq])
+        assert record is not None
+        assert record.events[0].ips == b"".join(map(ip_key, ips))
+    with OrgProcess(data) as org:
+        assert org.stop() == 0
+    assert await _index_is_true(data) == max(entries)
+
+
+async def test_a_kill_while_a_backlog_is_applied(tmp_path: Path) -> None:
+    data, dice = tmp_path / "data", random.Random()
+    assert tocsin("token", "create", "any", "--data", str(data)).returncode == 0
+    last = await _append_backlog(data, requests=400)
+    cursors = []
+    for _ in range(2 * ROUNDS):
+        _kill_in_mid_apply(data, dice.uniform(0.0, 0.2))
+        cursors.append(await _index_is_true(data))
+        if cursors[-1] == last:
+            break
+    assert cursors == sorted(cursors)
+    assert tocsin("check", "10.0.0.1", "--data", str(data)).returncode == 0
+    assert await _index_is_true(data) == last
+
+
+def _kill_in_mid_apply(data: Path, after_s: float) -> None:
+    """Let a process of its own apply the journal, and kill it `after_s` after the index has begun to move."""
+    command = [sys.executable, "-c", "from tocsin.cli.main import run; run()", "check", "10.0.0.1", "--data", str(data)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 30
+        while (
+            not (data / "index.boot").exists() or not (data / "index.boot").read_bytes()
+        ) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(after_s)
+        process.kill()
+
+
+async def _append_backlog(data: Path, *, requests: int) -> int:
+    journal, dice, last = await SqliteJournal.open(data / "journal.db"), random.Random(1), 0
+    for number in range(requests):
+        ips = [f"10.0.{dice.randrange(256)}.{dice.randrange(256)}" for _ in range(1000)]
+        subjects = [RiskEventSubject(ip, RiskLevel.HIGH) for ip in ips]
+        events = [RiskEvent(subjects[start : start + 50]) for start in range(0, 1000, 50)]
+        record = consumed(events, received_ms=number, request_id="r", provider_id="rkpA", principal="t")
+        last = await journal.append(risk_topic("rkpA"), encode_record(record))
+    await journal.close()
+    return last
+
+
+async def _index_is_true(data: Path) -> int:
+    """Compare the index with one made anew from the journal up to its cursor. Returns: the cursor."""
+    folder = DataFolder.open(data, create=False)
+    index = RiskIndex(folder.index)
+    cursor, found = index.cursor(), _content(index)
+    index.close()
+    rebuilt = RiskIndex(data.with_name(f"rebuilt-{time.monotonic_ns()}"))
+    rebuilt.apply([entry for entry in await _journal_of(data) if entry.seq <= cursor])
+    assert found == _content(rebuilt)
+    rebuilt.close()
+    return cursor
+
+
+def _content(index: RiskIndex) -> Content:
+    return dict(index.dump())
+
+
+async def _journal_of(data: Path) -> list[Entry]:
+    journal, entries = await SqliteJournal.open(data / "journal.db", create=False), list[Entry]()
+    while batch := await journal.read(entries[-1].seq if entries else 0):
+        entries += batch
+    await journal.close()
+    return entries

@@ -1,0 +1,92 @@
+"""The parts of `tocsin send` that need no org."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from support.org import tocsin
+
+LISTED = '{"ip":"198.51.100.%d","riskLevel":"%s"}\n'
+pytestmark = pytest.mark.slow
+
+
+def _list(folder: Path, text: str) -> str:
+    path = folder / "signals.jsonl"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_dry_run_needs_no_token_and_says_what_would_be_sent(tmp_path: Path) -> None:
+    path = _list(tmp_path, "".join(LISTED % (number, "HIGH" if number < 3 else "LOW") for number in range(10)))
+    run = tocsin("send", path, path, "--dry-run", "--allow-non-global", "--json")
+    assert run.returncode == 0, run.stderr
+    plan = json.loads(run.stdout)
+    assert (plan["signals"], plan["subjects"], plan["levels"], plan["requests"]) == (20, 10, {"HIGH": 3, "LOW": 7}, 1)
+
+
+def test_addresses_left_out_by_rule_are_no_error(tmp_path: Path) -> None:
+    run = tocsin("send", _list(tmp_path, LISTED % (1, "LOW")), "--dry-run")
+    assert run.returncode == 0
+    assert "skipped 1: not an address on the Internet" in run.stdout
+
+
+def test_broken_lines_are_shown_with_their_place_and_counted(tmp_path: Path) -> None:
+    path = _list(tmp_path, LISTED % (1, "LOW") + "\x1b[2J\n" * 8)
+    run = tocsin("send", path, "--dry-run", "--format", "jsonl")
+    assert run.returncode == 1
+    assert f"{path}:2: " in run.stderr
+    assert "and 3 more broken lines" in run.stderr
+    assert "\x1b" not in run.stderr + run.stdout
+    assert "skipped 8: broken: not a record of the format" in run.stdout
+
+
+def test_an_old_list_says_how_to_send_it_nevertheless(tmp_path: Path) -> None:
+    old = tmp_path / "ipsum.txt"
+    old.write_text("# Last update: Sat, 22 Aug 2020 03:00:29 +0200\n8.8.8.8\t5\n")
+    run = tocsin("send", str(old), "--dry-run")
+    assert run.returncode == 1
+    assert "all had expired" in run.stderr
+    assert "--as-of now" in run.stderr
+    assert tocsin("send", str(old), "--dry-run", "--as-of", "now").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["none.txt", "--dry-run"], "none.txt cannot be read: No such file or directory"),
+        (["none.txt", "--to", "http://127.0.0.1:1"], "no token"),
+        (["none.txt", "--dry-run", "--format", "csv"], "'csv' is no format"),
+    ],
+)
+def test_a_mistake_is_one_line_and_a_hint(arguments: list[str], says: str) -> None:
+    run = tocsin("send", *arguments)
+    assert run.returncode == 1
+    assert says in run.stderr
+    assert "  hint: " in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize("arguments", [["none.txt"], ["none.txt", "--dry-run", "--as-of", "noon"]])
+def test_wrong_usage_exits_2(arguments: list[str]) -> None:
+    assert tocsin("send", *arguments).returncode == 2
+
+
+def test_nobody_listening_is_told_with_what_was_not_delivered(tmp_path: Path) -> None:
+    path = _list(tmp_path, LISTED % (1, "HIGH"))
+    env = {"TOCSIN_TOKEN": "s3cret-token"}
+    run = tocsin("send", path, "--to", "http://127.0.0.1:1", "--allow-non-global", "--json", env=env)
+    assert run.returncode == 1
+    assert "refuses connections" in run.stderr
+    summary = json.loads(run.stdout)
+    assert (summary["delivered"], summary["left"], summary["requests"], summary["retries"]) == (0, 1, 3, 2)
+    assert "s3cret-token" not in run.stdout + run.stderr
+    assert os.linesep * 2 not in run.stderr
+
+
+def test_the_formats_are_listed_with_examples() -> None:
+    run = tocsin("formats")
+    assert run.returncode == 0
+    assert "203.0.113.5\t4" in run.stdout
+    assert '"riskLevel":"HIGH"' in run.stdout
