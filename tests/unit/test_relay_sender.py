@@ -177,6 +177,15 @@ async def test_a_passing_failure_costs_a_repeated_request_and_nothing_else(
     assert len(org.taken) == 1500
 
 
+async def test_a_fault_in_a_window_with_room_left_does_not_sit_the_window_out(org: FakeOrg, clock: Clock) -> None:
+    rates = {"Date": format_datetime(T0, usegmt=True), "X-Rate-Limit-Limit": "30", "X-Rate-Limit-Remaining": "29"}
+    reset = {"X-Rate-Limit-Reset": str(int(T0.timestamp()) + 60), "Retry-After": "2"}
+    org.faults = [httpx2.Response(503, headers=rates | reset)]
+    tally = await _deliver(org, _signals(10))
+    assert (tally.delivered, tally.retries) == (10, 1)
+    assert sum(clock.slept) == 2.0
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_what_a_person_must_mend_stops_at_once_and_keeps_count(org: FakeOrg, status: int) -> None:
     sender = _sender(org)

@@ -91,8 +91,8 @@ def lines(report: Report) -> Iterator[str]:
     tally = report.tally
     retries = f", {tally.retries:,} of them again" if tally.retries else ""
     seconds = f"{report.took.total_seconds():.1f} s"
-    if not tally.subjects:
-        yield "nothing to send"
+    if not tally.requests:
+        yield "nothing was sent"
     else:
         yield f"delivered {tally.delivered:,} IPs to {report.to} with {_requests(tally.requests)}{retries} in {seconds}"
     yield from skipped_lines(report.intake)

@@ -13,21 +13,22 @@ class _Meaning(NamedTuple):
     hint: str
 
 
-_FULL = _Meaning("the disk is full", "Free some space; what was accepted before is all there.")
+_FULL = _Meaning("the disk is full", "free some space; what was accepted before is all there")
 _READ_ONLY = _Meaning(
-    "it is read-only", "Let this user write to the file and its folder, or mount the disk for writing."
+    "it is read-only", "let this user write to the file and its folder, or mount the disk for writing"
 )
 _LOCKED = _Meaning(
-    "another process keeps it locked", "Find the process that holds the file (a backup, a shell), and end it."
+    "another process keeps it locked", "find the process that holds the file (a backup, a shell), and end it"
 )
 _DAMAGED = _Meaning(
-    "it is damaged", "Stop what uses it, keep a copy, then restore a backup or run `sqlite3 FILE .recover`."
+    "it is damaged", "stop what uses it, keep a copy, then restore a backup or run `sqlite3 FILE .recover`"
 )
-_FOREIGN = _Meaning("it is not a Tocsin journal", "Name another folder for Tocsin's data, or move that file away.")
+_FOREIGN = _Meaning("it is not a Tocsin journal", "name another folder for Tocsin's data, or move that file away")
 _UNREACHABLE = _Meaning(
-    "there is none, or no access to it", "Check the path, and who may read and write in that folder."
+    "there is none, or no access to it",
+    "check the path, that its disk can be written, and who may read and write in that folder",
 )
-_DISK = _Meaning("the disk failed", "Look at the system's log for this disk, and at its free space.")
+_DISK = _Meaning("the disk failed", "look at the system's log for this disk, and at its free space")
 
 _BY_SQLITE_CODE = {
     sqlite3.SQLITE_FULL: _FULL,
@@ -48,7 +49,7 @@ def journal_error(path: Path, what: str, error: Exception) -> JournalError:
         text, hint = _BY_ERRNO.get(error.errno or 0, _Meaning(str(error.strerror), _UNREACHABLE.hint))
         return JournalError(f"{path} {what}: {text}", hint=hint)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
-    unexpected = _Meaning(str(error), "This should not happen: please report it, with this line.")
+    unexpected = _Meaning(str(error), "this should not happen: please report it, with this line")
     text, hint = _BY_SQLITE_CODE.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY, unexpected)
     return JournalError(f"{path} {what}: {text} ({name})", hint=hint)
 
@@ -61,4 +62,4 @@ def not_a_journal(path: Path) -> JournalError:
 def too_new(path: Path, written: int, known: int) -> JournalError:
     """It is a journal, in a later format."""
     text = f"{path} was written by a newer Tocsin (format {written}; this one knows {known}), and was left as it is"
-    return JournalError(text, hint="Use that version again, or a later one.")
+    return JournalError(text, hint="use that version again, or a later one")

@@ -212,7 +212,7 @@ class TooManyRequestsException(ApiException):
     @property
     def retry_after_s(self) -> float | None:
         """Seconds, counted from this answer, after which the org takes requests again; None when it did not say."""
-        return wait_asked_s(self.headers, now=datetime.now(UTC))
+        return wait_asked_s(429, self.headers, now=datetime.now(UTC))
 
 
 class ServiceException(ApiException):

@@ -49,8 +49,11 @@ def retry_after_s(headers: Headers, *, now: datetime) -> float | None:
     return max((moment - here).total_seconds(), 0.0)
 
 
-def wait_asked_s(headers: Headers, *, now: datetime) -> float | None:
+def wait_asked_s(status: int, headers: Headers, *, now: datetime) -> float | None:
     """Seconds the org asks to wait: until its window ends, else Retry-After; None when it says nothing."""
+    # Rate headers come with nearly every answer. A fault in a window with room left is no reason to sit it out.
+    if status != 429 and rate_limit(headers).remaining:
+        return retry_after_s(headers, now=now)
     until_reset = wait_until_reset_s(headers)
     return until_reset if until_reset is not None else retry_after_s(headers, now=now)
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from urllib.parse import urljoin, urlsplit
 
 from tocsin.okta.exceptions import ConnectionException, ConnectionLostException, RedirectException
-from tocsin.okta.rate_limit import rate_limit, retry_after_s, wait_asked_s
+from tocsin.okta.rate_limit import wait_asked_s
 from tocsin.okta.request import Request
 from tocsin.okta.rest import RESTResponse
 
@@ -37,7 +37,7 @@ def retry_wait_s(
     """
     if not _may_repeat(reply, repeatable=repeatable):
         return None
-    asked = _asked_s(reply, now=now) if isinstance(reply, RESTResponse) else None
+    asked = wait_asked_s(reply.status, reply.headers, now=now) if isinstance(reply, RESTResponse) else None
     if asked is None:
         return min(_backoff_s(attempt, draw=draw), max_wait_s)
     return asked if asked <= max_wait_s else None
@@ -72,13 +72,6 @@ def _may_repeat(reply: RESTResponse | ConnectionException, *, repeatable: bool) 
     if isinstance(reply, ConnectionException):
         return repeatable and isinstance(reply, ConnectionLostException)
     return reply.status in (429, 503) or (repeatable and 500 <= reply.status <= 599)
-
-
-def _asked_s(response: RESTResponse, *, now: datetime) -> float | None:
-    # Rate headers come with nearly every answer. A fault in a window with room left is no reason to sit it out.
-    if response.status != 429 and rate_limit(response.headers).remaining:
-        return retry_after_s(response.headers, now=now)
-    return wait_asked_s(response.headers, now=now)
 
 
 def _backoff_s(attempt: int, *, draw: float) -> float:

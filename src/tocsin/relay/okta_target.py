@@ -16,6 +16,7 @@ from tocsin.okta import (
     TlsException,
 )
 from tocsin.okta.rate_limit import rate_limit, wait_asked_s, wait_until_reset_s
+from tocsin.okta.settings import checked_host
 from tocsin.relay.errors import RelayError
 from tocsin.relay.plan import Request
 from tocsin.relay.ruling import Answer, Failure
@@ -53,7 +54,7 @@ async def okta_target(url: str, token: str) -> AsyncIterator[OktaTarget]:
 
     Raises: ApiValueError, for a URL that cannot be one.
     """
-    configuration = Configuration(host=url, api_key={"apiToken": token}, retries=0)
+    configuration = Configuration(host=checked_host(url), api_key={"apiToken": token}, retries=0)
     async with AsyncApiClient(configuration) as client:
         yield OktaTarget(client, name=urlsplit(configuration.host).netloc)
 
@@ -62,7 +63,7 @@ def _answer(error: ApiException) -> Answer:
     if isinstance(error, ConnectionException):
         failure = Failure.LASTING if isinstance(error, TlsException) else Failure.PASSING
         return Answer(None, _clean(error.summary), error.hint or "", failure=failure)
-    wait_s = wait_asked_s(error.headers, now=datetime.now(UTC))
+    wait_s = wait_asked_s(error.status or 0, error.headers, now=datetime.now(UTC))
     return Answer(
         error.status,
         _clean("; ".join(error.error_causes) or error.error_summary or str(error.error or "") or error.reason or ""),
