@@ -20,3 +20,8 @@ class TocsinError(Exception):
         """`hint` is one line that says what to do next; the command line prints it under the error."""
         self.hint = hint
         super().__init__(message)
+
+    @property
+    def summary(self) -> str:
+        """All of it in one line, for a terminal or a log; the SDK's `str` has several, as its page shows."""
+        return str(self)

@@ -175,11 +175,24 @@ def test_check_refuses_in_one_line(org: OrgProcess, tmp_path: Path) -> None:
     wrong = {"TOCSIN_TOKEN": "00wrong"}
     refuses(tocsin("check", "1.2.3.4", "--to", org.url, env=wrong), "answered 401")
     refuses(tocsin("check", "1.2.3.4", "--to", org.url), "no token")
-    refuses(tocsin("check", "1.2.3.4", "--to", "http://risk.example", env=wrong), "in the clear")
-    refuses(tocsin("check", "1.2.3.4", "--to", "http://127.0.0.1:1", env=wrong), "did not answer")
+    refuses(
+        tocsin("check", "1.2.3.4", "--to", "http://risk.example", env=wrong),
+        "over plain http, so the credential was not sent",
+    )
+    refuses(tocsin("check", "1.2.3.4", "--to", "http://127.0.0.1:1", env=wrong), "refuses connections")
     refuses(tocsin("check", "1.2.3.0/24", "--data", str(org.data)), "is a network")
     refuses(tocsin("check", "1.2.3.4", "--data", str(tmp_path / "none")), "there is none")
     assert not (tmp_path / "none").exists()
+
+
+def test_check_shows_the_token_to_no_proxy(org: OrgProcess) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        asked = tocsin("check", "1.2.3.4", "--to", org.url, env={"TOCSIN_TOKEN": org.token(), **proxies})
+        assert (asked.returncode, asked.stdout) == (0, "1.2.3.4  nothing is known\n")
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
 
 
 def refuses(ended: object, why: str) -> None:

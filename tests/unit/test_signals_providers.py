@@ -26,7 +26,9 @@ def test_an_absent_action_is_log_only() -> None:
         ({"name": " "}, "name: is missing"),
         ({"name": 7}, "name: is not a string"),
         ({"name": "x" * 51}, "name: 51 characters: at most 50 are allowed"),
+        ({"name": "\x1b]0;pwn\x07"}, "name: holds a character that cannot be printed"),
         ({"clientId": ""}, "clientId: is missing"),
+        ({"clientId": "x" * 256}, "clientId: 256 characters: at most 255 are allowed"),
         ({"action": "ENFORCE"}, "action: 'ENFORCE' is not none, log_only or enforce_and_log"),
     ],
 )

@@ -3,27 +3,36 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import httpx2
 import msgspec
 import typer
 
 from tocsin.cli.credentials import read_token
-from tocsin.cli.serve import DEFAULT_DATA, DataOption
+from tocsin.cli.options import DEFAULT_DATA, DataOption, TokenFileOption
 from tocsin.errors import TocsinError
-from tocsin.org.folder import DataFolder
-from tocsin.org.http.risk import IPS_PATH
-from tocsin.org.http.server import is_loopback
-from tocsin.org.http.views import IpView, ProviderWordView, ip_view
-from tocsin.org.org import open_org
+from tocsin.okta import ApiClient, ApiException, Configuration, RESTResponse
+from tocsin.okta.operations import Operation
+from tocsin.okta.request import Call
 from tocsin.signals import canonical_ip, ip_key
 
+if TYPE_CHECKING:  # the org's modules are imported by the functions that need them: they are slow to start
+    from tocsin.org.http.views import IpView, ProviderWordView
+
 _TIMEOUT_S = 20.0
+_LOOK_UP = Operation(
+    api="Tocsin",
+    name="look_up",
+    method="GET",
+    path="/risk/v1/ips/{ip}",
+    summary="What is known about an IP",
+    description="Ours, and no part of the documented API.",
+    statuses=(200, 400, 401, 403),
+)
 
 
 class NotAnswered(TocsinError):
-    """The org could not be asked. Nothing was changed."""
+    """There is no answer to what was asked. Nothing was changed."""
 
 
 def check_command(
@@ -32,19 +41,25 @@ def check_command(
     to: Annotated[
         str | None, typer.Option(metavar="URL", help="Ask a running org instead.", show_default=False)
     ] = None,
-    token_file: Annotated[
-        Path | None, typer.Option(help="Holds the token for --to, unless TOCSIN_TOKEN does.", show_default=False)
-    ] = None,
+    token_file: TokenFileOption = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Say how risky each IP is now, and why: read from a data folder, or asked of a running org."""
     addresses = [_canonical(ip) for ip in ips]
-    views = ask(addresses, to.rstrip("/"), read_token(token_file)) if to else asyncio.run(_read(addresses, data))
+    views = ask(addresses, to, read_token(token_file)) if to else asyncio.run(_read(addresses, data))
     for view in views:
         typer.echo(msgspec.json.encode(view).decode() if json else text_of(view))
 
 
-def text_of(view: IpView) -> str:
+def ask(addresses: Sequence[str], url: str, token: str) -> list["IpView"]:
+    """What the running org at `url` says of each address. Raises NotAnswered, or what the SDK raises."""
+    configuration = Configuration(host=url, api_key={"apiToken": token}, retries=0, timeout_s=_TIMEOUT_S)
+    with ApiClient(configuration) as client:
+        paths = [_LOOK_UP.path.replace("{ip}", address) for address in addresses]
+        return [client.perform(Call(_LOOK_UP, path, None, {}), _view) for path in paths]
+
+
+def text_of(view: "IpView") -> str:
     """`view` for people: a line for the IP, and one for each provider that spoke about it."""
     if not view.providers:
         return f"{view.ip}  nothing is known"
@@ -52,12 +67,17 @@ def text_of(view: IpView) -> str:
     return "\n".join([f"{view.ip}  {level} (enforced: {effective})", *map(_line, view.providers)])
 
 
-def _line(word: ProviderWordView) -> str:
+def _line(word: "ProviderWordView") -> str:
     ends = "expired" if word.expired else "expires"
     message = f", {word.message!r}" if word.message else ""
     place = f"journal {word.journal.seq}, event {word.journal.event}, subject {word.journal.subject}"
     said = f"{word.level}{message}, observed {word.observed}, {ends} {word.expires}"
-    return f"  {word.name} ({word.action}) says {said} [{place}]"
+    return f"  {printable(word.name)} ({word.action}) says {said} [{place}]"
+
+
+def printable(text: str) -> str:
+    """What another machine wrote, fit for a terminal: escape sequences in it are not obeyed."""
+    return text if text.isprintable() else repr(text)
 
 
 def _canonical(ip: str) -> str:
@@ -67,39 +87,23 @@ def _canonical(ip: str) -> str:
         raise NotAnswered(str(error), hint="give single addresses, such as 203.0.113.9") from None
 
 
-async def _read(addresses: Sequence[str], data: Path) -> list[IpView]:
+async def _read(addresses: Sequence[str], data: Path) -> list["IpView"]:
+    from tocsin.org.folder import DataFolder
+    from tocsin.org.http.views import ip_view
+    from tocsin.org.org import open_org
+
     async with open_org(DataFolder.open(data, create=False)) as org:
         keys = [ip_key(address) for address in addresses]
         return [ip_view(key, await org.look_up(key)) for key in keys]
 
 
-def ask(addresses: Sequence[str], url: str, token: str) -> list[IpView]:
-    """What the running org at `url` says of each address. Raises NotAnswered."""
-    _refuse_in_clear(url)
+def _view(response: RESTResponse) -> "IpView":
+    from tocsin.org.http.views import IpView
+
+    if response.status != 200:
+        ApiException.from_response(http_resp=response, data=None)
     try:
-        with httpx2.Client(headers={"authorization": f"SSWS {token}"}, timeout=_TIMEOUT_S) as client:
-            return [_view(client.get(f"{url}{IPS_PATH}{address}"), url) for address in addresses]
-    except httpx2.TransportError as error:
-        raise NotAnswered(f"{url} did not answer: {error}", hint="check the URL, and that the org runs") from error
-
-
-def _refuse_in_clear(url: str) -> None:
-    try:
-        parsed = httpx2.URL(url)
-    except httpx2.InvalidURL as error:
-        raise NotAnswered(f"{url!r} is not a URL: {error}", hint="write it as http://127.0.0.1:8420") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise NotAnswered(f"{url!r} is not a URL of http or https", hint="write it as http://127.0.0.1:8420")
-    if parsed.scheme == "http" and not is_loopback(parsed.host):
-        raise NotAnswered(f"{url} would carry the token in the clear; nothing was sent", hint="use https")
-
-
-def _view(response: httpx2.Response, url: str) -> IpView:
-    if response.status_code != httpx2.codes.OK:
-        text = f"{url} answered {response.status_code} {response.reason_phrase}"
-        hint = "check the token" if response.status_code in (401, 403) else "check that the URL is one of an org"
-        raise NotAnswered(text, hint=hint)
-    try:
-        return msgspec.json.decode(response.content, type=IpView)
+        return msgspec.json.decode(response.data, type=IpView)
     except msgspec.MsgspecError as error:
-        raise NotAnswered(f"{url} answered something else: {error}", hint="check that it is an org") from error
+        text = f"{response.url} answered something else than what is known about an IP: {error}"
+        raise NotAnswered(text, hint="check that it is a Tocsin org") from None

@@ -32,7 +32,7 @@ def run() -> None:
     try:
         app()
     except TocsinError as error:
-        print(f"tocsin: {error}", file=sys.stderr)  # noqa: T201
+        print(f"tocsin: {error.summary}", file=sys.stderr)  # noqa: T201
         if error.hint:
             print(f"  hint: {error.hint}", file=sys.stderr)  # noqa: T201
         sys.exit(1)

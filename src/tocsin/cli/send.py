@@ -3,7 +3,6 @@
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import msgspec
@@ -11,6 +10,7 @@ import typer
 
 from tocsin.cli.credentials import read_token
 from tocsin.cli.intake import AllExpired, Intake, take_in
+from tocsin.cli.options import TokenFileOption
 from tocsin.cli.progress import shown
 from tocsin.cli.send_report import Report, as_json, lines, plan_json, plan_line, skipped_lines
 from tocsin.errors import TocsinError
@@ -22,9 +22,7 @@ from tocsin.sources import SkipReason, format_named
 def send(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Lists to send, plain or gzip; - is stdin.")],
     to: Annotated[str, typer.Option(metavar="URL", help="The org, such as https://acme.okta.com.")] = "",
-    token_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Holds the API token, unless TOCSIN_TOKEN is set.")
-    ] = None,
+    token_file: TokenFileOption = None,
     form: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="Format of the files; else found by content.")
     ] = None,

@@ -6,19 +6,14 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
-from tocsin.org.folder import DataFolder
-from tocsin.org.http.front import Front
-from tocsin.org.http.server import is_loopback, listen, serve
-from tocsin.org.org import at_work, open_org
+from tocsin.cli.options import DEFAULT_DATA, DataOption
+from tocsin.okta.settings import checked_host
+from tocsin.signals import is_loopback
 from tocsin.signals.limits import REQUESTS_PER_WINDOW
 
 DEFAULT_PORT = 8420
-DEFAULT_DATA = Path("tocsin-data")
-DataOption = Annotated[Path, typer.Option(help="The org's data folder.", show_default="./tocsin-data")]
-_log = structlog.get_logger("tocsin.cli")
 
 
 def serve_command(
@@ -34,11 +29,15 @@ def serve_command(
 ) -> None:
     """Run the org until it is stopped. DATA is made on first use."""
     configure_logging()
+    if url:
+        url = checked_host(url)
     asyncio.run(_run(data, host, port, url, requests_per_minute))
 
 
 def configure_logging() -> None:
     """Warnings and worse go to standard error, one line each."""
+    import structlog
+
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -52,10 +51,16 @@ def configure_logging() -> None:
 
 
 async def _run(data: Path, host: str, port: int, url: str | None, requests_per_minute: int) -> None:
+    # Here, not above: a web server is most of what starting any command would cost.
+    from tocsin.org.folder import DataFolder
+    from tocsin.org.http.front import Front
+    from tocsin.org.http.server import listen, serve
+    from tocsin.org.org import at_work, open_org
+
     folder = DataFolder.open(data)
     with folder.serving(), listen(host, port) as listening:
         here = _url_of(host, listening.getsockname()[1])
-        base_url = url.rstrip("/") if url else here
+        base_url = url or here
         _warn_if_open(host)
         async with open_org(folder) as org, at_work(org):
             front = Front(org, base_url=base_url, requests_per_window=requests_per_minute)
@@ -73,6 +78,8 @@ def _url_of(host: str, port: int) -> str:
 
 
 def _warn_if_open(host: str) -> None:
+    import structlog
+
     if not is_loopback(host):
         remedy = "put TLS in front of it, or listen on 127.0.0.1: tokens travel in the clear"
-        _log.warning("listening.beyond_this_machine", host=host, remedy=remedy)
+        structlog.get_logger("tocsin.cli").warning("listening.beyond_this_machine", host=host, remedy=remedy)

@@ -8,13 +8,8 @@ from typing import Annotated
 
 import typer
 
-from tocsin.cli.serve import DEFAULT_DATA, DataOption
-from tocsin.journal.sqlite import SqliteJournal
-from tocsin.org.directory import Directory
-from tocsin.org.folder import DataFolder
-from tocsin.org.projector import Projector
+from tocsin.cli.options import DEFAULT_DATA, DataOption
 from tocsin.org.records import Role
-from tocsin.org.registry import Registry
 
 app = typer.Typer(help="The API tokens of an org.", no_args_is_help=True)
 
@@ -36,6 +31,12 @@ def create(
 
 async def make_token(name: str, data: Path, role: Role) -> str:
     """A new API token for the org of `data`, which may run meanwhile. Raises OrgError or JournalError."""
+    from tocsin.journal import SqliteJournal
+    from tocsin.org.directory import Directory
+    from tocsin.org.folder import DataFolder
+    from tocsin.org.projector import Projector
+    from tocsin.org.registry import Registry
+
     folder = DataFolder.open(data)
     async with AsyncExitStack() as stack:
         journal = await SqliteJournal.open(folder.journal)

@@ -6,6 +6,7 @@ SUBJECTS_PER_REQUEST = EVENTS_PER_REQUEST * SUBJECTS_PER_EVENT
 MESSAGE_CHARS = 512  # D
 MESSAGE_ALLOWED = r"[a-zA-Z0-9 .\-_]*"  # D: comma, colon, slash and @ are refused
 NAME_CHARS = 50  # the page says "less than 50", the OpenAPI document says maxLength 50: 50 is accepted
+CLIENT_ID_CHARS = 255  # ours: real ones have 20
 PROVIDERS_PER_ORG = 3  # D
 DEFAULT_LIFE_S = 24 * 3600  # D: an event without expiresAt expires 24 h after it was consumed
 REQUESTS_PER_WINDOW = 30  # D, though the integration guide says 3: a setting wherever it is used

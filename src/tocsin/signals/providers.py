@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tocsin.signals.events import decode_json
 from tocsin.signals.levels import RiskProviderAction
-from tocsin.signals.limits import NAME_CHARS
+from tocsin.signals.limits import CLIENT_ID_CHARS, NAME_CHARS
 from tocsin.signals.problems import InvalidSignals, Problem, ProblemKind
 from tocsin.signals.timestamps import Timestamp
 
@@ -47,19 +47,22 @@ def provider_problems(value: object) -> list[Problem]:
     """Everything wrong with `value` as a provider to create or replace; `value` is what a JSON decoder gives."""
     if not isinstance(value, Mapping):
         return [Problem("", "is not a risk provider (a JSON object)", ProblemKind.SHAPE)]
-    problems = _text_problems("name", value.get("name")) + _text_problems("clientId", value.get("clientId"))
-    name, action = value.get("name"), value.get("action")
-    if isinstance(name, str) and len(name) > NAME_CHARS:
-        problems.append(Problem("name", f"{len(name)} characters: at most {NAME_CHARS} are allowed"))
+    problems = _text_problems("name", value.get("name"), NAME_CHARS)
+    problems += _text_problems("clientId", value.get("clientId"), CLIENT_ID_CHARS)
+    action = value.get("action")
     if action is not None and (not isinstance(action, str) or action not in _ACTIONS):
         text = f"{str(action)[:30]!r} is not none, log_only or enforce_and_log"
         problems.append(Problem("action", text, ProblemKind.SHAPE))
     return problems
 
 
-def _text_problems(path: str, text: object) -> list[Problem]:
+def _text_problems(path: str, text: object, at_most: int) -> list[Problem]:
     if text is None or (isinstance(text, str) and not text.strip()):
         return [Problem(path, "is missing", ProblemKind.MISSING)]
     if not isinstance(text, str):
         return [Problem(path, "is not a string", ProblemKind.SHAPE)]
+    if len(text) > at_most:
+        return [Problem(path, f"{len(text)} characters: at most {at_most} are allowed")]
+    if not text.isprintable():  # U: it is shown on terminals and in logs
+        return [Problem(path, "holds a character that cannot be printed")]
     return []

@@ -1,0 +1,13 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_DATA = Path("tocsin-data")
+DataOption = Annotated[Path, typer.Option(help="The org's data folder.", show_default="./tocsin-data")]
+TokenFileOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Holds the API token, unless TOCSIN_TOKEN is set.", show_default=False),
+]
