@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.org.boot_mark import BootMark
 from tocsin.org.errors import OrgError
 from tocsin.org.folder import DataFolder
 
@@ -51,33 +50,3 @@ def test_a_folder_is_served_once_at_a_time(tmp_path: Path) -> None:
         pass
     with folder.serving():
         pass
-
-
-def test_a_clean_end_leaves_an_empty_note(tmp_path: Path) -> None:
-    first, second = BootMark(tmp_path / "note"), BootMark(tmp_path / "note")
-    assert not first.torn
-    assert not second.torn
-    first.leave()
-    assert (tmp_path / "note").read_bytes() != b""
-    second.leave()
-    assert (tmp_path / "note").read_bytes() == b""
-
-
-def test_a_killed_process_of_this_boot_tore_nothing_and_one_of_another_did(tmp_path: Path) -> None:
-    note = tmp_path / "note"
-    BootMark(note).leave()
-    mark = BootMark(note)
-    this_boot = note.read_bytes()
-    mark.leave()
-    note.write_bytes(this_boot)
-    again = BootMark(note)
-    assert not again.torn
-    again.leave()
-    note.write_bytes(b"another boot")
-    torn = BootMark(note)
-    assert torn.torn
-    assert note.read_bytes() == b"another boot"  # until the file is remade: a crash before that must not hide it
-    torn.hold()
-    assert note.read_bytes() == this_boot
-    torn.leave()
-    assert note.read_bytes() == b""

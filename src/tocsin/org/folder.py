@@ -4,6 +4,7 @@ marker.json   whose folder this is, and which version wrote it
 journal.db    the journal: the only thing in here that cannot be made again
 directory.db  projection: providers and tokens
 index/        projection: the risk index
+index.boot    whether that can be trusted
 lock          held by the one `serve`
 """
 

@@ -7,13 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from tocsin.journal import Journal
 from tocsin.journal.sqlite import SqliteJournal
-from tocsin.org.assertions import Assertion, consumed
-from tocsin.org.decision import Decision, decide
+from tocsin.org.assertions import consumed
+from tocsin.org.decision import Decision, ProviderWord, decide
 from tocsin.org.directory import Directory, Principal, Provider
-from tocsin.org.errors import OrgError
 from tocsin.org.folder import DataFolder
 from tocsin.org.projector import Projector
-from tocsin.org.records import encode_record, risk_record, risk_topic
+from tocsin.org.records import encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
 from tocsin.org.risk_index import RiskIndex
 from tocsin.org.sweeper import Sweeper
@@ -29,7 +28,7 @@ class Verdict(Decision, frozen=True):
     providers: dict[str, Provider]
     """Those whose word is in it, by id."""
     messages: dict[str, str | None]
-    """Why each says so, by provider id."""
+    """Why each says so, by provider id; None when it told no reason, its word expired, or the journal was trimmed."""
     cursor: int
     """Seq of the last journal entry that is in it."""
 
@@ -67,7 +66,7 @@ class Org:
         """Whose token this is, or None. One that was made a moment ago by another process is known."""
         known = self.directory.principal_of(token)
         if known is None:
-            await self.projector.catch_up()
+            await self.projector.catch_up_first()
             known = self.directory.principal_of(token)
         return known
 
@@ -76,24 +75,19 @@ class Org:
         look = self.index.look_up(key)
         providers = {provider.id: provider for provider in self.directory.providers()}
         decision = decide(look.assertions, {p.id: p.action for p in providers.values()}, now_ms=self.now_ms)
-        said = [word.assertion for word in decision.words]
         return Verdict(
             level=decision.level,
             effective_level=decision.effective_level,
             words=decision.words,
-            providers={assertion.provider_id: providers[assertion.provider_id] for assertion in said},
-            messages={assertion.provider_id: await self._message(assertion) for assertion in said},
+            providers={word.assertion.provider_id: providers[word.assertion.provider_id] for word in decision.words},
+            messages={word.assertion.provider_id: await self._message(word) for word in decision.words},
             cursor=look.cursor,
         )
 
-    async def _message(self, assertion: Assertion) -> str | None:
-        entry = await self.journal.get(assertion.seq)
-        record = risk_record(entry) if entry is not None else None
-        if record is None:
-            text = f"entry {assertion.seq} of the journal, which the risk index speaks of, is not there"
-            raise OrgError(text, hint="stop the org and delete its index folder: it is made again")
-        messages = record.events[assertion.event].messages
-        return (messages[assertion.subject] or None) if messages is not None else None
+    async def _message(self, word: ProviderWord) -> str | None:
+        said = word.assertion
+        entry = await self.journal.get(said.seq) if not word.expired else None
+        return risk_message(entry, said.event, said.subject) if entry is not None else None
 
 
 @asynccontextmanager

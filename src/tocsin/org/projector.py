@@ -32,7 +32,11 @@ class Projection(Protocol):
 
 
 class Projector:
-    """Applies one journal to some projections, in the order given. Belongs to one event loop."""
+    """
+    Applies one journal to some projections: no entry to one before all that stand before it have it.
+
+    Belongs to one event loop.
+    """
 
     def __init__(self, journal: Journal, projections: Sequence[Projection]) -> None:
         self._journal = journal
@@ -40,22 +44,27 @@ class Projector:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tocsin-apply")
         self._turn = asyncio.Lock()
         self._moved = asyncio.Event()
-        self.applied = min(projection.cursor() for projection in projections)
+        self._cursors = [projection.cursor() for projection in projections]
+
+    @property
+    def applied(self) -> int:
         """Seq of the last entry that all projections have applied."""
+        return min(self._cursors)
 
     async def catch_up(self) -> None:
         """Apply all that is in the journal now. Raises JournalError or OrgError when that cannot be."""
-        last = await self._journal.last()
-        while self.applied < last:
-            batch = await self._journal.read(self.applied)
-            await self._apply(batch)
+        await self._catch_up(self._projections)
+
+    async def catch_up_first(self) -> None:
+        """The same for the first projection alone, which then waits for no other and fails with no other."""
+        await self._catch_up(self._projections[:1])
 
     async def run(self) -> None:
         """Keep up for ever. What cannot be applied is logged and tried again: nothing is skipped."""
         while True:
             try:
                 async for batch in self._journal.follow(self.applied):
-                    await self._apply(batch)
+                    await self._apply(batch, self._projections)
                 return
             except TocsinError as error:
                 _log.error("projection.stuck", cursor=self.applied, error=str(error), remedy=error.hint)
@@ -80,14 +89,16 @@ class Projector:
         """Let what is being applied finish. End `run` before."""
         await asyncio.to_thread(self._thread.shutdown)
 
-    async def _apply(self, batch: list[Entry]) -> None:
+    async def _catch_up(self, projections: Sequence[Projection]) -> None:
+        last = await self._journal.last()
+        while (applied := min(self._cursors[: len(projections)])) < last:
+            await self._apply(await self._journal.read(applied), projections)
+
+    async def _apply(self, batch: list[Entry], projections: Sequence[Projection]) -> None:
         for start in range(0, len(batch), ENTRIES_PER_TRANSACTION):
             some = batch[start : start + ENTRIES_PER_TRANSACTION]
-            await self.alone(partial(self._apply_to_all, some))
-            self.applied = max(self.applied, some[-1].seq)
+            for number, projection in enumerate(projections):
+                await self.alone(partial(projection.apply, some))
+                self._cursors[number] = max(self._cursors[number], some[-1].seq)
             self._moved.set()
             self._moved = asyncio.Event()
-
-    def _apply_to_all(self, entries: list[Entry]) -> None:
-        for projection in self._projections:
-            projection.apply(entries)

@@ -55,6 +55,7 @@ class Registry:
     """Changes the directory of one journal. All methods raise JournalError when it cannot be read or written."""
 
     def __init__(self, journal: Journal, directory: Directory, projector: Projector) -> None:
+        """`directory` is the first projection of `projector`."""
         self._journal = journal
         self._directory = directory
         self._projector = projector
@@ -121,13 +122,13 @@ class Registry:
         """Append what `decide` makes of the directory as it is, and return when it is applied."""
         while True:
             last = await self._journal.last(topic)
-            await self._projector.catch_up()
+            await self._projector.catch_up_first()
             record = decide()
             try:
                 await self._journal.append(topic, encode_record(record), expect_last=last)
             except JournalConflict:
                 continue
-            await self._projector.catch_up()
+            await self._projector.catch_up_first()
             return record
 
     def _now_there(self, provider_id: str) -> Provider:

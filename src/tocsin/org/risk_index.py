@@ -49,10 +49,11 @@ class RiskIndex:
         self.path = path
         with self._telling():
             self._mark = BootMark(path.with_name(path.name + ".boot"))
-            if self._mark.torn:
-                shutil.rmtree(path, ignore_errors=True)
-                self._mark.hold()
-            self._env = _open(path)
+            try:
+                self._env = _open_marked(path, self._mark)
+            except BaseException:
+                self._mark.abandon()
+                raise
             self._ips = self._env.open_db(b"ips")
             self._provider_ids = self._env.open_db(b"providers")
             self._meta = self._env.open_db(b"meta")
@@ -217,7 +218,28 @@ def _stays(held: bytes, at: int, until_ms: int, live: Collection[int]) -> bool:
     return expires_ms > until_ms and head // 4 in live
 
 
-def _open(path: Path) -> lmdb.Environment:
+def _open_marked(path: Path, mark: BootMark) -> lmdb.Environment:
+    """The environment at `path`; a torn one, and one of another layout that nobody uses, is made anew."""
+    if mark.alone:
+        if path.exists() and (mark.torn or not _has_layout(path)):
+            shutil.rmtree(path)
+        mark.share()  # before it is opened for use: to share, the lock has to be let go for a moment
+    env = _open(path)
+    if env is None:
+        text = f"{path} is in use by another version of tocsin"
+        raise OrgError(text, hint="stop that one first; the index is then made again")
+    return env
+
+
+def _has_layout(path: Path) -> bool:
+    env = _open(path)
+    if env is not None:
+        env.close()
+    return env is not None
+
+
+def _open(path: Path) -> lmdb.Environment | None:
+    """The environment at `path`, made when there is none, or None when it has another layout."""
     env = _environment(path)
     with env.begin(write=True) as txn:
         meta = env.open_db(b"meta", txn=txn)
@@ -227,8 +249,7 @@ def _open(path: Path) -> lmdb.Environment:
         env.reader_check()  # forget readers that were killed: they would keep old pages from being used again
         return env
     env.close()
-    shutil.rmtree(path)
-    return _open(path)
+    return None
 
 
 def _environment(path: Path) -> lmdb.Environment:

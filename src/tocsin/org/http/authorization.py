@@ -19,6 +19,10 @@ class Credential(NamedTuple):
     """Lower case: `ssws` or `bearer`."""
     secret: str
 
+    def __repr__(self) -> str:
+        """Without the secret: this ends in tracebacks and logs."""
+        return f"Credential(scheme={self.scheme!r}, secret=<hidden>)"
+
 
 def read_credential(header: str | None) -> Credential | None:
     """The credential of an Authorization header, or None for none or a scheme that is not known."""

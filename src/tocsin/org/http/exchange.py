@@ -21,6 +21,7 @@ _ALWAYS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
 ]
+_LENGTH_MAX_DIGITS = 18  # int() refuses thousands
 _NOT_STORED: Headers = [(b"cache-control", b"no-cache, no-store"), (b"pragma", b"no-cache"), (b"expires", b"0")]
 
 
@@ -54,7 +55,7 @@ class Exchange:
     def refuse_large(self) -> None:
         """Raise Refusal (413) when the body is announced as too large."""
         length = self._headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        if not length.isdigit() or len(length) > _LENGTH_MAX_DIGITS or int(length) > MAX_BODY_BYTES:
             raise not_well_formed(413)
 
     async def body(self) -> bytes:

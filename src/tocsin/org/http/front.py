@@ -1,5 +1,6 @@
 """The front door: every request passes here once, for authorization, rate limit, routing, refusals and headers."""
 
+from traceback import format_exception
 from typing import Any
 
 import structlog
@@ -120,7 +121,8 @@ def _refusal_for(error: Exception) -> Refusal:
             _log.error("request.failed", error=str(error), remedy=error.hint)
             return fault()
         case _:
-            _log.error("request.failed", exc_info=error)
+            # Text, not `exc_info`: how that is told is for the log's owner to choose, and some print local variables.
+            _log.error("request.failed", exception="".join(format_exception(error)))
             return fault()
 
 
