@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -31,18 +30,8 @@ def create(
 
 async def make_token(name: str, data: Path, role: Role) -> str:
     """A new API token for the org of `data`, which may run meanwhile. Raises OrgError or JournalError."""
-    from tocsin.journal import SqliteJournal
-    from tocsin.org.directory import Directory
     from tocsin.org.folder import DataFolder
-    from tocsin.org.projector import Projector
-    from tocsin.org.registry import Registry
+    from tocsin.org.org import open_registry
 
-    folder = DataFolder.open(data)
-    async with AsyncExitStack() as stack:
-        journal = await SqliteJournal.open(folder.journal)
-        stack.push_async_callback(journal.close)
-        directory = Directory(folder.directory)
-        stack.callback(directory.close)
-        projector = Projector(journal, [directory])
-        stack.push_async_callback(projector.close)
-        return await Registry(journal, directory, projector).create_token(name, role, at_ms=int(time.time() * 1000))
+    async with open_registry(DataFolder.open(data)) as registry:
+        return await registry.create_token(name, role, at_ms=int(time.time() * 1000))

@@ -111,6 +111,23 @@ async def open_org(folder: DataFolder, *, clock: Clock = time.time) -> AsyncIter
 
 
 @asynccontextmanager
+async def open_registry(folder: DataFolder) -> AsyncIterator[Registry]:
+    """
+    Tokens and providers of `folder`, to change them also while the org runs. The risk index is not touched.
+
+    Raises: OrgError or JournalError, when a file of the folder cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        journal = await SqliteJournal.open(folder.journal)
+        stack.push_async_callback(journal.close)
+        directory = Directory(folder.directory)
+        stack.callback(directory.close)
+        projector = Projector(journal, [directory])
+        stack.push_async_callback(projector.close)
+        yield Registry(journal, directory, projector)
+
+
+@asynccontextmanager
 async def at_work(org: Org) -> AsyncIterator[None]:
     """Make what a first start makes; then, meanwhile, keep the projections up with the journal, and swept."""
     await org.registry.make_default_provider(at_ms=org.now_ms)

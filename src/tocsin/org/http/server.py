@@ -5,7 +5,6 @@ import errno
 import signal
 import socket
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import Any
 
 from granian.constants import Interfaces
@@ -39,14 +38,6 @@ def listen(host: str, port: int) -> socket.socket:
         raise OrgError(f"cannot listen on {host} port {port}: {_why(error)}", hint=_hint(error)) from None
     listening.setblocking(False)
     return listening
-
-
-def is_loopback(host: str) -> bool:
-    """Whether what is sent to `host` stays on this machine."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 async def serve(application: Any, listening: socket.socket, *, on_ready: Callable[[], None]) -> None:
