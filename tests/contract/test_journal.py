@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tocsin.journal import (
-    MAX_BODY_BYTES,
+    MAX_ENTRY_BYTES,
     READ_BYTES,
     Entry,
     Journal,
@@ -88,8 +88,8 @@ async def test_a_limit_below_one_is_a_mistake(journal: Journal, limit: int) -> N
 
 
 async def test_one_read_is_bounded_in_bytes_and_nothing_is_left_out(journal: Journal) -> None:
-    fit = READ_BYTES // MAX_BODY_BYTES
-    bodies = [b"%d" % (n % 10) * MAX_BODY_BYTES for n in range(fit + 1)]
+    fit = READ_BYTES // MAX_ENTRY_BYTES
+    bodies = [b"%d" % (n % 10) * MAX_ENTRY_BYTES for n in range(fit + 1)]
     await asyncio.gather(*(journal.append("big", body) for body in bodies))
     first = await journal.read()
     assert len(first) == fit
@@ -154,7 +154,7 @@ async def test_words_of_a_topic_take_letters_digits_and_two_signs(journal: Journ
 
 
 async def test_a_body_has_a_longest_length(journal: Journal) -> None:
-    longest = bytes(MAX_BODY_BYTES)
+    longest = bytes(MAX_ENTRY_BYTES)
     with pytest.raises(ValueError, match="too long"):
         await journal.append("a", longest + b"x")
     seq = await journal.append("a", longest)

@@ -2,7 +2,7 @@
 
 from tocsin.journal.memory import MemoryJournal
 from tocsin.journal.protocol import (
-    MAX_BODY_BYTES,
+    MAX_ENTRY_BYTES,
     READ_BYTES,
     READ_LIMIT,
     Entry,
@@ -13,7 +13,7 @@ from tocsin.journal.protocol import (
 from tocsin.journal.sqlite import SqliteJournal
 
 __all__ = [
-    "MAX_BODY_BYTES",
+    "MAX_ENTRY_BYTES",
     "READ_BYTES",
     "READ_LIMIT",
     "Entry",

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from tocsin.errors import TocsinError
 
-MAX_BODY_BYTES = 1024 * 1024
+MAX_ENTRY_BYTES = 1024 * 1024
 READ_LIMIT = 256
 READ_BYTES = 16 * 1024 * 1024
 
@@ -44,7 +44,7 @@ class Journal(Protocol):
 
         Args:
             topic: what the entry is about: words of `a-z 0-9 - _`, any case, joined by dots.
-            body: one encoded record, at most `MAX_BODY_BYTES`.
+            body: one encoded record, at most `MAX_ENTRY_BYTES`.
             expect_last: seq of the last entry on `topic`, 0 for none; None to not check.
         Returns: the seq of the new entry.
         Raises: JournalConflict, if `expect_last` is not the last; ValueError for a bad topic or too long a body.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from tocsin.journal.protocol import MAX_BODY_BYTES, READ_BYTES, Entry
+from tocsin.journal.protocol import MAX_ENTRY_BYTES, READ_BYTES, Entry
 
 _TOPIC = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _QUOTED_CHARS = 60
@@ -13,8 +13,8 @@ def check_append(topic: str, body: bytes) -> None:
     """Raises ValueError, whose text says what is wrong, when `topic` or `body` may not be appended."""
     if not _TOPIC.fullmatch(topic):
         raise ValueError(f"{topic[:_QUOTED_CHARS]!r} is not a topic: words of a-z, 0-9, '-' and '_', joined by dots")
-    if len(body) > MAX_BODY_BYTES:
-        raise ValueError(f"{topic}: a body of {len(body)} bytes is too long, at most {MAX_BODY_BYTES} are allowed")
+    if len(body) > MAX_ENTRY_BYTES:
+        raise ValueError(f"{topic}: a body of {len(body)} bytes is too long, at most {MAX_ENTRY_BYTES} are allowed")
 
 
 def check_limit(limit: int) -> None:

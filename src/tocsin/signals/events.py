@@ -55,7 +55,7 @@ def decode_events(body: bytes) -> list[RiskEvent]:
     """
     The checked events of a request body: a JSON array of 1 to 20 events of 1 to 50 subjects each.
 
-    Unknown fields pass. Bound the size of `body` before (`limits.MAX_BODY_BYTES`).
+    Unknown fields pass. Bound the size of `body` before (`limits.MAX_REQUEST_BYTES`).
     Raises: InvalidSignals, with every problem and its path.
     """
     try:

@@ -11,4 +11,4 @@ PROVIDERS_PER_ORG = 3  # D
 DEFAULT_LIFE_S = 24 * 3600  # D: an event without expiresAt expires 24 h after it was consumed
 REQUESTS_PER_WINDOW = 30  # D, though the integration guide says 3: a setting wherever it is used
 WINDOW_S = 60  # D: opens with the first request, not on the clock minute
-MAX_BODY_BYTES = 4 * 1024 * 1024  # ours: 1,000 full subjects with every character escaped stay under it
+MAX_REQUEST_BYTES = 4 * 1024 * 1024  # ours: 1,000 full subjects with every character escaped stay under it

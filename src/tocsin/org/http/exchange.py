@@ -8,7 +8,7 @@ from tocsin.org.directory import Principal
 from tocsin.org.http.errors import Refusal, bad_content_type, not_well_formed
 from tocsin.org.ids import new_request_id
 from tocsin.org.rate_limit import Grant
-from tocsin.signals.limits import MAX_BODY_BYTES
+from tocsin.signals.limits import MAX_REQUEST_BYTES
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -55,7 +55,7 @@ class Exchange:
     def refuse_large(self) -> None:
         """Raise Refusal (413) when the body is announced as too large."""
         length = self._headers.get(b"content-length", b"0")
-        if not length.isdigit() or len(length) > _LENGTH_MAX_DIGITS or int(length) > MAX_BODY_BYTES:
+        if not length.isdigit() or len(length) > _LENGTH_MAX_DIGITS or int(length) > MAX_REQUEST_BYTES:
             raise not_well_formed(413)
 
     async def body(self) -> bytes:
@@ -65,7 +65,7 @@ class Exchange:
             message = await self.receive()
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            if size > MAX_BODY_BYTES:
+            if size > MAX_REQUEST_BYTES:
                 raise not_well_formed(413)
             more = message.get("more_body", False)
         return b"".join(parts)
