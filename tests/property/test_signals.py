@@ -45,6 +45,8 @@ bodies = mostly(st.lists(mostly(events), min_size=1, max_size=3))
 
 @given(bodies)
 @example([{"subjects": [{"ip": "1.2.3.4", "riskLevel": "HIGH"}], "timestamp": "0001-01-01T00:00:00+23:59"}])
+@example([{"subjects": [{"ip": "1.2.3.4", "riskLevel": "HIGH"}], "timestamp": "9999-12-31T23:59:59.999999Z"}])
+@example([{"subjects": [{"ip": "1.2.3.4", "riskLevel": "HIGH"}], "expiresAt": "9999-12-31T23:59:59-00:01"}])
 def test_the_fast_yes_and_the_slow_explanation_agree(value: object) -> None:
     try:
         decode_events(msgspec.json.encode(value))

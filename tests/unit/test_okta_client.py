@@ -10,6 +10,8 @@ import pytest
 
 from support.okta_org import EVENT, HOST, NOW, Caller, ScriptedOrg, answer
 from tocsin import okta, signals
+from tocsin.okta.exchange import Send
+from tocsin.okta.request import Request
 
 SENT = b'[{"subjects":[{"ip":"198.51.100.7","riskLevel":"HIGH"}]}]'
 PROVIDER = {"id": "rkp1", "name": "edge", "clientId": "0oa1", "action": "none"}
@@ -497,3 +499,21 @@ def test_sync_and_async_faces_offer_the_same_methods() -> None:
         assert names[0] == names[1]
         plain = {name for name in names[0] if not name.endswith(("_with_http_info", "_without_preload_content"))}
         assert len(names[0]) == 3 * len(plain)
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_an_answer_is_read_up_to_a_bound(call: Caller, extra: int) -> None:
+    org = ScriptedOrg(httpx2.Response(202, content=b"[]".ljust(4 * 1024 * 1024 + extra)))
+    if not extra:
+        assert call(org, send) is None
+        return
+    with pytest.raises(okta.ConnectionException, match="answers with more than 4 MiB"):
+        call(org, send)
+    assert len(org.requests) == 1
+
+
+def test_no_repr_of_a_request_shows_its_credential() -> None:
+    headers = {"authorization": ("Authorization", "SSWS s3cret")}
+    request = Request("POST", f"{HOST}/api", headers, b"[]", (1.0, 1.0))
+    assert "s3cret" not in repr(request) + repr(Send(request))
+    assert f"POST {HOST}/api" in repr(request)

@@ -5,6 +5,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+import typing
 
 import pytest
 
@@ -62,3 +63,8 @@ def test_importing_does_not_load_what_only_a_call_needs() -> None:
     code = "import sys, tocsin.okta; print([m for m in ('httpx2', 'ssl', 'asyncio', 'email') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_annotations_of_exceptions_hold_at_run_time() -> None:
+    hints = typing.get_type_hints(tocsin.okta.ApiException.__init__)
+    assert hints["http_resp"] == tocsin.okta.RESTResponse | None

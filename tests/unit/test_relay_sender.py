@@ -226,3 +226,34 @@ async def test_an_org_cannot_write_to_our_terminal(org: FakeOrg) -> None:
     with pytest.raises(TargetPaused) as caught:
         await _deliver(org, _signals(1))
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "value"),
+    [
+        (503, "Retry-After", "9" * 17),
+        (429, "Retry-After", "9" * 400),
+        (429, "X-Rate-Limit-Reset", "9" * 18),
+        (202, "X-Rate-Limit-Reset", "9" * 18),
+    ],
+)
+async def test_an_absurd_wait_does_not_stop_the_delivery(
+    org: FakeOrg, clock: Clock, status: int, header: str, value: str
+) -> None:
+    headers = {"Date": format_datetime(T0, usegmt=True), "X-Rate-Limit-Remaining": "0", header: value}
+    org.faults = [httpx2.Response(status, headers=headers)]
+    assert (await _deliver(org, _signals(1))).left == 0
+    assert sum(clock.slept) <= 300
+
+
+async def test_what_has_ended_waits_for_no_window(org: FakeOrg, clock: Clock) -> None:
+    org.window = MinuteWindow(limit=1)
+
+    def late(request: httpx2.Request) -> httpx2.Response:
+        clock.now += timedelta(seconds=20)
+        return org(request)
+
+    target = OktaTarget(_client(late), name="org.example")
+    sender = Sender(target, clock=clock, sleep=clock.sleep, draw=lambda: 1.0)
+    tally = await sender.deliver(_signals(1_001, life=timedelta(seconds=15)))
+    assert (tally.delivered, len(tally.expired), tally.requests, clock.slept) == (1_000, 1, 1, [])

@@ -53,3 +53,12 @@ def test_what_is_not_one_address_is_refused_with_the_reason(text: str, reason: s
 def test_a_key_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="16 bytes, not 4"):
         ip_text(b"\xcb\x00\x71\x09")
+
+
+def test_only_the_start_of_a_text_longer_than_any_address_is_read() -> None:
+    with pytest.raises(ValueError, match=r"is not an IPv4 or IPv6 address$"):
+        ip_key("1" * 1000 + "/8 ")
+
+
+def test_the_longest_way_to_write_an_address_is_taken() -> None:
+    assert canonical_ip("0000:0000:0000:0000:0000:ffff:255.255.255.255") == "255.255.255.255"

@@ -224,3 +224,22 @@ def test_the_shipped_list_is_the_30_000_most_dangerous_of_ipsum() -> None:
     }
     assert len(found) == len({item.ip for item in found if isinstance(item, Signal)}) == 30_000
     assert {item.reason for item in expired if isinstance(item, Skipped)} == {SkipReason.EXPIRED}
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "detail"),
+    [
+        ('"timestamp":"9999-12-31T23:00:00Z"', SkipReason.BAD_TIME, "timestamp: leaves no room"),
+        ('"expiresAt":"2026-08-22T08:00:00Z"', SkipReason.EXPIRED, "claimed until"),
+        ('"timestamp":"2026-08-22T07:00:00Z","expiresAt":"2026-08-22T08:00:00Z"', SkipReason.EXPIRED, "claimed until"),
+        ('"timestamp":"2026-08-22T09:00:00Z","expiresAt":"2026-08-22T08:00:00Z"', SkipReason.BAD_TIME, "is not later"),
+        ('"timestamp":', SkipReason.NOT_A_RECORD, "the line is not JSON"),
+    ],
+)
+def test_a_record_is_explained_by_what_is_wrong_with_it(
+    tmp_path: Path, fields: str, reason: SkipReason, detail: str
+) -> None:
+    (found,) = _read(tmp_path, '{"ip":"203.0.113.5","riskLevel":"HIGH",' + fields + "}\n", form="jsonl")
+    assert isinstance(found, Skipped)
+    assert found.reason is reason
+    assert detail in found.detail

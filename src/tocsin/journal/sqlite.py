@@ -14,7 +14,6 @@ from tocsin.journal.sqlite_errors import journal_error
 from tocsin.journal.sqlite_file import JournalFile
 
 LOOK_AGAIN_S = 0.05
-"""How late a follower may notice what another process appended."""
 
 _Result = TypeVar("_Result")
 
@@ -22,24 +21,29 @@ _Result = TypeVar("_Result")
 class SqliteJournal:
     """A `Journal` in one file. Appends of this process that meet share a commit. Belongs to one event loop."""
 
-    def __init__(self, file: JournalFile) -> None:
+    def __init__(self, file: JournalFile, *, look_again_s: float) -> None:
         """For `open`; must run in the event loop."""
         self._file = file
+        self._look_again_s = look_again_s
         self._bell = Bell()
         self._commits = GroupCommit(file.write, on_written=self._bell.ring)
         self._reads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tocsin-journal-read")
 
     @classmethod
-    async def open(cls, path: Path | str, *, create: bool = True, lock_wait_s: float = 10.0) -> Self:
+    async def open(
+        cls, path: Path | str, *, create: bool = True, lock_wait_s: float = 10.0, look_again_s: float = LOOK_AGAIN_S
+    ) -> Self:
         """
         Open the journal at `path`.
 
         Args:
             create: make an empty one (mode 0600) when there is none; False to only look at one that is there.
             lock_wait_s: how long to wait for another process to finish its commit.
+            look_again_s: how late a follower may notice what another process appended.
         Raises: JournalError, if there is none, it cannot be made, is not a journal, or is one of a newer version.
         """
-        return cls(await asyncio.to_thread(JournalFile, Path(path), create=create, lock_wait_s=lock_wait_s))
+        file = await asyncio.to_thread(JournalFile, Path(path), create=create, lock_wait_s=lock_wait_s)
+        return cls(file, look_again_s=look_again_s)
 
     async def append(self, topic: str, body: bytes, *, expect_last: int | None = None) -> int:
         """
@@ -71,8 +75,8 @@ class SqliteJournal:
         return await self._reading(lambda: self._file.read(after, limit))
 
     def follow(self, after: int = 0) -> AsyncGenerator[list[Entry], None]:
-        """See `Journal.follow`; appends of this process wake it at once, others within `LOOK_AGAIN_S`."""
-        return follow(self.read, self._bell, after, look_again_s=LOOK_AGAIN_S)
+        """See `Journal.follow`; appends of this process wake it at once, others within `look_again_s`."""
+        return follow(self.read, self._bell, after, look_again_s=self._look_again_s)
 
     async def close(self) -> None:
         """See `Journal.close`."""

@@ -24,16 +24,14 @@ OpenApiException                      the root; also a tocsin.errors.TocsinError
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from tocsin.errors import TocsinError
 from tocsin.okta.error_body import OktaError, okta_error
 from tocsin.okta.headers import Headers
 from tocsin.okta.rate_limit import wait_asked_s
+from tocsin.okta.rest_response import RESTResponse
 from tocsin.signals import InvalidSignals, Problem
-
-if TYPE_CHECKING:
-    from tocsin.okta.rest import RESTResponse
 
 __all__ = [
     "ApiAttributeError",
@@ -113,7 +111,7 @@ class ApiException(OpenApiException):
         self,
         status: int | None = None,
         reason: str | None = None,
-        http_resp: "RESTResponse | None" = None,
+        http_resp: RESTResponse | None = None,
         *,
         body: str | None = None,
         data: Any = None,
@@ -130,7 +128,7 @@ class ApiException(OpenApiException):
         super().__init__(self.summary, hint=hint or self.hint_for_status)
 
     @classmethod
-    def from_response(cls, *, http_resp: "RESTResponse", body: str | None = None, data: Any = None) -> NoReturn:
+    def from_response(cls, *, http_resp: RESTResponse, body: str | None = None, data: Any = None) -> NoReturn:
         """Raise the class that belongs to the status of `http_resp`."""
         raise class_for(http_resp.status)(http_resp=http_resp, body=body, data=data)
 

@@ -8,6 +8,7 @@ from tocsin.okta.configuration import Configuration
 from tocsin.okta.exceptions import ApiValueError, InsecureHostError
 from tocsin.okta.operations import Operation
 from tocsin.okta.settings import Seconds, checked_host, checked_timeout
+from tocsin.signals.loopback import is_loopback
 
 _CREDENTIALS = frozenset({"authorization", "cookie"})
 _JSON = "application/json"
@@ -51,6 +52,10 @@ class Request(NamedTuple):
     def with_header(self, name: str, value: str) -> "Request":
         """The same with one header set."""
         return self._replace(headers=self.headers | {name.lower(): (name, checked_value(name, value))})
+
+    def __repr__(self) -> str:
+        # No header and no body: a traceback or a log that shows this must not show the credential.
+        return f"<Request {self.method} {self.url}: {len(self.body or b'')} bytes>"
 
     @property
     def carries_credential(self) -> bool:
@@ -104,7 +109,7 @@ def refuse_clear_text(request: Request, configuration: Configuration) -> None:
         return
     parts = urlsplit(request.url)
     host = parts.hostname or ""
-    if parts.scheme == "https" or (_is_loopback(host) and not configuration.proxy):
+    if parts.scheme == "https" or (is_loopback(host) and not configuration.proxy):
         return
     hint = "use https, or set allow_insecure_http=True when nobody else is on the way"
     raise InsecureHostError(f"{host} is reached over plain http, so the credential was not sent", hint=hint)
@@ -158,9 +163,3 @@ def _from_entry(entry: Mapping[str, Any]) -> Mapping[str, str]:
         f"a credential cannot be sent in {str(place)[:20]!r}",
         hint="send it in a `header` or a `cookie`: URLs are logged on the way",
     )
-
-
-def _is_loopback(host: str) -> bool:
-    octets = host.split(".")
-    numeric = len(octets) == 4 and all(octet.isdigit() for octet in octets)
-    return host in ("localhost", "::1") or (numeric and octets[0] == "127")

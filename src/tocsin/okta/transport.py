@@ -23,6 +23,7 @@ from tocsin.okta.headers import Headers
 from tocsin.okta.request import Request
 from tocsin.okta.rest import RESTResponse
 
+_MOST_BYTES = 4 * 1024 * 1024  # of a decoded answer: a full list of providers is a few KiB
 _KEEP_ALIVE_S = 30.0  # a caller at the limit of 30 a minute keeps its connection
 
 
@@ -47,12 +48,16 @@ def send(
     try:
         response = transport.handle_request(_outgoing(request, configuration))
         try:
-            response.read()
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > _MOST_BYTES:
+                    return _too_long(request)
         finally:
             response.close()
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         return _failure(error, request)
-    return _answer(response, request)
+    return _answer(response, body, request)
 
 
 async def send_async(
@@ -62,12 +67,16 @@ async def send_async(
     try:
         response = await transport.handle_async_request(_outgoing(request, configuration))
         try:
-            await response.aread()
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > _MOST_BYTES:
+                    return _too_long(request)
         finally:
             await response.aclose()
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         return _failure(error, request)
-    return _answer(response, request)
+    return _answer(response, body, request)
 
 
 def _outgoing(request: Request, configuration: Configuration) -> httpx2.Request:
@@ -89,9 +98,15 @@ def _parsed(url: str) -> httpx2.URL:
     return httpx2.URL(url)
 
 
-def _answer(response: httpx2.Response, request: Request) -> RESTResponse:
+def _answer(response: httpx2.Response, body: bytearray, request: Request) -> RESTResponse:
     headers = Headers(response.headers.multi_items())
-    return RESTResponse(response.status_code, response.reason_phrase, headers, response.content, url=request.url)
+    return RESTResponse(response.status_code, response.reason_phrase, headers, bytes(body), url=request.url)
+
+
+def _too_long(request: Request) -> ConnectionException:
+    # Not a lost connection: sending again would bring the same answer.
+    text = f"{urlsplit(request.url).netloc} answers with more than {_MOST_BYTES // 2**20} MiB, which was not read"
+    return ConnectionException(text, hint="check that the host is an org, and that no proxy answers in its place")
 
 
 def _ssl_context(configuration: Configuration) -> ssl.SSLContext:

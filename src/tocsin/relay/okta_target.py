@@ -24,6 +24,7 @@ from tocsin.relay.window import Told, Window
 from tocsin.signals.limits import SUBJECTS_PER_REQUEST
 
 _REASON_CHARS = 300
+_LONGEST_WAIT_S = 24 * 3600  # a header can name more than a timedelta, or a date, can hold
 
 
 class OktaTarget:
@@ -69,13 +70,17 @@ def _answer(error: ApiException) -> Answer:
         _clean("; ".join(error.error_causes) or error.error_summary or str(error.error or "") or error.reason or ""),
         error.hint or "",
         _told(error.headers),
-        None if wait_s is None else timedelta(seconds=wait_s),
+        _wait(wait_s),
     )
 
 
 def _told(headers: Headers) -> Told:
     rates, reset_s = rate_limit(headers), wait_until_reset_s(headers)
-    return Told(rates.limit, rates.remaining, None if reset_s is None else timedelta(seconds=reset_s))
+    return Told(rates.limit, rates.remaining, _wait(reset_s))
+
+
+def _wait(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=min(seconds, _LONGEST_WAIT_S))
 
 
 def _clean(text: str) -> str:

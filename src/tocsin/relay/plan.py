@@ -56,6 +56,11 @@ def rank(signals: Iterable[Signal]) -> list[Signal]:
     return sorted(signals, key=lambda signal: (-signal.level.severity, signal.observed))
 
 
+def holds(signal: Signal, *, now: datetime) -> bool:
+    """Whether it is still worth telling."""
+    return signal.expires >= now + LEAST_LIFE
+
+
 def pick(ranked: Sequence[Signal], *, now: datetime, at_most: int = SUBJECTS_PER_REQUEST) -> Picked:
     """Divide a ranked backlog: the best `at_most` that still hold, those that do not, and the rest."""
     chosen: list[Signal] = []
@@ -64,7 +69,7 @@ def pick(ranked: Sequence[Signal], *, now: datetime, at_most: int = SUBJECTS_PER
     for signal in ranked:
         if len(chosen) == at_most:
             break
-        (chosen if signal.expires >= now + LEAST_LIFE else expired).append(signal)
+        (chosen if holds(signal, now=now) else expired).append(signal)
         taken += 1
     return Picked(tuple(chosen), ranked[taken:], tuple(expired))
 

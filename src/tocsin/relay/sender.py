@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from tocsin.errors import TocsinError
 from tocsin.relay.errors import TargetPaused
-from tocsin.relay.plan import Request, halves, pack, pick, rank
+from tocsin.relay.plan import Request, halves, holds, pack, pick, rank
 from tocsin.relay.ruling import Answer, Bisect, Delivered, PauseTarget, Quarantine, SendAgain, rule
 from tocsin.relay.target import Target
 from tocsin.signals import Signal
@@ -118,11 +118,17 @@ class Sender:
         self._backlog = rank(signals)
         while self._again or self._backlog:
             again = self._again.pop() if self._again else None
-            await self._wait(again)
+            if self._holds(again):
+                await self._wait(again)
             if request := self._next_request(again):
                 await self._settle(request, tries=again.tries + 1 if again else 1)
             self._watcher.moved(self.tally, ahead=self._time_ahead())
         return self.tally
+
+    def _holds(self, again: _Again | None) -> bool:
+        """Whether anything is left to send: for what has ended, no window is spent."""
+        now = self._clock()
+        return any(holds(signal, now=now) for signal in (again.signals if again else self._backlog))
 
     async def _wait(self, again: _Again | None) -> None:
         now = self._clock()

@@ -7,7 +7,7 @@ Source: the risk events API page, and spec facts kept in `limits`.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +25,8 @@ from tocsin.signals.timestamps import Timestamp, format_timestamp, parse_timesta
 
 _LEVELS = frozenset(RiskLevel)
 _ALLOWED = re.compile(MESSAGE_ALLOWED)
+_FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 
 class RiskEventSubject(Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
@@ -95,14 +97,14 @@ def event_problems(value: object) -> list[Problem]:
     return problems
 
 
-def decode_json(body: bytes) -> object:
-    """Plain values of a JSON body. Raises InvalidSignals with one SHAPE problem when it is not JSON."""
+def decode_json(body: bytes, *, what: str = "the body") -> object:
+    """Plain values of JSON. Raises InvalidSignals with one SHAPE problem, which names it `what`, when it is not."""
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError as error:
-        raise InvalidSignals([_shape("", f"the body is not JSON: {error}")]) from None
+        raise InvalidSignals([_shape("", f"{what} is not JSON: {error}")]) from None
     except RecursionError:
-        raise InvalidSignals([_shape("", "the body is nested too deeply")]) from None
+        raise InvalidSignals([_shape("", f"{what} is nested too deeply")]) from None
 
 
 def _subjects_conform(events: Sequence[RiskEvent]) -> bool:
@@ -112,8 +114,8 @@ def _subjects_conform(events: Sequence[RiskEvent]) -> bool:
         if not 0 < len(subjects) <= SUBJECTS_PER_EVENT:
             return False
         for moment in (event.timestamp, event.expires_at):
-            if moment is not None:
-                format_timestamp(moment)
+            if moment is not None and not _FIRST_MOMENT <= moment <= _LAST_MOMENT:
+                return False
         for subject in subjects:
             ip_key(subject.ip)
             if subject.risk_level not in _LEVELS:
@@ -196,7 +198,7 @@ def _message_problems(path: str, message: object) -> list[Problem]:
     problems = []
     if len(message) > MESSAGE_CHARS:
         problems.append(Problem(path, f"{len(message)} characters: at most {MESSAGE_CHARS} are allowed"))
-    refused = sorted({char for char in message if not _ALLOWED.fullmatch(char)})
+    refused = sorted({char for char in set(message) if not _ALLOWED.fullmatch(char)})
     if refused:
         shown = " ".join(repr(char) for char in refused[:10])
         problems.append(Problem(path, f"holds {shown}: only letters, digits, blank, '.', '-' and '_' are allowed"))

@@ -12,6 +12,7 @@ KEY_BYTES = 16
 _MAPPED = bytes(10) + b"\xff\xff"
 _PORT = re.compile(r"\[.*\](:\d+)?|[^:]*:\d+")
 _QUOTED_CHARS = 60
+_ADDRESS_CHARS = 45  # the longest way to write one: six groups of four and a dotted quad
 
 
 def ip_key(text: str) -> bytes:
@@ -20,6 +21,8 @@ def ip_key(text: str) -> bytes:
 
     Raises: ValueError, whose text quotes the input and says why it is refused.
     """
+    if len(text) > _ADDRESS_CHARS:
+        raise ValueError(_refusal(text))
     # inet_pton is strict (no leading zeros, blanks, ports, zones) and ten times as fast as ipaddress.
     try:
         return _MAPPED + inet_pton(AF_INET, text)
@@ -47,6 +50,7 @@ def canonical_ip(text: str) -> str:
 
 def _refusal(text: str) -> str:
     quoted = repr(text if len(text) <= _QUOTED_CHARS else text[:_QUOTED_CHARS] + "...")
+    text = text[:_QUOTED_CHARS]  # a sender can make it megabytes long
     why = "is not an IPv4 or IPv6 address"
     if not text:
         return "is empty: an IPv4 or IPv6 address is needed"

@@ -5,7 +5,7 @@ it holds for 24 hours, the life that the API gives.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import Struct
@@ -62,18 +62,20 @@ class JsonlReader:
             return None
         try:
             return self._signal(_DECODER.decode(line.text))
+        except InvalidSignals as refused:
+            return _explained(line, refused.problems[0])
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
-            return _explained(line)
+            return _explained(line, _first_problem(line.text))
 
     def _signal(self, record: _Record) -> Signal:
-        """Raises ValueError or OverflowError when a field breaks its rule."""
+        """Raises ValueError when a field breaks its rule, and InvalidSignals when two do not go together."""
         subject = RiskEventSubject(record.ip, record.risk_level, record.message)
-        if not conforms([RiskEvent([subject])]):
-            raise ValueError
         observed = parse_timestamp(record.timestamp) if record.timestamp is not None else self._reading.observed()
-        expires = parse_timestamp(record.expires_at) if record.expires_at is not None else observed + LIFE
-        if expires <= observed:
+        expires = parse_timestamp(record.expires_at) if record.expires_at is not None else _end_of_life(observed)
+        if not conforms([RiskEvent([subject], observed, expires)]):
             raise ValueError
+        if expires <= observed and (record.timestamp is not None or expires > self._reading.now):
+            raise InvalidSignals([Problem("expiresAt", "is not later than the timestamp")])
         return Signal(
             canonical_ip(record.ip), record.risk_level, observed, expires, record.message or "", self._reading.source
         )
@@ -85,9 +87,17 @@ def recognises(sample: Sequence[str]) -> bool:
     return first.lstrip().startswith("{") and '"ip"' in first and '"riskLevel"' in first
 
 
-def _explained(line: Line) -> Skipped:
+def _end_of_life(observed: datetime) -> datetime:
+    try:
+        return observed + LIFE
+    except OverflowError:
+        raise InvalidSignals(
+            [Problem("timestamp", "leaves no room for a life of 24 hours before year 10000")]
+        ) from None
+
+
+def _explained(line: Line, problem: Problem) -> Skipped:
     """What is wrong with a line that could not be taken, by the same rules that the org and the SDK explain by."""
-    problem = _first_problem(line.text)
     name = problem.field if problem.path else ""
     text = f"{name}: {problem.text}" if name else problem.text
     return Skipped.of(line, _REASONS.get(name, SkipReason.NOT_A_RECORD), text)
@@ -95,11 +105,11 @@ def _explained(line: Line) -> Skipped:
 
 def _first_problem(text: str) -> Problem:
     try:
-        value = decode_json(text.encode())
+        value = decode_json(text.encode(), what="the line")
     except InvalidSignals as error:
-        return Problem("", error.problems[0].text.replace("the body", "the line"))
+        return error.problems[0]
     if not isinstance(value, dict):
         return Problem("", f"is not a JSON object such as {EXAMPLE}")
     event = {"subjects": [value], "timestamp": value.get("timestamp"), "expiresAt": value.get("expiresAt")}
     problems = event_problems([event])
-    return problems[0] if problems else Problem("expiresAt", "is not later than the timestamp")
+    return problems[0] if problems else Problem("", f"is not a record such as {EXAMPLE}")
