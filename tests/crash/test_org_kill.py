@@ -105,7 +105,7 @@ async def test_a_kill_while_a_backlog_is_applied(tmp_path: Path) -> None:
 
 def _kill_in_mid_apply(data: Path, after_s: float) -> None:
     """Let a process of its own apply the journal, and kill it `after_s` after the index has begun to move."""
-    command = [sys.executable, "-c", "from tocsin.cli.main import run; run()", "check", "10.0.0.1", "--data", str(data)]
+    command = [sys.executable, "-m", "tocsin", "check", "10.0.0.1", "--data", str(data)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 30
         while (

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from support.org import PROVIDERS, RISK_EVENTS, OrgProcess, event, send
+from tocsin import okta
 
 pytestmark = pytest.mark.slow
 JSON = {"content-type": "application/json"}
@@ -273,3 +274,15 @@ def test_answers_are_compact(client: httpx2.Client) -> None:
     answer = client.get("/api/v1/nothing")
     assert answer.content == json.dumps(answer.json(), separators=(",", ":")).encode()
     assert answer.headers["content-type"] == "application/json"
+
+
+def test_the_provider_an_org_starts_with_can_be_replaced_as_it_was_read(org: OrgProcess) -> None:
+    with okta.ApiClient(okta.Configuration(host=org.url, api_key={"apiToken": org.token()})) as client:
+        api = okta.RiskProviderApi(client)
+        (default,) = api.list_risk_providers()
+        default.action = okta.RiskProviderAction.ENFORCE_AND_LOG
+        assert default.id is not None
+        replaced = api.replace_risk_provider(default.id, default)
+        assert (replaced.name, replaced.client_id, replaced.action) == ("Default", None, "enforce_and_log")
+        with pytest.raises(okta.ApiValueError, match="clientId: is missing"):
+            api.create_risk_provider(okta.RiskProvider(name="edge-sensor"))

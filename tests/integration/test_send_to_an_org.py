@@ -60,7 +60,7 @@ def test_a_wrong_token_is_one_clear_line_and_not_repeated(org: OrgProcess, tmp_p
     run = tocsin("send", path, "--to", org.url, "--allow-non-global", "--token-file", str(token_file))
     assert run.returncode == 1
     assert "has stopped: it answered 401: Invalid token provided" in run.stderr
-    assert "not delivered 10: send again" in run.stdout
+    assert "not delivered 10: they are still in the files" in run.stdout
     assert "00wrong" not in run.stdout + run.stderr
     assert "Traceback" not in run.stderr
 
@@ -72,7 +72,7 @@ def test_what_someone_else_used_of_the_window_is_respected(tmp_path: Path) -> No
         env = {"TOCSIN_TOKEN": token}
         first = tocsin("send", str(_list(tmp_path, 5)), "--to", org.url, "--allow-non-global", env=env)
         assert first.returncode == 0, first.stderr
-        command = [sys.executable, "-c", "from tocsin.cli.main import run; run()", "send"]
+        command = [sys.executable, "-m", "tocsin", "send"]
         arguments = [str(_list(tmp_path, 2600)), "--to", org.url, "--allow-non-global"]
         with subprocess.Popen(
             [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | env
@@ -86,7 +86,7 @@ def test_what_someone_else_used_of_the_window_is_respected(tmp_path: Path) -> No
         assert "the window is used up; 1,000 of 2,600 IPs delivered" in seen
         assert "delivered 1,000 IPs" in out
         assert "with 1 request in" in out
-        assert "not delivered 1,600: send again" in out
+        assert "not delivered 1,600: they are still in the files" in out
 
 
 def _read_until(descriptor: int, text: bytes) -> str:

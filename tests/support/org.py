@@ -98,7 +98,7 @@ def send(client: httpx2.Client, *events: dict[str, Any]) -> int:
 
 
 def _command() -> list[str]:
-    return [sys.executable, "-c", "from tocsin.cli.main import run; run()"]
+    return [sys.executable, "-m", "tocsin"]
 
 
 def _env(more: dict[str, str] | None) -> dict[str, str]:

@@ -11,10 +11,11 @@ import typer
 from tocsin.cli.credentials import read_token
 from tocsin.cli.options import DEFAULT_DATA, DataOption, TokenFileOption
 from tocsin.errors import TocsinError
-from tocsin.okta import ApiClient, ApiException, Configuration, RESTResponse
+from tocsin.okta import ApiClient, ApiException, Configuration, InsecureHostError, RESTResponse
 from tocsin.okta.operations import Operation
 from tocsin.okta.request import Call
 from tocsin.signals import canonical_ip, ip_key
+from tocsin.signals.loopback import PLAIN_HTTP_HINT
 
 if TYPE_CHECKING:  # the org's modules are imported by the functions that need them: they are slow to start
     from tocsin.org.http.views import IpView, ProviderWordView
@@ -45,6 +46,8 @@ def check_command(
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Say how risky each IP is now, and why: read from a data folder, or asked of a running org."""
+    if to and data != DEFAULT_DATA:
+        raise typer.BadParameter("one of --to and --data, not both", param_hint="--to")
     addresses = [_canonical(ip) for ip in ips]
     views = ask(addresses, to, read_token(token_file)) if to else asyncio.run(_read(addresses, data))
     for view in views:
@@ -56,7 +59,10 @@ def ask(addresses: Sequence[str], url: str, token: str) -> list["IpView"]:
     configuration = Configuration(host=url, api_key={"apiToken": token}, retries=0, timeout_s=_TIMEOUT_S)
     with ApiClient(configuration) as client:
         paths = [_LOOK_UP.path.replace("{ip}", address) for address in addresses]
-        return [client.perform(Call(_LOOK_UP, path, None, {}), _view) for path in paths]
+        try:
+            return [client.perform(Call(_LOOK_UP, path, None, {}), _view) for path in paths]
+        except InsecureHostError as error:
+            raise NotAnswered(error.summary, hint=PLAIN_HTTP_HINT) from None
 
 
 def text_of(view: "IpView") -> str:

@@ -86,7 +86,7 @@ def _enforcing_provider(url: str, token: str) -> str:
     with ApiClient(Configuration(host=url, api_key={"apiToken": token})) as client:
         providers = RiskProviderApi(client)
         default = providers.list_risk_providers()[0]
-        wanted = RiskProvider(name="ipsum", client_id="demo", action=RiskProviderAction.ENFORCE_AND_LOG)
+        wanted = RiskProvider(name="ipsum", action=RiskProviderAction.ENFORCE_AND_LOG)
         assert default.id is not None
         return str(providers.replace_risk_provider(default.id, wanted).name)
 

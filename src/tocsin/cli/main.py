@@ -28,7 +28,7 @@ app.add_typer(token.app, name="token")
 
 
 def run() -> None:
-    """Entry point. Exits 0 on success, 1 on an error a person can mend, 2 on wrong usage, 130 on Ctrl-C."""
+    """Run one command. Exits 0 on success, 1 on an error a person can mend, 2 on wrong usage."""
     try:
         app()
     except TocsinError as error:
@@ -36,5 +36,3 @@ def run() -> None:
         if error.hint:
             print(f"  hint: {error.hint}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)

@@ -1,5 +1,7 @@
 """How a delivery goes on: a bar on a terminal, a line per pause without one. Always on standard error."""
 
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,14 @@ from rich.text import Text
 
 from tocsin.cli.durations import about
 from tocsin.relay import Tally, Watcher
+
+
+def say(text: str) -> None:
+    """One line to standard error. When nobody reads it any more, the rest is said to nobody: the work goes on."""
+    try:
+        typer.echo(text, err=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 @contextmanager
@@ -43,7 +53,7 @@ class _Lines:
         self._done = f"; {tally.delivered:,} of {tally.subjects:,} IPs delivered, {about(ahead)} left"
 
     def waits(self, wait: timedelta, why: str) -> None:
-        typer.echo(f"waiting {about(wait)}: {why}{self._done}", err=True)
+        say(f"waiting {about(wait)}: {why}{self._done}")
 
 
 class _Bar:

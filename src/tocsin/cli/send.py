@@ -1,6 +1,7 @@
 """`tocsin send`: read lists, tell an org the most dangerous first, as fast as its limit allows, and account for it."""
 
 import asyncio
+import signal
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, NoReturn
@@ -11,7 +12,7 @@ import typer
 from tocsin.cli.credentials import read_token
 from tocsin.cli.intake import AllExpired, Intake, take_in
 from tocsin.cli.options import TokenFileOption
-from tocsin.cli.progress import shown
+from tocsin.cli.progress import say, shown
 from tocsin.cli.send_report import Report, as_json, lines, plan_json, plan_line, skipped_lines
 from tocsin.errors import TocsinError
 from tocsin.relay import Sender, Tally, TargetPaused, Window, coalesce, okta_target
@@ -39,6 +40,7 @@ def send(
     if not to and not dry_run:
         raise typer.BadParameter("is needed, unless with --dry-run", param_hint="--to")
     token = "" if dry_run else read_token(token_file)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by a supervisor: the same account as on Ctrl-C
     now = datetime.now(UTC)
     intake = take_in(
         files,
@@ -53,7 +55,7 @@ def send(
         _dry_run(intake, signals, json_)
     run = _Run(intake, to, as_json=json_)
     if signals:
-        typer.echo(plan_line(signals, Window(), now=now), err=True)
+        say(plan_line(signals, Window(), now=now))
         _deliver(run, signals, token)
     report = run.tell()
     _expect_some(intake)
@@ -125,6 +127,6 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
 
 def _tell_broken(intake: Intake) -> None:
     for line in intake.first_broken:
-        typer.echo(line, err=True)
+        say(line)
     if more := intake.broken - len(intake.first_broken):
-        typer.echo(f"and {more:,} more broken lines", err=True)
+        say(f"and {more:,} more broken lines")

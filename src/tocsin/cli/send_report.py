@@ -49,7 +49,7 @@ def plan_line(signals: list[Signal], window: Window, *, now: datetime) -> str:
     requests, levels = requests_needed(len(signals)), _levels(signals)
     of_level = ", ".join(f"{count:,} {level}" for level, count in levels.items())
     takes = about(window.time_for(requests, now=now))
-    return f"{len(signals):,} IPs ({of_level}): {_requests(requests)} at {window.limit} a minute: {takes}"
+    return f"{_ips(len(signals))} ({of_level}): {_requests(requests)} at {window.limit} a minute: {takes}"
 
 
 def plan_json(intake: Intake, signals: list[Signal], window: Window, *, now: datetime) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def lines(report: Report) -> Iterator[str]:
     if not tally.requests:
         yield "nothing was sent"
     else:
-        yield f"delivered {tally.delivered:,} IPs to {report.to} with {_requests(tally.requests)}{retries} in {seconds}"
+        yield f"delivered {_ips(tally.delivered)} to {report.to} with {_requests(tally.requests)}{retries} in {seconds}"
     yield from skipped_lines(report.intake)
     if tally.expired:
         yield f"skipped {len(tally.expired):,}: expired while they waited for the budget"
@@ -105,7 +105,7 @@ def lines(report: Report) -> Iterator[str]:
     if len(tally.refused) > REFUSED_SHOWN:
         yield f"  and {len(tally.refused) - REFUSED_SHOWN:,} more"
     if tally.left:
-        yield f"not delivered {tally.left:,}: send again, what the org already has does no harm"
+        yield f"not delivered {tally.left:,}: they are still in the files; sending again what the org has does no harm"
     if tally.in_flight:
         yield f"  {tally.in_flight:,} of them were on their way without an answer and may have arrived"
 
@@ -114,6 +114,10 @@ def skipped_lines(intake: Intake) -> Iterator[str]:
     """A line per reason, the most frequent first."""
     for reason, count in intake.skipped.most_common():
         yield f"skipped {count:,}: {_TITLES[reason]}"
+
+
+def _ips(count: int) -> str:
+    return f"{count:,} IP" if count == 1 else f"{count:,} IPs"
 
 
 def _requests(count: int) -> str:

@@ -37,12 +37,12 @@ def events_body(instance: RiskEvents, *, check: bool) -> bytes:
     raise InvalidInstance("risk events are not valid", problems or [_UNEXPLAINED])
 
 
-def provider_body(instance: RiskProvider | Mapping[str, Any], *, check: bool) -> bytes:
+def provider_body(instance: RiskProvider | Mapping[str, Any], *, check: bool, client_id_needed: bool) -> bytes:
     """The JSON of a provider to create or to replace. Raises like `events_body`."""
     provider = RiskProvider.from_dict(instance) if isinstance(instance, Mapping) else instance
     if not isinstance(provider, RiskProvider):
         raise ApiTypeError(f"a RiskProvider is needed, not {type(instance).__name__}")
-    problems = signals.provider_problems(provider.to_plain()) if check else []
+    problems = signals.provider_problems(provider.to_plain(), client_id_needed=client_id_needed) if check else []
     if problems:
         raise InvalidInstance("the risk provider is not valid", problems)
     return _json(provider.to_dict())

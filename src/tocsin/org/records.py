@@ -79,7 +79,7 @@ class ProviderReplaced(Struct, frozen=True, tag_field="t", tag="provider.replace
     principal: str
     id: str
     name: str
-    client_id: str
+    client_id: str | None
     action: RiskProviderAction
 
 

@@ -89,13 +89,11 @@ class Registry:
 
     async def replace_provider(self, provider_id: str, wanted: RiskProvider, principal: str, *, at_ms: int) -> Provider:
         """The provider with new name, client id and action. Raises NameTaken or ProviderUnknown."""
-        client_id = wanted.client_id
-        assert client_id is not None  # decode_provider has asked for it
 
         def decide() -> ProviderReplaced:
             self._refuse_unknown(provider_id)
             self._refuse_name(wanted.name, of=provider_id)
-            return ProviderReplaced(at_ms, principal, provider_id, wanted.name, client_id, wanted.action)
+            return ProviderReplaced(at_ms, principal, provider_id, wanted.name, wanted.client_id, wanted.action)
 
         await self._append(PROVIDER_TOPIC, decide)
         return self._now_there(provider_id)

@@ -22,6 +22,7 @@ from tocsin.relay.plan import Request
 from tocsin.relay.ruling import Answer, Failure
 from tocsin.relay.window import Told, Window
 from tocsin.signals.limits import SUBJECTS_PER_REQUEST
+from tocsin.signals.loopback import PLAIN_HTTP_HINT
 
 _REASON_CHARS = 300
 _LONGEST_WAIT_S = 24 * 3600  # a header can name more than a timedelta, or a date, can hold
@@ -42,7 +43,7 @@ class OktaTarget:
         try:
             response = await self._api.send_risk_events_with_http_info(list(request.events))
         except InsecureHostError as error:
-            raise RelayError(str(error), hint="write https:// in the URL; plain http is for loopback only") from None
+            raise RelayError(str(error), hint=PLAIN_HTTP_HINT) from None
         except ApiException as error:
             return _answer(error)
         return Answer(response.status_code, told=_told(response.headers))

@@ -2,6 +2,8 @@
 
 from ipaddress import ip_address
 
+PLAIN_HTTP_HINT = "write https:// in the URL; plain http is for loopback only"
+
 
 def is_loopback(host: str) -> bool:
     """Whether what is sent to `host` (a name or an address, without brackets) stays on this machine."""

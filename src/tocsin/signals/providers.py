@@ -29,26 +29,29 @@ class RiskProvider(Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     links: dict[str, Any] | None = msgspec.field(name="_links", default=None)
 
 
-def decode_provider(body: bytes) -> RiskProvider:
+def decode_provider(body: bytes, *, client_id_needed: bool = True) -> RiskProvider:
     """
     The checked name, clientId and action of a create or replace body; read-only and unknown fields are dropped.
 
+    Args:
+        client_id_needed: False for the provider an org starts with, which has none and may be replaced as it was read.
     Raises: InvalidSignals, with every problem and its path.
     """
     value = decode_json(body)
-    if problems := provider_problems(value):
+    if problems := provider_problems(value, client_id_needed=client_id_needed):
         raise InvalidSignals(problems)
     assert isinstance(value, Mapping)
     action = RiskProviderAction(value.get("action") or RiskProviderAction.LOG_ONLY)
-    return RiskProvider(name=value["name"], client_id=value["clientId"], action=action)
+    return RiskProvider(name=value["name"], client_id=value.get("clientId"), action=action)
 
 
-def provider_problems(value: object) -> list[Problem]:
+def provider_problems(value: object, *, client_id_needed: bool = True) -> list[Problem]:
     """Everything wrong with `value` as a provider to create or replace; `value` is what a JSON decoder gives."""
     if not isinstance(value, Mapping):
         return [Problem("", "is not a risk provider (a JSON object)", ProblemKind.SHAPE)]
     problems = _text_problems("name", value.get("name"), NAME_CHARS)
-    problems += _text_problems("clientId", value.get("clientId"), CLIENT_ID_CHARS)
+    if client_id_needed or value.get("clientId") is not None:
+        problems += _text_problems("clientId", value.get("clientId"), CLIENT_ID_CHARS)
     action = value.get("action")
     if action is not None and (not isinstance(action, str) or action not in _ACTIONS):
         text = f"{str(action)[:30]!r} is not none, log_only or enforce_and_log"

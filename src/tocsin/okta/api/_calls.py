@@ -60,7 +60,9 @@ def provider_body_call(
     risk_provider_id: str | None = None,
 ) -> Call:
     """A call that sends a provider. Raises InvalidInstance, ApiTypeError or ApiValueError."""
-    body = provider_body(instance, check=client.configuration.client_side_validation)
+    # The provider an org starts with has no client id, and only the org knows if that one is replaced.
+    is_new = risk_provider_id is None
+    body = provider_body(instance, check=client.configuration.client_side_validation, client_id_needed=is_new)
     return _call(operation, filled_path(operation, risk_provider_id), body, options)
 
 

@@ -40,8 +40,9 @@ def provider_routes(org: Org, base_url: str) -> Router:
 
     @put("/{provider_id:str}")
     async def replace_risk_provider(request: Request[Any, Any, Any], provider_id: FromPath[str]) -> ProviderView:
-        _found(org, provider_id)
-        wanted, principal = await _wanted(request), _principal(request)
+        known = _found(org, provider_id)
+        wanted = await _wanted(request, client_id_needed=known.client_id is not None)
+        principal = _principal(request)
         try:
             replaced = await org.registry.replace_provider(provider_id, wanted, principal.id, at_ms=org.now_ms)
         except (NameTaken, ProviderUnknown) as error:
@@ -77,9 +78,9 @@ def _principal(request: Request[Any, Any, Any]) -> Principal:
     return principal
 
 
-async def _wanted(request: Request[Any, Any, Any]) -> RiskProvider:
+async def _wanted(request: Request[Any, Any, Any], *, client_id_needed: bool = True) -> RiskProvider:
     try:
-        return decode_provider(await _exchange(request).json_body())
+        return decode_provider(await _exchange(request).json_body(), client_id_needed=client_id_needed)
     except InvalidSignals as error:
         raise invalid(error.problems) from error
 
