@@ -25,7 +25,11 @@ def create(
     role: Annotated[Role, typer.Option(help="What its holder may do.")] = Role.SUPER_ADMIN,
 ) -> None:
     """Make an API token and print it, alone, once: only its hash is kept. Works while the org runs."""
-    typer.echo(asyncio.run(make_token(name, data, role)))
+    is_new = not data.exists()
+    token = asyncio.run(make_token(name, data, role))
+    if is_new:
+        typer.echo(f"made a new data folder, {data}", err=True)
+    typer.echo(token)
 
 
 async def make_token(name: str, data: Path, role: Role) -> str:

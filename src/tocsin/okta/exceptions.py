@@ -185,13 +185,18 @@ class UnauthorizedException(ApiException):
 class ForbiddenException(ApiException):
     """403: the credential is known and may not do this."""
 
-    hint_for_status = "grant the service app the scope the answer names, or use the token of an admin role that may"
+    hint_for_status = (
+        "check that a credential was configured, that its role or scope allows this, and that the org has a risk "
+        "provider for it"
+    )
 
 
 class NotFoundException(ApiException):
     """404: no such object, or no such path on this host."""
 
-    hint_for_status = "check the id, and that the host is an org that has this API (Okta's own dropped it in 2025)"
+    hint_for_status = (
+        "check the id, that the host has no path after it, and that the org has this API (Okta dropped it in 2025)"
+    )
 
 
 class ConflictException(ApiException):
