@@ -1,9 +1,7 @@
 """The edges of the process: Ctrl-C at any moment, and an output that takes nothing."""
 
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,19 +10,24 @@ pytestmark = pytest.mark.slow
 COMMAND = [sys.executable, "-m", "tocsin"]
 
 
-@pytest.mark.parametrize("after_s", [0.05, 0.1, 0.15, 0.2, 0.3])
-def test_ctrl_c_while_it_starts_ends_it_without_a_traceback(after_s: float, tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [*COMMAND, "send", "-", "--dry-run"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        time.sleep(after_s)
-        process.send_signal(signal.SIGINT)
-        assert process.stderr is not None
-        said = process.stderr.read().decode()
-        code = process.wait(10)
-    if after_s > 0.1:  # before that, it may be Python itself that is interrupted
-        assert code == 130
-        assert "Traceback" not in said
+INTERRUPTED = """
+import sys
+from tocsin.__main__ import main
+
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tocsin.cli.send":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupts())
+main()
+"""
+
+
+def test_ctrl_c_while_it_starts_ends_it_without_a_traceback() -> None:
+    """In the middle of the imports: at which millisecond a signal would meet them is anybody's guess."""
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 @pytest.mark.parametrize("arguments", [["formats"], ["--help"], ["check", "1.2.3.4", "--data", "DATA"]])
