@@ -33,7 +33,7 @@ def org(tmp_path: Path) -> Iterator[OrgProcess]:
 def test_the_five_minutes_and_the_sdk_examples(org: OrgProcess) -> None:
     (shell,) = blocks("sh")
     pasted = [line for line in shell.splitlines() if not line.startswith(SET_UP)]
-    python = [f"{sys.executable} <<'END'\n{code}\nEND" for code in blocks("python")]
+    python = [f"python <<'END'\n{code}\nEND" for code in blocks("python")]
     assert len(python) == 2
     again = "tocsin check 77.90.185.20 203.0.113.9 --to http://127.0.0.1:8420"
     script = "\n".join(["set -eu", *pasted, *python, again])
