@@ -78,10 +78,10 @@ def _line(word: "ProviderWordView") -> str:
     message = f", {word.message!r}" if word.message else ""
     place = f"journal {word.journal.seq}, event {word.journal.event}, subject {word.journal.subject}"
     said = f"{word.level}{message}, observed {word.observed}, {ends} {word.expires}"
-    return f"  {printable(word.name)} ({word.action}) says {said} [{place}]"
+    return f"  {_printable(word.name)} ({word.action}) says {said} [{place}]"
 
 
-def printable(text: str) -> str:
+def _printable(text: str) -> str:
     """What another machine wrote, fit for a terminal: escape sequences in it are not obeyed."""
     return text if text.isprintable() else repr(text)
 
