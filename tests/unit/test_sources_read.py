@@ -9,13 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from tocsin.signals import RiskLevel, Signal
+from tocsin.signals import RiskLevel, Signal, Skipped, SkipReason
 from tocsin.sources import (
     FORMATS,
     Format,
     Reading,
-    Skipped,
-    SkipReason,
     SourceError,
     format_named,
     read_source,

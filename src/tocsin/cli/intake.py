@@ -7,8 +7,8 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from tocsin.errors import TocsinError
-from tocsin.signals import Signal
-from tocsin.sources import Format, Reading, Skipped, SkipReason, display_name, read_source
+from tocsin.signals import Signal, Skipped, SkipReason
+from tocsin.sources import Format, Reading, display_name, read_source
 
 BROKEN_SHOWN = 5
 

@@ -16,8 +16,8 @@ from tocsin.cli.progress import say, shown
 from tocsin.cli.send_report import Report, as_json, lines, plan_json, plan_line, skipped_lines
 from tocsin.errors import TocsinError
 from tocsin.relay import Sender, Tally, TargetPaused, Window, coalesce, okta_target
-from tocsin.signals import Signal, parse_timestamp
-from tocsin.sources import SkipReason, format_named
+from tocsin.signals import Signal, SkipReason, parse_timestamp
+from tocsin.sources import format_named
 
 
 def send(

@@ -10,8 +10,7 @@ from msgspec import Struct
 from tocsin.cli.durations import about
 from tocsin.cli.intake import Intake
 from tocsin.relay import Tally, Window, requests_needed
-from tocsin.signals import RiskLevel, Signal
-from tocsin.sources import SkipReason
+from tocsin.signals import RiskLevel, Signal, SkipReason
 
 REFUSED_SHOWN = 5
 _TITLES = {

@@ -15,19 +15,24 @@ from tocsin.signals.levels import RiskLevel, RiskProviderAction
 from tocsin.signals.loopback import is_loopback
 from tocsin.signals.problems import InvalidSignals, Problem, ProblemKind, summary
 from tocsin.signals.providers import RiskProvider, decode_provider, provider_problems
-from tocsin.signals.signal import Signal
+from tocsin.signals.signal import Batch, Retraction, Signal
+from tocsin.signals.skipped import Skipped, SkipReason
 from tocsin.signals.timestamps import format_timestamp, from_ms, parse_timestamp, to_ms
 
 __all__ = [
+    "Batch",
     "InvalidSignals",
     "Problem",
     "ProblemKind",
+    "Retraction",
     "RiskEvent",
     "RiskEventSubject",
     "RiskLevel",
     "RiskProvider",
     "RiskProviderAction",
     "Signal",
+    "SkipReason",
+    "Skipped",
     "canonical_ip",
     "conforms",
     "decode_events",

@@ -3,7 +3,7 @@
 from tocsin.sources.errors import SourceError
 from tocsin.sources.formats import FORMATS, Format, format_named
 from tocsin.sources.read import read_source
-from tocsin.sources.reading import Reading, Skipped, SkipReason
+from tocsin.sources.reading import Reading
 from tocsin.sources.shipped import shipped_list
 from tocsin.sources.text import STDIN, display_name
 
@@ -12,8 +12,6 @@ __all__ = [
     "STDIN",
     "Format",
     "Reading",
-    "SkipReason",
-    "Skipped",
     "SourceError",
     "display_name",
     "format_named",

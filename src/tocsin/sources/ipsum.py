@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from tocsin.signals import RiskLevel, Signal, canonical_ip
+from tocsin.signals import RiskLevel, Signal, Skipped, SkipReason, canonical_ip
 from tocsin.sources.bands import Band, level_of
-from tocsin.sources.reading import Line, Reading, Skipped, SkipReason
+from tocsin.sources.reading import Line, Reading, skipped
 
 BANDS = (Band(5, RiskLevel.HIGH), Band(3, RiskLevel.MEDIUM), Band(2, RiskLevel.LOW))
 LIFE = timedelta(hours=48)
@@ -40,7 +40,7 @@ class IpsumReader:
                 self._date_from(_aware(header[1]))
             except ValueError:
                 example = EXAMPLE.partition("\n")[0]
-                return Skipped.of(line, SkipReason.BAD_TIME, f"the date of the list is not like {example!r}")
+                return skipped(line, SkipReason.BAD_TIME, f"the date of the list is not like {example!r}")
         return None
 
     def _date_from(self, list_date: datetime | None) -> None:
@@ -50,15 +50,15 @@ class IpsumReader:
     def _record(self, line: Line, text: str) -> Signal | Skipped:
         record = _RECORD.fullmatch(text)
         if record is None:
-            return Skipped.of(line, SkipReason.NOT_A_RECORD, "is not an address, a tab and a number of lists")
+            return skipped(line, SkipReason.NOT_A_RECORD, "is not an address, a tab and a number of lists")
         try:
             ip = canonical_ip(record[1])
         except ValueError as error:
-            return Skipped.of(line, SkipReason.BAD_ADDRESS, str(error))
+            return skipped(line, SkipReason.BAD_ADDRESS, str(error))
         lists = int(record[2])
         level = level_of(lists, BANDS)
         if level is None:
-            return Skipped.of(line, SkipReason.BELOW_BANDS, f"stands on fewer than {BANDS[-1].least} lists")
+            return skipped(line, SkipReason.BELOW_BANDS, f"stands on fewer than {BANDS[-1].least} lists")
         message = f"ipsum listed by {lists} blocklists"
         return Signal(ip, level, self._observed, self._expires, message, self._reading.source)
 

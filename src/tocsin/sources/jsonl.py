@@ -17,6 +17,8 @@ from tocsin.signals import (
     RiskEventSubject,
     RiskLevel,
     Signal,
+    Skipped,
+    SkipReason,
     canonical_ip,
     conforms,
     decode_json,
@@ -24,7 +26,7 @@ from tocsin.signals import (
     limits,
     parse_timestamp,
 )
-from tocsin.sources.reading import Line, Reading, Skipped, SkipReason
+from tocsin.sources.reading import Line, Reading, skipped
 
 LIFE = timedelta(seconds=limits.DEFAULT_LIFE_S)
 EXAMPLE = (
@@ -100,7 +102,7 @@ def _explained(line: Line, problem: Problem) -> Skipped:
     """What is wrong with a line that could not be taken, by the same rules that the org and the SDK explain by."""
     name = problem.field if problem.path else ""
     text = f"{name}: {problem.text}" if name else problem.text
-    return Skipped.of(line, _REASONS.get(name, SkipReason.NOT_A_RECORD), text)
+    return skipped(line, _REASONS.get(name, SkipReason.NOT_A_RECORD), text)
 
 
 def _first_problem(text: str) -> Problem:

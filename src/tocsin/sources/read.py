@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import chain, islice
 
-from tocsin.signals import Signal
+from tocsin.signals import Signal, Skipped, SkipReason
 from tocsin.sources.formats import Format, format_of
-from tocsin.sources.reading import FUTURE_TOLERANCE, Line, Reading, Skipped, SkipReason
+from tocsin.sources.reading import FUTURE_TOLERANCE, Line, Reading, skipped
 from tocsin.sources.special_addresses import why_not_global
 from tocsin.sources.text import display_name, open_lines
 
@@ -37,9 +37,9 @@ def read_source(path: str, reading: Reading, *, form: Format | None = None) -> I
 def _vetted(signal: Signal, line: Line, reading: Reading) -> Signal | Skipped:
     if signal.expires <= reading.now:
         detail = f"claimed until {signal.expires.isoformat(timespec='seconds')}, which has passed"
-        return Skipped.of(line, SkipReason.EXPIRED, detail)
+        return skipped(line, SkipReason.EXPIRED, detail)
     if signal.observed > reading.now + FUTURE_TOLERANCE:
         detail = f"observed at {signal.observed.isoformat(timespec='seconds')}, which is yet to come: check the clock"
-        return Skipped.of(line, SkipReason.BAD_TIME, detail)
+        return skipped(line, SkipReason.BAD_TIME, detail)
     why = None if reading.allow_non_global else why_not_global(signal.ip)
-    return Skipped.of(line, SkipReason.NOT_GLOBAL, f"{signal.ip} is {why}") if why else signal
+    return skipped(line, SkipReason.NOT_GLOBAL, f"{signal.ip} is {why}") if why else signal

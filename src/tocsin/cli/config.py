@@ -1,0 +1,91 @@
+"""Reads a configuration file (TOML) into a struct whose types hold the limits; a typo stops the start."""
+
+import re
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import inspect as types
+
+from tocsin.errors import TocsinError
+
+_MAX_FILE_BYTES = 1024 * 1024
+_UNKNOWN = re.compile(r"unknown field `(?P<name>.*?)`")
+_PLACE = re.compile(r" - at `(key in )?\$(?P<path>.*)`$")
+_Config = TypeVar("_Config")
+
+
+class ConfigError(TocsinError):
+    """A configuration file cannot be used. Nothing was started or changed."""
+
+
+def load_config(path: Path, kind: type[_Config]) -> _Config:
+    """
+    The configuration in the TOML file `path`.
+
+    Args:
+        kind: a Struct with `forbid_unknown_fields` and `rename=None`; its types carry the limits.
+    Raises: ConfigError, which names file, key and what is expected, and for an unknown key the nearest one there is.
+    """
+    values = _read(path)
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise _refused(path, kind, str(error)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", hint="name a configuration file in TOML form") from None
+    if len(content) > _MAX_FILE_BYTES:
+        raise ConfigError(f"{path} is larger than 1 MiB", hint="name a configuration file in TOML form")
+    try:
+        return tomllib.loads(content.decode())
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not text in UTF-8", hint="name a configuration file in TOML form") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}", hint="strings stand in quotes, tables in brackets") from None
+
+
+def _refused(path: Path, kind: type, text: str) -> ConfigError:
+    place = _PLACE.search(text)
+    where = place["path"].lstrip(".") if place else ""
+    what = _PLACE.sub("", text)
+    if unknown := _UNKNOWN.search(what):
+        key = f"{where}.{unknown['name']}" if where else unknown["name"]
+        known = _fields_at(types.type_info(kind), where)
+        near = get_close_matches(unknown["name"], known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+        return ConfigError(f"{path}: there is no key {key}", hint=hint)
+    return ConfigError(f"{path}: {where or 'the file'}: {what[:1].lower()}{what[1:]}", hint="mend that value")
+
+
+def _fields_at(kind: types.Type, where: str) -> list[str]:
+    """The keys that a table may have, all of them when its place can be one of several kinds."""
+    at = [kind]
+    for step in re.findall(r"[^.\[\]]+|\[[^\]]*\]", where):
+        at = [deeper for one in at for deeper in _step(one, step)]
+    return [field.encode_name for one in at for struct in _structs(one) for field in struct.fields]
+
+
+def _step(kind: types.Type, step: str) -> list[types.Type]:
+    found: list[types.Type] = []
+    for one in kind.types if isinstance(kind, types.UnionType) else (kind,):
+        match one:
+            case types.StructType():
+                found += [field.type for field in one.fields if field.encode_name == step]
+            case types.ListType() | types.VarTupleType():
+                found.append(one.item_type)
+            case types.DictType():
+                found.append(one.value_type)
+    return found
+
+
+def _structs(kind: types.Type) -> list[types.StructType]:
+    kinds = kind.types if isinstance(kind, types.UnionType) else (kind,)
+    return [one for one in kinds if isinstance(one, types.StructType)]

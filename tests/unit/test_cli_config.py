@@ -1,0 +1,64 @@
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from msgspec import Meta, Struct
+
+from tocsin.cli.config import ConfigError, load_config
+
+
+class Budget(Struct, frozen=True, forbid_unknown_fields=True):
+    requests_per_window: Annotated[int, Meta(ge=1, le=30)] = 30
+
+
+class Target(Struct, frozen=True, forbid_unknown_fields=True):
+    url: str
+    budget: Budget = Budget()
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    budget: Budget = Budget()
+    targets: list[Target] = []
+    named: dict[str, Target] = {}
+
+
+def refused(tmp_path: Path, text: str) -> ConfigError:
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, Config)
+    assert str(path) in str(caught.value)
+    return caught.value
+
+
+def test_what_is_right_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('[budget]\nrequests_per_window = 15\n[[targets]]\nurl = "https://a.example"\n')
+    assert load_config(path, Config) == Config(Budget(15), [Target("https://a.example")])
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "hint"),
+    [
+        ("[budget]\nrequest_per_window = 3", "no key budget.request_per_window", "requests_per_window?"),
+        ("[budgt]\nrequests_per_window = 3", "no key budgt", "did you mean budget?"),
+        ('[[targets]]\nurl = "u"\n[targets.budget]\nrequests = 3', "budget.requests", "requests_per_window?"),
+        ('[named.a]\nurl = "u"\nurll = "v"', "named[...].urll", "did you mean url?"),
+        ("zzz = 1", "no key zzz", "there are: budget, targets, named"),
+        ("[budget]\nrequests_per_window = 60", "budget.requests_per_window: expected `int` <= 30", "mend"),
+        ("[[targets]]\n", "targets[0]: object missing required field `url`", "mend"),
+        ("[budget", "is not TOML", "brackets"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, words: str, hint: str) -> None:
+    error = refused(tmp_path, text)
+    assert words in str(error)
+    assert hint in str(error.hint)
+
+
+def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load_config(tmp_path / "none.toml", Config)
+    (tmp_path / "bin.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load_config(tmp_path / "bin.toml", Config)
