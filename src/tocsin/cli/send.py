@@ -10,10 +10,10 @@ import msgspec
 import typer
 
 from tocsin.cli.credentials import read_token
-from tocsin.cli.intake import AllExpired, Intake, take_in
+from tocsin.cli.intake import AllExpired, HowToRead, Intake, take_in
 from tocsin.cli.options import TokenFileOption
 from tocsin.cli.progress import say, shown
-from tocsin.cli.send_report import Report, as_json, lines, plan_json, plan_line, skipped_lines
+from tocsin.cli.send_report import Report, as_json, file_lines, lines, plan_line, skipped_lines
 from tocsin.errors import TocsinError
 from tocsin.relay import Sender, Tally, TargetPaused, Window, coalesce, okta_target
 from tocsin.signals import Signal, SkipReason, parse_timestamp
@@ -34,7 +34,9 @@ def send(
         bool, typer.Option("--allow-non-global", help="Also send private, loopback and documentation addresses.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON; with --dry-run a line for each file.")
+    ] = False,
 ) -> None:
     """Send lists of dangerous IPs to an org: the worst first, 1,000 per request, inside its rate limit."""
     if not to and not dry_run:
@@ -42,13 +44,13 @@ def send(
     token = "" if dry_run else read_token(token_file)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by a supervisor: the same account as on Ctrl-C
     now = datetime.now(UTC)
-    intake = take_in(
-        files,
+    how = HowToRead(
         now=now,
         as_of=_moment(as_of, now),
         form=format_named(form) if form else None,
         allow_non_global=allow_non_global,
     )
+    intake = take_in(files, how, refuse=not (dry_run and json_))
     _tell_broken(intake)
     signals = coalesce(intake.signals)
     if dry_run:
@@ -66,9 +68,9 @@ def send(
 def _dry_run(intake: Intake, signals: list[Signal], as_json: bool) -> NoReturn:
     now = datetime.now(UTC)
     if as_json:
-        typer.echo(msgspec.json.encode(plan_json(intake, signals, Window(), now=now)))
-    else:
-        typer.echo("\n".join([plan_line(signals, Window(), now=now), *skipped_lines(intake)]))
+        typer.echo("\n".join(msgspec.json.encode(account.as_json()).decode() for account in intake.files))
+        raise typer.Exit(1 if intake.broken or intake.refused else 0)
+    typer.echo("\n".join([*file_lines(intake), plan_line(signals, Window(), now=now), *skipped_lines(intake)]))
     _expect_some(intake)
     raise typer.Exit(1 if intake.broken else 0)
 

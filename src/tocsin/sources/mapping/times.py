@@ -1,0 +1,110 @@
+"""Times and spans of time as tools write them. Every form a profile may name is in `FORMS`."""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from tocsin.sources.errors import SourceError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_GO = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [+-]\d{4}) [A-Z]{1,5}")
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+_SPAN_PART = re.compile(r"([0-9]*\.?[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)")
+_SPAN = re.compile(rf"[+-]?(?:{_SPAN_PART.pattern})+")
+_UNIT_S = {
+    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0,
+    "w": 604800.0,
+}  # fmt: skip
+_MOST_S = 10**10  # some 300 years: beyond any time of a log, and within datetime
+
+Parse = Callable[[Any], datetime]
+
+
+def _iso(text: Any) -> datetime:
+    """ISO 8601 and RFC 3339, with `T` or a blank, with an offset or without."""
+    return datetime.fromisoformat(_FRACTION.sub(r"\1", text))
+
+
+def _epoch(value: Any) -> datetime:
+    """Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by their size; also as text."""
+    number = float(value)
+    if number != number or number < 0:
+        raise ValueError
+    for _ in range(3):
+        if number < _MOST_S * 10:
+            break
+        number /= 1000
+    return _EPOCH + timedelta(seconds=number)
+
+
+def _go(text: Any) -> datetime:
+    """Go's own: `2015-05-20 20:05:48 +0000 UTC`."""
+    found = _GO.fullmatch(text)
+    if found is None:
+        raise ValueError
+    return datetime.fromisoformat(found[1].replace(" ", "T", 1).replace(" ", ""))
+
+
+def _us(text: Any) -> datetime:
+    """Azure's: `8/22/2022 6:07:16 PM`."""
+    return datetime.strptime(text, "%m/%d/%Y %I:%M:%S %p")  # noqa: DTZ007 - the profile's time zone is added
+
+
+FORMS: dict[str, Parse] = {
+    "iso8601": _iso,
+    "epoch": _epoch,
+    "go": _go,
+    "us": _us,
+    "rfc5322": lambda text: parsedate_to_datetime(text),
+}
+"""What each means: the docstring of its function. Any other form is one of `datetime.strptime`, with a `%` in it."""
+
+_DEFAULT = ("iso8601", "epoch", "go", "us")
+_REFUSED = (ValueError, TypeError, OverflowError, AttributeError)
+
+
+def compile_time(forms: Sequence[str], timezone: tzinfo) -> Callable[[Any], datetime]:
+    """
+    A function from a value to an aware time, by the first of `forms` that fits; `timezone` is of times without one.
+
+    The function raises ValueError, which quotes the value. Raises: SourceError, for a form that is none.
+    """
+    parses = [_parse(form) for form in forms or _DEFAULT]
+
+    def moment(value: Any) -> datetime:
+        for parse in parses:
+            try:
+                found = parse(value)
+            except _REFUSED:
+                continue
+            return found if found.tzinfo is not None else found.replace(tzinfo=timezone)
+        raise ValueError(f"{str(value)[:60]!r} is no time in the form {' or '.join(forms or _DEFAULT)}")
+
+    return moment
+
+
+def _parse(form: str) -> Parse:
+    if form in FORMS:
+        return FORMS[form]
+    if "%" not in form:
+        raise SourceError(f"{form!r} is no form of time", hint=f"one of {', '.join(FORMS)}, or one with % signs")
+    return lambda text: datetime.strptime(text, form)  # noqa: DTZ007 - the profile's time zone is added
+
+
+def span(value: Any) -> timedelta:
+    """
+    A span of time: Go's `3h59m48.5s`, `-100h`, `7d`, or a number of seconds.
+
+    Raises: ValueError, which quotes the value.
+    """
+    text = str(value).strip()
+    try:
+        return timedelta(seconds=float(text))
+    except (ValueError, OverflowError):
+        pass
+    if not _SPAN.fullmatch(text):
+        raise ValueError(f"{text[:60]!r} is no span of time such as 3h59m48s")
+    seconds = sum(float(number) * _UNIT_S[unit] for number, unit in _SPAN_PART.findall(text))
+    return timedelta(seconds=min(seconds, _MOST_S) * (-1 if text.startswith("-") else 1))
