@@ -1,4 +1,13 @@
-"""Readers for what detectors really write: each record becomes a signal, or a reason why not."""
+"""Readers for what detectors really write: each record becomes a signal, or a reason why not.
+
+    input ──▶ framing ──▶ reader ──▶ vetting ──▶ Signal | Retraction | Skipped
+    bytes     records     claims     which address, and whether
+
+An input (`opening`, `inputs`) gives bytes, wherever they come from. A `Format` says how an input of it is known, cut
+into records (`framing`) and read: by code (`readers`), or by a mapping file (`profiles`, `mapping`). What a reader
+claims becomes a signal in one place (`vetting`). A new format is a module in `readers` with `FORMATS`, or a file in
+`profiles`; a new kind of input is a module in `inputs`.
+"""
 
 from tocsin.sources.config import SourceConfig
 from tocsin.sources.errors import SourceError
