@@ -11,10 +11,12 @@ claims becomes a signal in one place (`vetting`). A new format is a module in `r
 
 from tocsin.sources.config import SourceConfig
 from tocsin.sources.errors import SourceError
+from tocsin.sources.explaining import Explanation, explanations, paths_found
 from tocsin.sources.format import Format
 from tocsin.sources.formats import format_named, formats
 from tocsin.sources.guard import Guard, guard_of
 from tocsin.sources.inputs import open_source
+from tocsin.sources.inputs.settings import mapping_format, time_zone
 from tocsin.sources.opening import STDIN, display_name
 from tocsin.sources.read import Input, Piece, open_source_input, read_source
 from tocsin.sources.reading import Reading
@@ -23,6 +25,7 @@ from tocsin.sources.source import Source
 
 __all__ = [
     "STDIN",
+    "Explanation",
     "Format",
     "Guard",
     "Input",
@@ -32,11 +35,15 @@ __all__ = [
     "SourceConfig",
     "SourceError",
     "display_name",
+    "explanations",
     "format_named",
     "formats",
     "guard_of",
+    "mapping_format",
     "open_source",
     "open_source_input",
+    "paths_found",
     "read_source",
     "shipped_list",
+    "time_zone",
 ]

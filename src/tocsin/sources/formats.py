@@ -5,14 +5,22 @@ from functools import cache
 from tocsin.sources.errors import SourceError
 from tocsin.sources.format import Format
 from tocsin.sources.mapping.builtin import profile_formats
-from tocsin.sources.readers import address_list, ipsum, jsonl
+from tocsin.sources.readers import address_list, ipsum, jsonl, spamhaus, tor, zeek_intel
 from tocsin.sources.sample import Sample
 
 
 @cache
 def formats() -> tuple[Format, ...]:
     """All of them, in the order in which they are tried: what could be taken for anything comes last."""
-    return (*jsonl.FORMATS, *ipsum.FORMATS, *profile_formats(), *address_list.FORMATS)
+    return (
+        *jsonl.FORMATS,
+        *ipsum.FORMATS,
+        *spamhaus.FORMATS,
+        *tor.FORMATS,
+        *zeek_intel.FORMATS,
+        *profile_formats(),
+        *address_list.FORMATS,
+    )
 
 
 def format_named(name: str) -> Format:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from tocsin.sources.framing.json_values import json_values
+from tocsin.sources.framing.json_values import json_or, json_values
 from tocsin.sources.framing.lines import lines
 from tocsin.sources.framing.rows import rows
 from tocsin.sources.reading import Block
@@ -10,4 +10,4 @@ from tocsin.sources.reading import Block
 Framing = Callable[[Iterable[bytes]], Iterator[Block]]
 """Cuts the chunks of an input into blocks of records."""
 
-__all__ = ["Framing", "json_values", "lines", "rows"]
+__all__ = ["Framing", "json_or", "json_values", "lines", "rows"]

@@ -6,7 +6,8 @@ the last `}, {` of a chunk, which is a cut between elements if and only if what 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -31,23 +32,28 @@ _BUFFER_BYTES = 128 * 1024
 
 def json_values(chunks: Iterable[bytes]) -> Iterator[Block]:
     """The values of an input, whichever way it strings them together; the number of one on a line is its line's."""
+    start, chunks = _begun(chunks)
+    first_line = start.partition(b"\n")[0]
+    if start.startswith(b"[") or (start.startswith(b"{") and not _decodes(first_line)):
+        return _Values(chunks).blocks()
+    return _json_lines(chunks)
+
+
+def json_or(chunks: Iterable[bytes], *, otherwise: Callable[[Iterable[bytes]], Iterator[Block]]) -> Iterator[Block]:
+    """JSON values, or what `otherwise` makes of an input that begins like none."""
+    start, chunks = _begun(chunks)
+    return json_values(chunks) if start.startswith((b"{", b"[")) else otherwise(chunks)
+
+
+def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The beginning of an input after its blanks, and all its chunks still."""
     stream = iter(chunks)
     head = b""
     for chunk in stream:
         head += chunk
         if head.strip(_BLANK):
             break
-    start = head.lstrip(_BLANK)
-    first_line = start.partition(b"\n")[0]
-    chunks = _chained(head, stream)
-    if start.startswith(b"[") or (start.startswith(b"{") and not _decodes(first_line)):
-        return _Values(chunks).blocks()
-    return _json_lines(chunks)
-
-
-def _chained(head: bytes, stream: Iterator[bytes]) -> Iterator[bytes]:
-    yield head
-    yield from stream
+    return head.lstrip(_BLANK), chain([head], stream)
 
 
 def _decodes(text: bytes) -> bool:

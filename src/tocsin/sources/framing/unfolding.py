@@ -9,7 +9,9 @@ Pick = Callable[[Any], Any]
 PARENT, WITHIN = "parent", "within"
 
 
-def unfolded(blocks: Iterable[Block], outer: Sequence[Pick], inner: Mapping[str, Pick]) -> Iterator[Block]:
+def unfolded(
+    blocks: Iterable[Block], outer: Sequence[Pick], inner: Mapping[str, Pick], *, parent: bool = False
+) -> Iterator[Block]:
     """
     The records in each value.
 
@@ -17,12 +19,13 @@ def unfolded(blocks: Iterable[Block], outer: Sequence[Pick], inner: Mapping[str,
         outer: where they may stand; the first that finds something counts, else the value is the record itself.
         inner: parts of those that are the records instead. Each is told its `parent`, and the name of the part as
             `within`.
+        parent: whether the former are told their document as `parent`.
     """
     count = 0
     for block in blocks:
         numbers, records = list[int](), list[Any]()
         for number, value in zip(block.numbers, block.records, strict=True):
-            within = list(_inner(_outer(value, outer), inner))
+            within = list(_inner(_outer(value, outer, parent), inner))
             if len(within) == 1 and within[0] is value:
                 count = number
                 numbers.append(number)
@@ -33,11 +36,12 @@ def unfolded(blocks: Iterable[Block], outer: Sequence[Pick], inner: Mapping[str,
         yield Block(numbers, records, block.end, block.broken)
 
 
-def _outer(value: Any, picks: Sequence[Pick]) -> list[Any]:
+def _outer(value: Any, picks: Sequence[Pick], parent: bool) -> list[Any]:
     for pick in picks:
         found = pick(value)
         if found is not None:
-            return found if isinstance(found, list) else [found]
+            records = _as_list(found)
+            return [_told(record, value) for record in records] if parent else records
     return [value]
 
 
@@ -47,6 +51,15 @@ def _inner(values: list[Any], picks: Mapping[str, Pick]) -> Iterator[Any]:
         return
     for value in values:
         for name, pick in picks.items():
-            found = pick(value)
-            for record in found if isinstance(found, list) else []:
-                yield {**record, PARENT: value, WITHIN: name} if isinstance(record, dict) else record
+            for record in _as_list(pick(value)):
+                yield _told(record, value, name)
+
+
+def _told(record: Any, parent: Any, name: str = "") -> Any:
+    return {**record, PARENT: parent, WITHIN: name} if isinstance(record, dict) else record
+
+
+def _as_list(found: Any) -> list[Any]:
+    if found is None or found is False:
+        return []
+    return found if isinstance(found, list) else [found]

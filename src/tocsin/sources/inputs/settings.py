@@ -1,6 +1,6 @@
 """From a `[sources.NAME]` table to what a reading needs, the same for every kind of input."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,8 +18,15 @@ from tocsin.sources.reading import Reading
 def form_of(config: SourceConfig) -> Format | None:
     """The format that the table names, or that of its mapping; None to find it by content. Raises: SourceError."""
     if config.mapping is not None:
-        return profile_format(load_profile(Path(config.mapping)))
+        return mapping_format(Path(config.mapping))
     return format_named(config.format) if config.format else None
+
+
+def mapping_format(path: Path) -> Format:
+    """The format that a mapping file of the user describes. Raises: SourceError, for what is wrong in it."""
+    form = profile_format(load_profile(path))
+    form.reader(Reading(now=datetime.now(UTC), source=""))  # compiles every expression: said now, not at a record
+    return form
 
 
 def reading_of(name: str, config: SourceConfig, *, now: datetime) -> Reading:

@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 from tocsin.sources.format import Format
-from tocsin.sources.framing import Framing, json_values, lines, rows
+from tocsin.sources.framing import Framing, json_or, json_values, lines, rows
 from tocsin.sources.framing.patterns import matched
 from tocsin.sources.framing.unfolding import unfolded
 from tocsin.sources.mapping.mapped import MappedReader
@@ -53,17 +53,21 @@ def _records(profile: Profile) -> Callable[[Opened], Iterator[Block]]:
 
     def records(opened: Opened) -> Iterator[Block]:
         blocks = framing(opened.chunks())
-        return unfolded(blocks, outer, inner) if outer or inner else blocks
+        return unfolded(blocks, outer, inner, parent=profile.parent) if outer or inner else blocks
 
     return records
 
 
 def _framing(profile: Profile) -> Framing:
     rule = profile.reader
-    if rule.format == "json":
-        return json_values
-    if rule.format == "csv":
-        return partial(rows, delimiter=rule.delimiter, columns=rule.columns)
+    by_row = partial(rows, delimiter=rule.delimiter, columns=rule.columns)
+    match rule.format:
+        case "json":
+            return json_values
+        case "csv":
+            return by_row
+        case "json-or-csv":
+            return partial(json_or, otherwise=by_row)
     pattern = rule.pattern
 
     def by_pattern(chunks: Any) -> Iterator[Block]:
@@ -80,7 +84,9 @@ def _recogniser(profile: Profile) -> Callable[[Sample], bool]:
     def recognises(sample: Sample) -> bool:
         if sample.is_binary:
             return False
-        values: list[Any] = sample.values if rule.format == "json" else sample.rows(rule.delimiter)
+        values: list[Any] = sample.values if rule.format.startswith("json") else []
+        if not values and rule.format.endswith("csv"):
+            values = sample.rows(rule.delimiter)
         return any(test(value) for value in values[:_LOOKED_AT])
 
     return recognises

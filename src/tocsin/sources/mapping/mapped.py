@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason
+from tocsin.sources.mapping.address_forms import FORMS
 from tocsin.sources.mapping.levels import Grade, compile_levels
 from tocsin.sources.mapping.messages import compile_message
 from tocsin.sources.mapping.paths import Getter, compile_path, compile_test
@@ -32,11 +33,12 @@ class MappedReader:
         self._skips = [(compile_test(rule.when), rule) for rule in profile.skip]
         self._retracts = compile_test(profile.retract) if profile.retract else None
         self._addresses = [compile_path(path) for path in profile.ip.paths]
+        self._form = FORMS[profile.ip.form]
         self._forwarded = compile_path(profile.ip.forwarded) if profile.ip.forwarded else None
         rules = profile.level if isinstance(profile.level, tuple) else (profile.level,)
         self._grade = compile_levels(rules, profile.lower, reading.levels)
         self._times = [compile_path(path) for path in profile.timestamp.paths]
-        self._moment = compile_time(profile.timestamp.formats, reading.timezone)
+        self._moment = compile_time(profile.timestamp.formats, reading.timezone, reading.now)
         self._ends = _ends(profile.expires, reading)
         self._fields = {name: compile_path(path) for name, path in profile.fields.items()}
         self._message = compile_message(profile.message, self._fields)
@@ -66,8 +68,11 @@ class MappedReader:
             return skipped(number, record, SkipReason.NO_CLAIM, why)
         for test, rule in self._skips:
             if test(record):
-                return skipped(number, record, SkipReason.NO_CLAIM, rule.why)
-        addresses = self._candidates(record)
+                return skipped(number, record, SkipReason(rule.reason), rule.why)
+        try:
+            addresses = self._candidates(record)
+        except ValueError as error:
+            return skipped(number, record, SkipReason.NO_ADDRESS, str(error))
         if not addresses:
             return skipped(number, record, SkipReason.NO_ADDRESS, f"nothing at {' or '.join(self._profile.ip.paths)}")
         grade = self._grade(record)
@@ -84,9 +89,9 @@ class MappedReader:
         found = list[Any]()
         for address in self._addresses:
             value = address(record)
-            if value is not None and value != "" and value != "-" and value not in found:
+            if value is not None and value != "" and value != "-" and value != [] and value not in found:
                 found.append(value)
-        return found
+        return found if self._form is None else [self._form(value) for value in found]
 
     def _claims(
         self, number: int, record: Any, addresses: list[Any], level: RiskLevel, observed: datetime, expires: datetime
@@ -109,8 +114,16 @@ class MappedReader:
                 return self._moment(value)
         return self._reading.observed()
 
+    def paths(self) -> dict[str, Getter]:
+        """Every path of the profile that should find something, by what it is for."""
+        profile = self._profile
+        found = {f"ip at {path}": getter for path, getter in zip(profile.ip.paths, self._addresses, strict=True)}
+        times = zip(profile.timestamp.paths, self._times, strict=True)
+        found |= {f"time at {path}": getter for path, getter in times}
+        return found | {f"{name} at {profile.fields[name]}": getter for name, getter in self._fields.items()}
+
     def explain(self, record: Any) -> Iterator[Step]:
-        """What is looked at in a record, in order, up to where it is decided."""
+        """What is looked at in a record, in order."""
         profile = self._profile
         if self._when is not None:
             yield Step(f"when {profile.when}", "yes" if self._when(record) else "no")
@@ -140,11 +153,22 @@ def _ends(rule: ExpiresRule, reading: Reading) -> Ends:
     def after(_record: Any, observed: datetime, level: RiskLevel) -> datetime:
         return observed + lives.get(level, life)
 
+    moment = compile_time((), reading.timezone, reading.now)
+    if rule.since:
+        return _since(compile_path(rule.since), moment, reading.observed(), life)
     if rule.at:
-        return _at(compile_path(rule.at), compile_time((), reading.timezone), after)
+        return _at(compile_path(rule.at), moment, after)
     if rule.duration:
         return _from_now(compile_path(rule.duration), reading.now, after)
     return after
+
+
+def _since(getter: Getter, moment: Callable[[Any], datetime], otherwise: datetime, life: timedelta) -> Ends:
+    def ends(record: Any, _observed: datetime, _level: RiskLevel) -> datetime:
+        value = getter(record)
+        return (otherwise if value is None or value == "" else moment(value)) + life
+
+    return ends
 
 
 def _at(getter: Getter, moment: Callable[[Any], datetime], otherwise: Ends) -> Ends:

@@ -25,7 +25,8 @@ class _Table(Struct, frozen=True, forbid_unknown_fields=True):
 class RecordsRule(_Table, frozen=True, kw_only=True):
     """How an input is cut into records."""
 
-    format: Literal["json", "csv", "lines"] = "json"
+    format: Literal["json", "csv", "json-or-csv", "lines"] = "json"
+    """`json` in lines, in an array or as documents; `json-or-csv` for exports that come as either."""
     delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
     columns: tuple[str, ...] = ()
     """Names of the columns of a CSV file without a header."""
@@ -38,6 +39,8 @@ class IpRule(_Table, frozen=True):
 
     paths: Annotated[tuple[str, ...], Meta(min_length=1)]
     """A list at a path means all of them."""
+    form: Literal["plain", "parts", "scoped", "stix-pattern"] = "plain"
+    """How addresses are written there (`address_forms`)."""
     forwarded: str = ""
     """Path of X-Forwarded-For, which counts where the address is one of our proxies."""
 
@@ -76,6 +79,8 @@ class ExpiresRule(_Table, frozen=True, kw_only=True):
     """Path of a span of time from now on, such as Go's `3h59m`."""
     after: Life = "24h"
     by_level: dict[RiskLevel, Life] = {}
+    since: str = ""
+    """Path of the time from which `after` counts, where that is not the record's own: the date of the list."""
 
 
 class SkipRule(_Table, frozen=True):
@@ -83,10 +88,11 @@ class SkipRule(_Table, frozen=True):
 
     when: str
     why: str
+    reason: Literal["no_claim", "no_address"] = "no_claim"
 
 
 class Profile(_Table, frozen=True, kw_only=True):
-    """A mapping: paths select (JMESPath), tables decide."""
+    """A mapping: paths select (JMESPath), tables decide. Paths see the record, and its document as `parent`."""
 
     profile: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
     """Its name."""
@@ -98,6 +104,8 @@ class Profile(_Table, frozen=True, kw_only=True):
     reader: RecordsRule = RecordsRule()
     records: tuple[str, ...] = ()
     """Paths of the records in a document: the first that finds something; else the value is the record itself."""
+    parent: bool = False
+    """Whether those records are told the document they stand in."""
     within: dict[str, str] = {}
     """Paths of parts of those, by a name: they are the records then, each with its `parent` and its name `within`."""
     when: str = ""

@@ -17,9 +17,28 @@ _UNIT_S = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0,
     "w": 604800.0,
 }  # fmt: skip
+_SNORT = re.compile(r"(\d\d)/(\d\d)(?:/(\d{4}|\d\d))?-(\d\d:\d\d:\d\d(?:\.\d{1,6})?)")
+_NO_YEAR = 1904  # strptime's own year for none is 1900, which had no 29th of February
 _MOST_S = 10**10  # some 300 years: beyond any time of a log, and within datetime
 
 Parse = Callable[[Any], datetime]
+_DAY = timedelta(days=1)
+
+
+def in_latest_year(moment: datetime, now: datetime) -> datetime:
+    """
+    `moment`, whose year is not known, in the year that puts it latest and not more than a day after `now`.
+
+    The 29th of February goes to the latest leap year.
+    """
+    for year in range(now.year + 1, now.year - 8, -1):
+        try:
+            found = moment.replace(year=year, tzinfo=moment.tzinfo or now.tzinfo)
+        except ValueError:
+            continue
+        if found <= now + _DAY:
+            return found
+    raise ValueError(f"{moment:%d %B} is in no year near {now.year}")
 
 
 def _iso(text: Any) -> datetime:
@@ -52,11 +71,22 @@ def _us(text: Any) -> datetime:
     return datetime.strptime(text, "%m/%d/%Y %I:%M:%S %p")  # noqa: DTZ007 - the profile's time zone is added
 
 
+def _snort(text: Any) -> datetime:
+    """Snort's and Suricata's: `01/05/2026-10:00:00.000000` or `01/05/26-...`; 1904 where it names no year."""
+    found = _SNORT.fullmatch(text)
+    if found is None:
+        raise ValueError
+    month, day, year, rest = found.groups()
+    number = _NO_YEAR if year is None else int(year) + (2000 if len(year) == 2 else 0)
+    return datetime.fromisoformat(f"{number:04}-{month}-{day}T{rest}")
+
+
 FORMS: dict[str, Parse] = {
     "iso8601": _iso,
     "epoch": _epoch,
     "go": _go,
     "us": _us,
+    "snort": _snort,
     "rfc5322": lambda text: parsedate_to_datetime(text),
 }
 """What each means: the docstring of its function. Any other form is one of `datetime.strptime`, with a `%` in it."""
@@ -65,9 +95,13 @@ _DEFAULT = ("iso8601", "epoch", "go", "us")
 _REFUSED = (ValueError, TypeError, OverflowError, AttributeError)
 
 
-def compile_time(forms: Sequence[str], timezone: tzinfo) -> Callable[[Any], datetime]:
+def compile_time(forms: Sequence[str], timezone: tzinfo, now: datetime) -> Callable[[Any], datetime]:
     """
-    A function from a value to an aware time, by the first of `forms` that fits; `timezone` is of times without one.
+    A function from a value to an aware time, by the first of `forms` that fits.
+
+    Args:
+        timezone: of times that name no offset.
+        now: where it finds the year of times that name none.
 
     The function raises ValueError, which quotes the value. Raises: SourceError, for a form that is none.
     """
@@ -79,7 +113,8 @@ def compile_time(forms: Sequence[str], timezone: tzinfo) -> Callable[[Any], date
                 found = parse(value)
             except _REFUSED:
                 continue
-            return found if found.tzinfo is not None else found.replace(tzinfo=timezone)
+            found = found if found.tzinfo is not None else found.replace(tzinfo=timezone)
+            return in_latest_year(found, now) if found.year <= _NO_YEAR else found
         raise ValueError(f"{str(value)[:60]!r} is no time in the form {' or '.join(forms or _DEFAULT)}")
 
     return moment
