@@ -9,7 +9,7 @@ from tocsin.signals import Skipped
 from tocsin.sources.mapping.mapped import MappedReader
 from tocsin.sources.read import Input
 from tocsin.sources.reading import Block, Claim, Found, Reading
-from tocsin.sources.vetting import verdicts
+from tocsin.sources.vetting import Vetting
 
 _RECORD_CHARS = 2000
 
@@ -29,7 +29,7 @@ class Explanation(NamedTuple):
 
 def explanations(source: Input, reading: Reading) -> Iterator[Explanation]:
     """One for each record of the input, in order; comments and blank lines have none."""
-    reader = source.form.reader(reading)
+    reader, vetting = source.form.reader(reading), Vetting(reading)
     block = Block(range(0), [], 0)
     for block in source.form.records(source.opened):
         for broken in block.broken:
@@ -39,20 +39,20 @@ def explanations(source: Input, reading: Reading) -> Iterator[Explanation]:
             if found.records:
                 steps = list(reader.explain(record)) if isinstance(reader, MappedReader) else []
                 texts = [f"{step.what}: {step.found}" for step in steps]
-                yield Explanation(number, _text(record), texts, *_outcomes(found, reading))
+                yield Explanation(number, _text(record), texts, *_outcomes(found, vetting))
     if (left := reader.end()).claims:
-        yield Explanation(0, "what is left at the end of the input", [], *_outcomes(left, reading))
+        yield Explanation(0, "what is left at the end of the input", [], *_outcomes(left, vetting))
 
 
 def _of_broken(broken: Skipped) -> Explanation:
     return Explanation(broken.line, broken.excerpt, [], [f"skipped as {broken.reason}: {broken.detail}"], False)
 
 
-def _outcomes(found: Found, reading: Reading) -> tuple[list[str], bool]:
+def _outcomes(found: Found, vetting: Vetting) -> tuple[list[str], bool]:
     texts = [f"skipped as {one.reason}: {one.detail}" for one in found.skipped]
     signals = 0
     for claim in found.claims:
-        for verdict in verdicts(claim, reading):
+        for verdict in vetting.verdicts(claim):
             if verdict.reason is not None:
                 texts.append(f"skipped as {verdict.reason}: {verdict.rule}")
             else:

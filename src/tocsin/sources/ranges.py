@@ -1,7 +1,7 @@
 """Sets of networks, asked for one address at a time: by bisection, whatever their number."""
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
 from tocsin.signals import ip_key
@@ -32,6 +32,10 @@ class AddressRanges:
 
     def __len__(self) -> int:
         return len(self._starts)
+
+    def spans(self) -> Iterator[tuple[bytes, bytes]]:
+        """The keys of the first and the last address of each network."""
+        return zip(self._starts, self._lasts, strict=True)
 
     def word(self, key: bytes) -> str | None:
         """What the network that holds the address with this key is called; None when there is none."""

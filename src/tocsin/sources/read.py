@@ -8,9 +8,9 @@ from tocsin.signals import Retraction, Signal, Skipped, SkipReason
 from tocsin.sources.format import Format
 from tocsin.sources.formats import format_of
 from tocsin.sources.opening import Opened, open_input
-from tocsin.sources.reading import Block, Found, Reader, Reading
+from tocsin.sources.reading import Block, Found, Reading
 from tocsin.sources.sample import Sample
-from tocsin.sources.vetting import vet
+from tocsin.sources.vetting import Vetting
 
 
 class Piece(NamedTuple):
@@ -31,11 +31,11 @@ class Input(NamedTuple):
 
     def pieces(self, reading: Reading) -> Iterator[Piece]:
         """What there is, in order, as it is read; nothing is kept in memory. Where it breaks off, that is skipped."""
-        reader = self.form.reader(reading)
+        reader, vetting = self.form.reader(reading), Vetting(reading)
         block = Block(range(0), [], 0)
         for block in self.form.records(self.opened):
-            yield piece(reader, block, reading)
-        yield _last(self.opened, reader, block, reading)
+            yield piece(reader.read(block), block, vetting)
+        yield _last(self.opened, piece(reader.end(), Block(range(0), [], block.end), vetting), block)
 
 
 @contextmanager
@@ -65,21 +65,16 @@ def read_source(path: str, reading: Reading, *, form: Format | None = None) -> I
             yield from part.skipped
 
 
-def piece(reader: Reader, block: Block, reading: Reading) -> Piece:
-    """What one block came to."""
-    return _vetted(reader.read(block), block, reading)
+def piece(found: Found, block: Block, vetting: Vetting) -> Piece:
+    """What one block came to, from what a reader found in it."""
+    vetted = vetting.vet(found.claims, block)
+    skipped = [*block.broken, *found.skipped, *vetted.skipped]
+    return Piece(found.records + len(block.broken), vetted.claims, skipped, block.end)
 
 
-def _last(opened: Opened, reader: Reader, block: Block, reading: Reading) -> Piece:
-    part = _vetted(reader.end(), Block(range(0), [], block.end), reading)
+def _last(opened: Opened, part: Piece, block: Block) -> Piece:
     if opened.cut_off is None:
         return part
     number = block.numbers[-1] if block.numbers else 0
     detail = f"{opened.name} breaks off after record {number:,}: {opened.cut_off}"
     return part._replace(skipped=[*part.skipped, Skipped(SkipReason.CUT_OFF, number, detail, "")])
-
-
-def _vetted(found: Found, block: Block, reading: Reading) -> Piece:
-    vetted = vet(found.claims, block, reading)
-    skipped = [*block.broken, *found.skipped, *vetted.skipped]
-    return Piece(found.records + len(block.broken), vetted.claims, skipped, block.end)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -130,9 +131,11 @@ def excerpt(record: object) -> str:
     if isinstance(record, str):
         return record[:EXCERPT_CHARS]
     if isinstance(record, dict):
-        record = {key: value for key, value in record.items() if key != "parent"}  # it is no part of the record
+        record = dict(islice(record.items(), _EXCERPT_KEYS))  # the whole would take longer than reading it
+        record.pop("parent", None)
     return msgspec.json.encode(record, enc_hook=str)[:EXCERPT_CHARS].decode(errors="replace")
 
 
+_EXCERPT_KEYS = 4
 FUTURE_TOLERANCE = timedelta(minutes=5)
 """How far ahead of ours a detector's clock may be."""

@@ -9,15 +9,20 @@ address by address.
 from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from socket import AF_INET, inet_pton
 from typing import NamedTuple
 
 from tocsin.signals import Retraction, Signal, Skipped, SkipReason, ip_key, ip_text
-from tocsin.signals.special_addresses import special_use
+from tocsin.signals.special_addresses import special_networks, special_use
 from tocsin.sources.addresses import expand, forwarded_hops, keys_of
+from tocsin.sources.ranges import AddressRanges
 from tocsin.sources.reading import FUTURE_TOLERANCE, Block, Claim, Reading, excerpt
 
 MAX_LIFE = timedelta(days=90)
 """No claim holds longer than this, whatever its source says."""
+_MOST_KNOWN = 16_384
+_SPECIAL = AddressRanges((network, "") for network in special_networks())
+_FIRST_V4, _LAST_V4 = ip_key("0.0.0.0"), ip_key("255.255.255.255")  # noqa: S104 - no address to bind to
 
 
 class Verdict(NamedTuple):
@@ -36,71 +41,93 @@ class Vetted(NamedTuple):
     skipped: list[Skipped]
 
 
-def vet(claims: Iterable[Claim], block: Block, reading: Reading) -> Vetted:
-    """Hold claims to the rules; `block` is where they come from."""
-    signals, skips = list[Signal | Retraction](), list[Skipped]()
-    now, source = reading.now, reading.source
-    known = dict[str, bool]()  # of plain addresses: whether they can be signalled; attackers repeat
-    for claim in claims:
-        if claim.retracts or claim.expires <= now:
-            _slowly(claim, block, reading, signals, skips)
-            continue
-        address = claim.address
-        plain = known.get(address)
-        if plain is None:
-            plain = known[address] = _is_plain(address, reading)
-        if plain and claim.observed <= now and claim.expires - claim.observed <= MAX_LIFE:
-            signals.append(Signal(address, claim.level, claim.observed, claim.expires, claim.message, source))
-        else:
-            _slowly(claim, block, reading, signals, skips)
-    return Vetted(signals, skips)
+class Vetting:
+    """The rules, as one reading has them."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._clear = _clear_blocks(reading)
+        self._known = dict[tuple[str, tuple[str, ...], str], list[Verdict]]()
+
+    def vet(self, claims: Iterable[Claim], block: Block) -> Vetted:
+        """Hold claims to the rules; `block` is where they come from."""
+        signals, skips = list[Signal | Retraction](), list[Skipped]()
+        clear, source = self._clear, self._reading.source
+        observed = expires = None
+        holds = False  # of the two
+        for claim in claims:
+            if claim.observed is not observed or claim.expires is not expires:
+                observed, expires = claim.observed, claim.expires
+                holds = self._out_of_time(claim) is None and expires - observed <= MAX_LIFE
+            if holds and not claim.retracts:
+                try:
+                    a, b, _, _ = inet_pton(AF_INET, claim.address)  # nothing but a canonical IPv4 address passes it
+                except (OSError, ValueError):
+                    pass
+                else:
+                    if clear[a << 8 | b]:
+                        signals.append(Signal(claim.address, claim.level, observed, expires, claim.message, source))
+                        continue
+            self._slowly(claim, block, signals, skips)
+        return Vetted(signals, skips)
+
+    def verdicts(self, claim: Claim) -> list[Verdict]:
+        """What becomes of one claim, address by address."""
+        if (ended := self._out_of_time(claim)) and not claim.retracts:
+            return [ended]
+        # Attackers repeat, and so do pairs of our own hosts that talk to each other.
+        key = (claim.address, claim.others, claim.forwarded)
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            found = self._known[key] = _attackers(claim, self._reading)
+        return found
+
+    def _slowly(self, claim: Claim, block: Block, signals: list[Signal | Retraction], skips: list[Skipped]) -> None:
+        source = self._reading.source
+        for verdict in self.verdicts(claim):
+            if verdict.reason is not None:
+                text = excerpt(_record(block, claim.number))
+                skips.append(Skipped(verdict.reason, claim.number, verdict.rule, text))
+            elif claim.retracts:
+                signals.append(Retraction(verdict.ip, claim.observed, source))
+            else:
+                expires = min(claim.expires, claim.observed + MAX_LIFE)
+                signals.append(Signal(verdict.ip, claim.level, claim.observed, expires, claim.message, source))
+
+    def _out_of_time(self, claim: Claim) -> Verdict | None:
+        now = self._reading.now
+        if claim.observed > now + FUTURE_TOLERANCE:
+            if self._reading.as_of is not None:
+                text = f"observed at {_text(claim.observed)}, later than as of"
+                return Verdict(claim.address, SkipReason.NOT_YET, text)
+            rule = f"observed at {_text(claim.observed)}, which is yet to come: check the clock"
+            return Verdict(claim.address, SkipReason.BAD_TIME, rule)
+        expires = min(claim.expires, claim.observed + MAX_LIFE)
+        if expires <= now:
+            return Verdict(claim.address, SkipReason.EXPIRED, f"claimed until {_text(expires)}, which has passed")
+        return None
 
 
-def verdicts(claim: Claim, reading: Reading) -> list[Verdict]:
-    """What becomes of one claim, address by address."""
-    if (ended := _out_of_time(claim, reading)) and not claim.retracts:
-        return [ended]
-    return _attackers(claim, reading)
-
-
-def _is_plain(address: str, reading: Reading) -> bool:
-    """Whether `address` is canonical and nothing speaks against it. The quick yes; `verdicts` explains the rest."""
-    try:
-        key = ip_key(address)
-    except ValueError:
-        return False
-    return ip_text(key) == address and _against(key, reading) is None
-
-
-def _slowly(
-    claim: Claim, block: Block, reading: Reading, signals: list[Signal | Retraction], skips: list[Skipped]
-) -> None:
-    for verdict in verdicts(claim, reading):
-        if verdict.reason is not None:
-            skips.append(Skipped(verdict.reason, claim.number, verdict.rule, excerpt(_record(block, claim.number))))
-        elif claim.retracts:
-            signals.append(Retraction(verdict.ip, claim.observed, reading.source))
-        else:
-            expires = min(claim.expires, claim.observed + MAX_LIFE)
-            signals.append(Signal(verdict.ip, claim.level, claim.observed, expires, claim.message, reading.source))
+def _clear_blocks(reading: Reading) -> bytes:
+    """For each IPv4 network of 65,536 addresses, by its first two bytes, 1 where no rule is about any of them."""
+    clear = bytearray(b"\x01" * 65_536)
+    guard = reading.guard
+    tables = [guard.own, guard.proxies, guard.allowed]
+    if not reading.allow_non_global:
+        tables.append(_SPECIAL)
+    for first, last in (span for table in tables for span in table.spans()):
+        low, high = max(first, _FIRST_V4), min(last, _LAST_V4)
+        if low <= high:
+            start, end = int.from_bytes(low[12:14]), int.from_bytes(high[12:14])
+            clear[start : end + 1] = bytes(end + 1 - start)
+    return bytes(clear)
 
 
 def _record(block: Block, number: int) -> object:
     at = bisect_left(block.numbers, number)
     return block.records[at] if at < len(block.numbers) and block.numbers[at] == number else ""
-
-
-def _out_of_time(claim: Claim, reading: Reading) -> Verdict | None:
-    now = reading.now
-    if claim.observed > now + FUTURE_TOLERANCE:
-        if reading.as_of is not None:
-            return Verdict(claim.address, SkipReason.NOT_YET, f"observed at {_text(claim.observed)}, later than as of")
-        rule = f"observed at {_text(claim.observed)}, which is yet to come: check the clock"
-        return Verdict(claim.address, SkipReason.BAD_TIME, rule)
-    expires = min(claim.expires, claim.observed + MAX_LIFE)
-    if expires <= now:
-        return Verdict(claim.address, SkipReason.EXPIRED, f"claimed until {_text(expires)}, which has passed")
-    return None
 
 
 def _attackers(claim: Claim, reading: Reading) -> list[Verdict]:
