@@ -47,34 +47,53 @@ class Vetting:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._clear = _clear_blocks(reading)
+        self._plain_v6 = dict[str, bool]()
+        self._latest = reading.now + FUTURE_TOLERANCE
         self._known = dict[tuple[str, tuple[str, ...], str], list[Verdict]]()
 
     def vet(self, claims: Iterable[Claim], block: Block) -> Vetted:
         """Hold claims to the rules; `block` is where they come from."""
-        signals, skips = list[Signal | Retraction](), list[Skipped]()
+        vetted = Vetted([], [])
+        signals = vetted.claims
         clear, source = self._clear, self._reading.source
-        observed = expires = None
-        holds = False  # of the two
+        observed = expires = ended = None
+        plain: int
         for claim in claims:
             if claim.observed is not observed or claim.expires is not expires:
                 observed, expires = claim.observed, claim.expires
-                holds = self._out_of_time(claim) is None and expires - observed <= MAX_LIFE
-            if holds and not claim.retracts:
+                ended = self._out_of_time(claim)
+            if ended is None and not claim.retracts and expires - observed <= MAX_LIFE:
+                address = claim.address
                 try:
-                    a, b, _, _ = inet_pton(AF_INET, claim.address)  # nothing but a canonical IPv4 address passes it
+                    if ":" in address:
+                        plain = self._is_plain_v6(address)
+                    else:
+                        a, b, _, _ = inet_pton(AF_INET, address)  # nothing but a canonical address passes it
+                        plain = clear[a << 8 | b]
                 except (OSError, ValueError):
-                    pass
-                else:
-                    if clear[a << 8 | b]:
-                        signals.append(Signal(claim.address, claim.level, observed, expires, claim.message, source))
-                        continue
-            self._slowly(claim, block, signals, skips)
-        return Vetted(signals, skips)
+                    plain = 0
+                if plain:
+                    signals.append(Signal(address, claim.level, observed, expires, claim.message, source))
+                    continue
+            self._slowly(claim, [ended] if ended and not claim.retracts else self._who(claim), block, vetted)
+        return vetted
+
+    def _is_plain_v6(self, address: str) -> bool:
+        plain = self._plain_v6.get(address)
+        if plain is None:
+            if len(self._plain_v6) >= _MOST_KNOWN:
+                self._plain_v6.clear()
+            key = ip_key(address)
+            plain = ip_text(key) == address and _against(key, self._reading) is None
+            self._plain_v6[address] = plain
+        return plain
 
     def verdicts(self, claim: Claim) -> list[Verdict]:
         """What becomes of one claim, address by address."""
-        if (ended := self._out_of_time(claim)) and not claim.retracts:
-            return [ended]
+        ended = self._out_of_time(claim)
+        return [ended] if ended and not claim.retracts else self._who(claim)
+
+    def _who(self, claim: Claim) -> list[Verdict]:
         # Attackers repeat, and so do pairs of our own hosts that talk to each other.
         key = (claim.address, claim.others, claim.forwarded)
         found = self._known.get(key)
@@ -84,11 +103,14 @@ class Vetting:
             found = self._known[key] = _attackers(claim, self._reading)
         return found
 
-    def _slowly(self, claim: Claim, block: Block, signals: list[Signal | Retraction], skips: list[Skipped]) -> None:
+    def _slowly(self, claim: Claim, verdicts: list[Verdict], block: Block, vetted: Vetted) -> None:
+        signals, skips = vetted
         source = self._reading.source
-        for verdict in self.verdicts(claim):
+        for verdict in verdicts:
             if verdict.reason is not None:
-                text = excerpt(_record(block, claim.number))
+                record = _record(block, claim.number)
+                # To cut one out of what was decoded takes longer than all the rest, and only the broken are looked at.
+                text = excerpt(record) if verdict.reason.broken or isinstance(record, str) else ""
                 skips.append(Skipped(verdict.reason, claim.number, verdict.rule, text))
             elif claim.retracts:
                 signals.append(Retraction(verdict.ip, claim.observed, source))
@@ -98,13 +120,13 @@ class Vetting:
 
     def _out_of_time(self, claim: Claim) -> Verdict | None:
         now = self._reading.now
-        if claim.observed > now + FUTURE_TOLERANCE:
+        if claim.observed > self._latest:
             if self._reading.as_of is not None:
                 text = f"observed at {_text(claim.observed)}, later than as of"
                 return Verdict(claim.address, SkipReason.NOT_YET, text)
             rule = f"observed at {_text(claim.observed)}, which is yet to come: check the clock"
             return Verdict(claim.address, SkipReason.BAD_TIME, rule)
-        expires = min(claim.expires, claim.observed + MAX_LIFE)
+        expires = min(claim.expires, claim.observed + MAX_LIFE) if claim.expires > now else claim.expires
         if expires <= now:
             return Verdict(claim.address, SkipReason.EXPIRED, f"claimed until {_text(expires)}, which has passed")
         return None

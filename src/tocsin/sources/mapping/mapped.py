@@ -89,7 +89,7 @@ class MappedReader:
         found = list[Any]()
         for address in self._addresses:
             value = address(record)
-            if value is not None and value != "" and value != "-" and value != [] and value not in found:
+            if value and value != "-" and value not in found:
                 found.append(value)
         return found if self._form is None else [self._form(value) for value in found]
 

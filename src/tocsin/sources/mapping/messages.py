@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from tocsin.signals import limits
@@ -20,10 +19,10 @@ _TABLE = bytes(
 _LOOSE = re.compile(r"(?<![\w.])-+(?= |$)|(?<= )-+(?![\w.])")
 _PART = re.compile(r"\[(?P<optional>[^\[\]]*)\]|(?P<plain>[^\[\]]+)")
 _FIELD = re.compile(r"\{(\w+)\}")
+_MOST_KNOWN = 4096
 NOTHING_TO_SAY = "no description"
 
 
-@lru_cache(maxsize=8192)
 def legal_message(text: str) -> str:
     """
     The message that says `text` as nearly as the pipe allows; legal and not empty, whatever `text` holds.
@@ -49,10 +48,23 @@ def compile_message(template: str, fields: Mapping[str, Callable[[Any], Any]]) -
     Raises: SourceError, when the template names a field that there is not.
     """
     parts = [_compiled_part(match, template, fields) for match in _PART.finditer(template)]
-    if len(parts) == 1 and not fields:
-        fixed = legal_message(template)
-        return lambda _record: fixed
-    return lambda record: legal_message("".join([part(record) for part in parts]))
+    getters = [fields[name] for name in dict.fromkeys(_FIELD.findall(template))]
+    known = dict[tuple[Any, ...], str]()
+
+    def message(record: Any) -> str:
+        # A tool has few rules: what is said of two records is mostly the same.
+        values = tuple([getter(record) for getter in getters])
+        try:
+            if (said := known.get(values)) is not None:
+                return said
+        except TypeError:  # a list or an object among them
+            return legal_message("".join([part(record) for part in parts]))
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        said = known[values] = legal_message("".join([part(record) for part in parts]))
+        return said
+
+    return message
 
 
 def _compiled_part(

@@ -43,6 +43,8 @@ def compile_path(expression: str) -> Getter:
 def compile_test(expression: str) -> Callable[[Any], bool]:
     """Whether the value of `expression` for a record is one that JMESPath calls true. Raises: SourceError."""
     getter = compile_path(expression)
+    if jmespath.compile(expression).parsed["type"] in ("comparator", "not_expression"):
+        return getter  # their value is true, false or null
     return lambda record: _is_true(getter(record))
 
 
@@ -84,15 +86,26 @@ def _current(_node: Any) -> Getter:
 
 
 def _subexpression(node: Any) -> Getter | None:
-    children = node["children"]
-    names = [child["value"] for child in children if child["type"] == "field"]
-    if len(names) == len(children) == 2:
-        first, second = names
+    names = _names(node)
+    if names is None:
+        return _chained([_compiled(child) for child in node["children"]])
+    if len(names) == 2:
+        outer, last = names
         return lambda record: (
-            inner.get(second) if record.__class__ is dict and (inner := record.get(first)).__class__ is dict else None
+            inner.get(last) if record.__class__ is dict and (inner := record.get(outer)).__class__ is dict else None
         )
-    steps = [_compiled(child) for child in children]
 
+    def getter(record: Any) -> Any:
+        for name in names:
+            if record.__class__ is not dict:
+                return None
+            record = record.get(name)
+        return record
+
+    return getter
+
+
+def _chained(steps: list[Getter]) -> Getter:
     def getter(record: Any) -> Any:
         for step in steps:
             record = step(record)
@@ -103,11 +116,24 @@ def _subexpression(node: Any) -> Getter | None:
     return getter
 
 
+def _names(node: Any) -> list[str] | None:
+    """The fields of a path that is nothing but fields."""
+    if node["type"] == "field":
+        return [node["value"]]
+    if node["type"] != "subexpression":
+        return None
+    steps = [_names(child) for child in node["children"]]
+    return None if None in steps else [name for names in steps if names for name in names]
+
+
 def _comparator(node: Any) -> Getter | None:
     if node["value"] not in ("eq", "ne"):
         return None
     left, right = (_compiled(child) for child in node["children"])
     wanted = node["value"] == "eq"
+    literal = node["children"][1].get("value") if node["children"][1]["type"] == "literal" else None
+    if isinstance(literal, str):  # equal to no value of another type, in JMESPath as in Python
+        return (lambda record: left(record) == literal) if wanted else (lambda record: left(record) != literal)
     return lambda record: _equal(left(record), right(record)) is wanted
 
 

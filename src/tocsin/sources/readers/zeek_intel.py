@@ -8,6 +8,8 @@ from tocsin.sources.reading import Block, Claim, Reading, skipped
 from tocsin.sources.sample import Sample
 
 _HEADER = "#fields\tindicator"
+_SAID = ("meta.source", "meta.desc")
+_MOST_KNOWN = 4096
 _TAKEN = ("Intel::ADDR", "Intel::SUBNET")
 
 
@@ -17,26 +19,29 @@ class ZeekIntelReader(DatedList):
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
         self._columns = {"indicator": 0, "indicator_type": 1}
+        self._indicator, self._kind = 0, 1
+        self._known = dict[tuple[str, ...], str]()
 
     def entries(self, block: Block, claims: list[Claim], skips: list[Skipped]) -> int:
         """See `DatedList`."""
         records, level, observed, expires = 0, self.level, self.observed, self.expires
+        said = self._said
         for number, text in zip(block.numbers, block.records, strict=True):
-            if text.startswith("#"):
+            if text[:1] == "#":
                 self._header(text)
                 continue
-            if not text.strip():
+            cells = text.split("\t")
+            if not cells[0].strip():
                 continue
             records += 1
-            cells = text.split("\t")
             try:
-                kind, indicator = cells[self._columns["indicator_type"]], cells[self._columns["indicator"]]
+                kind, indicator = cells[self._kind], cells[self._indicator]
             except IndexError:
                 detail = "has fewer columns than its #fields line names"
                 skips.append(skipped(number, text, SkipReason.NOT_A_RECORD, detail))
                 continue
             if kind in _TAKEN:
-                claims.append(Claim(number, indicator, level, observed, expires, self._said(cells)))
+                claims.append(Claim(number, indicator, level, observed, expires, said(cells)))
             else:
                 skips.append(skipped(number, text, SkipReason.NO_ADDRESS, f"is an indicator of type {kind[:40]}"))
         return records
@@ -45,10 +50,18 @@ class ZeekIntelReader(DatedList):
         name, *columns = text.split("\t")
         if name == "#fields":
             self._columns = {column: at for at, column in enumerate(columns)}
+            self._indicator = self._columns.get("indicator", 0)
+            self._kind = self._columns.get("indicator_type", 1)
 
     def _said(self, cells: list[str]) -> str:
-        words = [cells[at] for name in ("meta.source", "meta.desc") if (at := self._columns.get(name, -1)) >= 0]
-        return legal_message("Intel " + " ".join(word for word in words if word != "-"))
+        columns = self._columns
+        words = tuple([cells[columns[name]] for name in _SAID if name in columns and columns[name] < len(cells)])
+        said = self._known.get(words)
+        if said is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            said = self._known[words] = legal_message("Intel " + " ".join(word for word in words if word != "-"))
+        return said
 
 
 def _recognises(sample: Sample) -> bool:
