@@ -223,7 +223,7 @@ ROWS = [
 IN_NO_FORMAT = [
     "cps/predict_domains.txt", "nginx/nginxplus_json.log.gz", "traefik/traefik_json.log", "pfsense/pf-logs.log",
     "crowdstrike/detection-panther.ndjson", "entra/graph-securityalert-panther.ndjson", "aws/alb-access.log",
-    "stix/medallion_default_data.json", "crowdsec/invalidAlert_sample.json", "warninglists/censys-scanning.json",
+    "stix/medallion_default_data.json", "warninglists/censys-scanning.json",
     "warninglists/public-dns-v4.json.gz", "warninglists/rfc1918.json",
 ]  # fmt: skip
 

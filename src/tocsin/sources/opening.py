@@ -3,7 +3,7 @@
 import gzip
 import sys
 import zlib
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, IncrementalDecoder, getincrementaldecoder
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader
@@ -40,26 +40,28 @@ class Opened:
         """Why it broke off, once `chunks` has come to its end."""
         self._stream = stream
         self._head: bytes | None = None
+        self._ended = False
+        self._decoder: IncrementalDecoder | None = None
 
     @property
     def head(self) -> bytes:
         """Its first bytes, decompressed, for a look at what it is: all of it when it is smaller than a chunk."""
         if self._head is None:
-            self._head = self._read()
+            head = self._read()
+            if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+                self._decoder = getincrementaldecoder("utf-16")(errors="replace")
+                head = self._decoder.decode(head).encode()
+            self._head = head.removeprefix(BOM_UTF8)
         return self._head
 
     @property
     def whole(self) -> bool:
-        """Whether `head` may be all there is."""
-        return len(self.head) < CHUNK_BYTES
+        """Whether `head` is all there is."""
+        return not self.head or self._ended
 
     def chunks(self) -> Iterator[bytes]:
         """The bytes, decompressed, as UTF-8 where a byte order mark tells of UTF-16."""
         chunk = self.head
-        if chunk.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-            yield from self._from_utf16(chunk)
-            return
-        chunk = chunk.removeprefix(BOM_UTF8)
         while chunk:
             following = self._read() if self.cut_off is None else b""
             if self.cut_off is not None:
@@ -69,28 +71,20 @@ class Opened:
             yield chunk
             chunk = following
 
-    def _from_utf16(self, chunk: bytes) -> Iterator[bytes]:
-        decoder = getincrementaldecoder("utf-16")(errors="replace")
-        while chunk:
-            yield decoder.decode(chunk).encode()
-            chunk = self._read()
-
     def _read(self) -> bytes:
         pieces, size = list[bytes](), 0
         try:
             # A pipe hands over what it has; a look at what an input is wants a whole chunk.
-            while size < CHUNK_BYTES and (piece := self._stream.read1(CHUNK_BYTES - size)):
+            while size < CHUNK_BYTES and not self._ended:
+                piece = self._stream.read1(CHUNK_BYTES - size)
                 pieces.append(piece)
                 size += len(piece)
+                self._ended = not piece
         except _BROKEN as error:
             self.cut_off = _why(error)
-            self._stream = _Ended()
-        return b"".join(pieces)
-
-
-class _Ended:
-    def read1(self, _size: int, /) -> bytes:
-        return b""
+            self._ended = True
+        raw = b"".join(pieces)
+        return raw if self._decoder is None else self._decoder.decode(raw).encode()
 
 
 @contextmanager

@@ -33,10 +33,17 @@ _BUFFER_BYTES = 128 * 1024
 def json_values(chunks: Iterable[bytes]) -> Iterator[Block]:
     """The values of an input, whichever way it strings them together; the number of one on a line is its line's."""
     start, chunks = _begun(chunks)
-    first_line = start.partition(b"\n")[0]
-    if start.startswith(b"[") or (start.startswith(b"{") and not _decodes(first_line)):
+    if start.startswith(b"[") or (start.startswith(b"{") and not _is_lines(start)):
         return _Values(chunks).blocks()
     return _json_lines(chunks)
+
+
+def _is_lines(start: bytes) -> bool:
+    """Whether each line is a value: the first is, or is a broken one and no part of a document."""
+    first, _, rest = start.partition(b"\n")
+    if _decodes(first):
+        return True
+    return not first.rstrip(_BLANK).endswith((b"{", b"[", b",")) and _decodes(rest.partition(b"\n")[0])
 
 
 def json_or(chunks: Iterable[bytes], *, otherwise: Callable[[Iterable[bytes]], Iterator[Block]]) -> Iterator[Block]:
