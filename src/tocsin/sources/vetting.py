@@ -162,7 +162,7 @@ def _attackers(claim: Claim, reading: Reading) -> list[Verdict]:
     return [refused[0] if len(refused) == 1 else _none_of(refused)]
 
 
-_NEXT = {SkipReason.NOT_GLOBAL, SkipReason.OWN, SkipReason.NO_ADDRESS}
+_NEXT = {SkipReason.NOT_GLOBAL, SkipReason.OWN}
 """Reasons that say an address is not the attacker's, so that the next may be."""
 
 
@@ -199,7 +199,7 @@ def _client(proxy: str, claim: Claim, reading: Reading) -> Verdict:
                 reason=SkipReason.NO_ADDRESS if verdict.reason in _NEXT else verdict.reason,
                 rule=f"our proxy {proxy} forwarded for it; {verdict.rule}",
             )
-    return Verdict(proxy, SkipReason.OWN, f"{proxy} is one of our proxies, and no client is named")
+    return Verdict(proxy, SkipReason.NO_ADDRESS, f"{proxy} is one of our proxies, and no client is named")
 
 
 def _single(key: bytes, reading: Reading) -> Verdict:
