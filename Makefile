@@ -37,6 +37,7 @@ bench: setup-dev
 
 docs: setup-dev
 	$(RUN) python docs/generate.py
+	$(RUN) python docs/sources_page.py
 
 setup: $(UV)
 	@$(UV) sync --frozen --quiet --inexact --no-dev --python $(PYTHON)

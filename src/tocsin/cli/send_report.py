@@ -13,7 +13,7 @@ from tocsin.relay import Tally, Window, requests_needed
 from tocsin.signals import RiskLevel, Signal, SkipReason
 
 REFUSED_SHOWN = 5
-_TITLES = {
+TITLES = {
     SkipReason.BELOW_BANDS: "too weak by the source's own score",
     SkipReason.NO_CLAIM: "say nothing against an address",
     SkipReason.NO_LEVEL: "of a kind or severity that no level is given to",
@@ -122,7 +122,7 @@ def lines(report: Report) -> Iterator[str]:
 def skipped_lines(intake: Intake) -> Iterator[str]:
     """A line per reason, the most frequent first."""
     for reason, count in intake.skipped.most_common():
-        yield f"skipped {count:,}: {_TITLES[reason]}"
+        yield f"skipped {count:,}: {TITLES[reason]}"
 
 
 def _ips(count: int) -> str:

@@ -23,6 +23,8 @@ class Format(Struct, frozen=True, kw_only=True):
     """What it is, in one line: the tool, what becomes which level, how long it holds."""
     group: str
     """Heading it stands under in `tocsin formats` and in the documentation."""
+    usual: str
+    """Where it usually is: a path, or a command that prints it."""
     example: str
     """A record or two, as the tool writes them."""
     recognises: Callable[[Sample], bool]

@@ -38,6 +38,7 @@ def profile_format(profile: Profile) -> Format:
         name=profile.profile,
         title=profile.title,
         group=profile.group,
+        usual=profile.usual,
         example=profile.example.rstrip("\n"),
         recognises=_recogniser(profile),
         reader=partial(MappedReader, profile),

@@ -98,6 +98,8 @@ class Profile(_Table, frozen=True, kw_only=True):
     """Its name."""
     title: str = ""
     group: str = "Your own"
+    usual: str = "FILE"
+    """Where such records usually are: a path, or a command that prints them."""
     example: str = ""
     detect: str = ""
     """True for a record of this format and for no record of another."""

@@ -61,6 +61,7 @@ FORMATS = (
         name="ipsum",
         title="the ipsum list: an address, a tab, on how many blocklists it stands (5: HIGH, 3: MEDIUM, 2: LOW; 48 h)",
         group="Reputation lists",
+        usual="curl -sL https://raw.githubusercontent.com/stamparm/ipsum/master/ipsum.txt",
         example=EXAMPLE,
         recognises=recognises,
         reader=IpsumReader,

@@ -122,6 +122,7 @@ FORMATS = (
         name="jsonl",
         title="Tocsin's own: a JSON object per line; message, timestamp and expiresAt may be absent (24 h)",
         group="Tocsin's own",
+        usual="signals.jsonl",
         example=EXAMPLE,
         recognises=recognises,
         reader=JsonlReader,

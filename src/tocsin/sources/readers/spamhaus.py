@@ -81,6 +81,7 @@ FORMATS = (
         name="spamhaus-drop",
         title="Spamhaus DROP as JSON: networks, small ones address by address (HIGH; 7 d)",
         group="Reputation lists",
+        usual="curl -s https://www.spamhaus.org/drop/drop_v4.json",
         example=(
             '{"cidr":"203.0.113.0/28","sblid":"SBL000000","rir":"ripencc"}\n'
             '{"type":"metadata","timestamp":1767607200,"records":1}'
@@ -94,6 +95,7 @@ FORMATS = (
         name="spamhaus-asn-drop",
         title="Spamhaus ASN-DROP: numbers of networks, which are no addresses; every record is skipped and counted",
         group="Reputation lists",
+        usual="curl -s https://www.spamhaus.org/drop/asndrop.json",
         example='{"asn":64496,"rir":"arin","domain":"x.example","cc":"ZZ","asname":"EXAMPLE"}',
         recognises=_is_asn_drop,
         reader=SpamhausReader,

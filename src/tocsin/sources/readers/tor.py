@@ -73,6 +73,7 @@ FORMATS = (
         name="tor-exits-csv",
         title="Tor exits as CSV: fingerprint, ipaddr, port (LOW; 24 h)",
         group="Reputation lists",
+        usual="tor-exits.csv",
         example="fingerprint, ipaddr, port\n0008D9640FE4947F73E355F67E20C2D290BBC72C, 203.0.113.5, 443",
         recognises=_is_csv,
         reader=TorCsvReader,
@@ -82,6 +83,7 @@ FORMATS = (
         name="tor-exit-addresses",
         title="Tor's exit-addresses (LOW; 24 h)",
         group="Reputation lists",
+        usual="curl -s https://check.torproject.org/exit-addresses",
         example=(
             "ExitNode 0008D9640FE4947F73E355F67E20C2D290BBC72C\nPublished 2026-01-05 09:01:02\n"
             "LastStatus 2026-01-05 10:00:00\nExitAddress 203.0.113.5 2026-01-05 10:03:04"

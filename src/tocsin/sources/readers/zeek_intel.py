@@ -73,6 +73,7 @@ FORMATS = (
         name="zeek-intel",
         title="a file of Zeek's Intel framework: Intel::ADDR and Intel::SUBNET (MEDIUM; 48 h)",
         group="Reputation lists",
+        usual="/opt/zeek/share/zeek/site/intel/compromised-ips.intel",
         example=(
             "#fields\tindicator\tindicator_type\tmeta.source\tmeta.do_notice\tmeta.desc\n"
             "203.0.113.5\tIntel::ADDR\tExample-Feed\tF\tCompromised-IPs"
