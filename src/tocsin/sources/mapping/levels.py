@@ -7,6 +7,8 @@ from tocsin.signals import RiskLevel, SkipReason
 from tocsin.sources.mapping.paths import compile_path, compile_test
 from tocsin.sources.mapping.profile import LevelRule, as_list
 
+_MOST_KNOWN = 1000
+_SCALARS = (str, int, float)  # by class, so without truth values: True is 1 to a dict
 _LOWER = {RiskLevel.HIGH: RiskLevel.MEDIUM, RiskLevel.MEDIUM: RiskLevel.LOW, RiskLevel.LOW: None}
 
 
@@ -80,14 +82,12 @@ def _by_value(rule: LevelRule, overrides: Mapping[str, RiskLevel]) -> Callable[[
         value = getter(record)
         if value is None or value == "":
             return None
-        try:
-            if (found := known.get(value)) is not None:
-                return found
-        except TypeError:
-            pass
-        found = decide(value)
-        if len(known) < 1000 and value.__class__ in (str, int, float):
-            known[value] = found
+        if value.__class__ not in _SCALARS:
+            return decide(value)
+        if (found := known.get(value)) is None:
+            found = decide(value)
+            if len(known) < _MOST_KNOWN:
+                known[value] = found
         return found
 
     def decide(value: Any) -> Grade:
