@@ -4,8 +4,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from tocsin.org.directory import Provider
 from tocsin.org.org import Verdict
+from tocsin.org.providers import Provider
 from tocsin.signals import RiskLevel, RiskProviderAction, format_timestamp, from_ms, ip_text
 
 PROVIDERS_PATH = "/api/v1/risk/providers"
