@@ -50,7 +50,7 @@ def check(told: list[dict[str, Any]]) -> None:
     """Both clients were told the same, in the same order."""
     listed, sent, created, got, replaced, deleted, gone = told
     assert not [line for line in told[:-1] if "error" in line], told
-    assert [provider["name"] for provider in listed["value"]][0] == "Default"
+    assert next(provider["name"] for provider in listed["value"]) == "Default"
     assert (sent["value"], deleted["value"]) == (None, None)
     assert {name: created["value"][name] for name in EDGE} == EDGE
     assert got["value"] == created["value"]

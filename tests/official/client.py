@@ -9,8 +9,9 @@ import asyncio
 import json
 import sys
 
-from okta import models
 from okta.client import Client
+
+from okta import models
 
 
 async def main(config, plan):
