@@ -1,9 +1,11 @@
 """Tokens for a service app, through the sync and the async client, against an org that checks what it is sent."""
 
 import asyncio
+import copy
 import inspect
 import json
 import logging
+import pickle
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -157,14 +159,18 @@ def test_the_algorithm_is_that_of_the_key(connect: Connect, key: Any, alg: str) 
         json.dumps(JWK),
         ("key.pem", PEM),
         ("key.json", json.dumps(JWK)),
+        ("~/key.pem", PEM),
     ],
-    ids=["pem", "pem in one line", "pem between blanks", "jwk", "jwk text", "pem file", "jwk file"],
+    ids=["pem", "pem in one line", "pem between blanks", "jwk", "jwk text", "pem file", "jwk file", "file at home"],
 )
-def test_a_key_of_every_form_signs(connect: Connect, given: Any, tmp_path: Path) -> None:
+def test_a_key_of_every_form_signs(
+    connect: Connect, given: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     if isinstance(given, tuple):
-        path = tmp_path / given[0]
-        path.write_text(given[1])
-        given = path
+        given, text = given
+        (tmp_path / given.removeprefix("~/")).write_text(text)
     has_kid = isinstance(given, dict) or "kid" in str(given) or str(given).endswith("json")
     org = OAuthOrg()
     connect(org, private_key=given, private_key_id=None if has_kid else "k-1").send()
@@ -258,6 +264,17 @@ def test_clients_of_one_configuration_share_the_token(connect: Connect) -> None:
     with okta.ApiClient(client.configuration, transport=httpx2.MockTransport(org), clock=lambda: NOW) as other:
         okta.RiskEventApi(other).send_risk_events([EVENT])
     assert len(org.token_requests) == 1
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_of_a_configuration_fetches_its_own(connect: Connect, again: Callable[[Any], Any]) -> None:
+    org = OAuthOrg()
+    client = connect(org)
+    client.send()
+    twin = again(client.configuration)
+    with okta.ApiClient(twin, transport=httpx2.MockTransport(org), clock=lambda: NOW) as other:
+        okta.RiskEventApi(other).send_risk_events([EVENT])
+    assert len(org.token_requests) == 2
 
 
 def test_other_settings_lead_to_another_token(connect: Connect) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from tocsin import __version__
@@ -77,6 +78,7 @@ class _Client:
             call, self.configuration, self.default_headers, clock=self._clock, draw=self._draw, new_id=_new_id
         )
 
+    @cached_property
     def _means(self) -> Means:
         from tocsin.okta.oauth.sources import Means
 
@@ -182,7 +184,7 @@ class ApiClient(_Client):
         if source is None:
             from tocsin.okta.oauth.sources import fetch_token
 
-            return fetch_token(self.configuration, self._means(), self._run, instead_of=instead_of)
+            return fetch_token(self.configuration, self._means, self._run, instead_of=instead_of)
         token = source.token(renew=instead_of is not None)
         if isinstance(token, str):
             return AccessToken(token)
@@ -269,7 +271,7 @@ class AsyncApiClient(_Client):
         if source is None:
             from tocsin.okta.oauth.sources import fetch_token_async
 
-            return await fetch_token_async(self.configuration, self._means(), self._run, instead_of=instead_of)
+            return await fetch_token_async(self.configuration, self._means, self._run, instead_of=instead_of)
         token = source.token(renew=instead_of is not None)
         return AccessToken(token if isinstance(token, str) else await token)
 

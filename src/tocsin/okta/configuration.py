@@ -241,13 +241,16 @@ class Configuration:
         version = sys.version.replace("\n", " ")
         return f"Python SDK Debug Report:\nOS: {sys.platform}\nPython Version: {version}\nSettings: {self!r}"
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What was granted to this one is not a copy's: it holds a lock, and who is fetching.
+        return self.__dict__ | {"_grant": None}
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        # A token source holds connections and locks: copies share it. What was granted to this one is not the copy's.
+        # A token source holds connections and locks: copies share it.
         memo[id(self.token_source)] = self.token_source
         twin = self.__class__.__new__(self.__class__)
         memo[id(self)] = twin
-        own = self.__dict__ | {"_grant": None}
-        twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in own.items()})
+        twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__getstate__().items()})
         return twin
 
     def __repr__(self) -> str:

@@ -4,8 +4,11 @@
 The sync and the async client drive the same generator, so there is one place that knows the order of things.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from tocsin.okta.attempts import Attempts
 from tocsin.okta.configuration import Configuration
@@ -16,6 +19,9 @@ from tocsin.okta.rest import RESTResponse
 from tocsin.okta.ruling import redirect_url
 from tocsin.okta.settings import checked_retries, scope_list
 from tocsin.okta.steps import FetchToken, Reply, Send, Steps, Wait
+
+if TYPE_CHECKING:
+    from tocsin.okta.oauth.session import Session
 
 _GRANTS_MAY_CHANGE_AFTER = timedelta(seconds=10)  # a person at the org's console is no quicker
 
@@ -54,7 +60,7 @@ def exchange(
         assert isinstance(reply, RESTResponse | ConnectionException)
         if isinstance(reply, RESTResponse):
             if token is not None:
-                if _proof_can_be_mended(reply, token, sent_at=sent_at, now=clock()) and not proved_again:
+                if token.session and _can_be_mended(reply, token.session, sent_at, clock) and not proved_again:
                     proved_again = True
                     continue
                 if reply.status == 401 and not renewed:
@@ -94,17 +100,16 @@ def _proved(request: Request, token: AccessToken | None, *, now: datetime, new_i
     return request.with_header("DPoP", proof)
 
 
-def _proof_can_be_mended(answer: RESTResponse, token: AccessToken, *, sent_at: datetime, now: datetime) -> bool:
-    if token.session is None:
-        return False
+def _can_be_mended(answer: RESTResponse, session: Session, sent_at: datetime, clock: Callable[[], datetime]) -> bool:
+    """Whether the answer refuses a proof, and says what another one needs."""
     from tocsin.okta.oauth.dpop import refusal
 
-    has_new_nonce = token.session.learn_nonce("resource", answer)
+    has_new_nonce = session.learn_nonce("resource", answer)
     match refusal(answer):
         case "use_dpop_nonce":
             return has_new_nonce
         case "invalid_dpop_proof":
-            return token.session.learn_clock(answer, sent_at=sent_at, now=now)
+            return session.learn_clock(answer, sent_at=sent_at, now=clock())
         case _:
             return False
 

@@ -80,9 +80,9 @@ def _is_key_text(text: str) -> bool:
 
 def _read(path: str) -> str:
     try:
-        with Path(path).open("rb") as file:
+        with Path(path).expanduser().open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         # The path may be a key whose head was lost, so only a short one is quoted.
         named = f"the file {path}" if len(path) <= 200 else "a file of that name"
         why = getattr(error, "strerror", None) or "it is no path"
