@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 
-from support.oauth_org import CLIENT_ID, KEY, MANAGE, READ, SEND, TOKEN_URL, Issued, OAuthOrg
+from support.okta_oauth_org import CLIENT_ID, KEY, MANAGE, READ, SEND, TOKEN_URL, Issued, OAuthOrg
 from support.okta_org import EVENT, HOST, NOW, answer
 from tocsin import okta
 from tocsin.okta.operations import OPERATIONS
@@ -131,6 +131,17 @@ def test_a_token_is_fetched_with_an_assertion_and_sent(connect: Connect) -> None
         "exp": int(NOW.timestamp()) + 300, "jti": "",
     }  # fmt: skip
     assert call.headers["Authorization"] == "Bearer token-1"
+
+
+def test_headers_of_the_client_go_along_but_no_other_credential(connect: Connect) -> None:
+    org = OAuthOrg()
+    client = connect(org)
+    client.api.set_default_header("X-Trace", "1")
+    client.api.set_default_header("authorization", "SSWS s3cret")
+    client.api.user_agent = "mine"
+    client.send()
+    headers = org.token_requests[0].headers
+    assert (headers["X-Trace"], headers["User-Agent"], headers.get("Authorization")) == ("1", "mine", None)
 
 
 @pytest.mark.parametrize(
@@ -563,6 +574,15 @@ def test_a_retry_of_a_call_has_a_proof_of_its_own(connect: Connect) -> None:
     connect(org, dpop=True).send()
     proofs = [claims(call.headers["DPoP"]) for call in org.calls]
     assert len({proof["jti"] for proof in proofs}) == len(proofs) == 2
+
+
+def test_an_api_that_is_never_content_with_a_proof_is_not_asked_for_ever(connect: Connect) -> None:
+    challenge = {"WWW-Authenticate": 'DPoP error="use_dpop_nonce"'}
+    never = [answer(401, headers=challenge | {"DPoP-Nonce": f"n-{number}"}) for number in range(9)]
+    org = OAuthOrg(requires_dpop=True, call_faults=never)
+    with pytest.raises(okta.UnauthorizedException, match="use_dpop_nonce"):
+        connect(org, dpop=True).send()
+    assert len(org.calls) == 3  # another nonce, another token, and no more
 
 
 def test_a_clock_that_is_set_back_later_is_noticed(connect: Connect) -> None:

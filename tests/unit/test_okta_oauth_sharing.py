@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from support.oauth_org import CLIENT_ID, KEY, SEND, OAuthOrg
+from support.okta_oauth_org import CLIENT_ID, KEY, SEND, OAuthOrg
 from support.okta_org import EVENT, HOST, NOW, answer
 from tocsin import okta
 from tocsin.okta.oauth.sources import Join, Lead, grant_of
