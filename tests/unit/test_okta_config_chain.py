@@ -130,7 +130,7 @@ def test_one_credential_is_chosen(
 
 @pytest.mark.parametrize("given", [{"api_key": {"apiToken": "mine"}}, {"access_token": "mine"}, {"client_id": "0oa1"}])
 def test_a_credential_among_the_arguments_is_never_mixed_with_another(places: Places, given: dict[str, Any]) -> None:
-    assert places.find(ORG | TOKEN | APP, **given) == {"host": "https://org.example"} | given
+    assert places.find(ORG | TOKEN | APP, **given, host=None) == {"host": "https://org.example"} | given
 
 
 @pytest.mark.parametrize("given", [{"host": "https://other.example"}, {}])
@@ -178,6 +178,8 @@ def test_what_is_missing_or_wrong_in_the_environment_is_named(
     [
         ("okta:\n  [", r"okta\.yaml, line 2: "),
         ("okta:\n  client:\n    token: 'x\n    s3cret: y", r"okta\.yaml, line 4: "),
+        (client_yaml("token: !s3cret"), r"okta\.yaml, line 3: could not determine a constructor"),
+        (client_yaml("token: *s3cret"), r"okta\.yaml, line 3: found undefined alias$"),
         ("okta: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
         ("\0", "is not YAML"),
         ("[]", "has no mapping around `okta`"),

@@ -75,18 +75,19 @@ def chained_settings(
     Raises: ApiValueError, which names the place and the key: for a file that cannot be used, for a value that is not
         as expected, when a part is missing, and when a credential belongs to another org than the one that was named.
     """
+    given = {name: value for name, value in given.items() if value is not None}
     layers = [_environment(environment), _file(directory / "okta.yaml", "okta.yaml")]
     if home is not None:
         layers.append(_file(home / ".okta" / "okta.yaml", "~/.okta/okta.yaml"))
     host = _first(layers, HOST)
-    if host is None and given.get("host") is None:
+    if host is None and "host" not in given:
         raise _missing("no org is named", HOST)
     settings = _behaviour(layers) | ({} if host is None else {"host": host.value})
-    if _CREDENTIALS.isdisjoint(name for name, value in given.items() if value is not None):
+    if _CREDENTIALS.isdisjoint(given):
         found, credential = _credential(layers)
         _refuse_another_org(found, given.get("host") or cast("Found", host).value)
         settings |= credential
-    return settings | dict(given)
+    return settings | given
 
 
 def _credential(layers: list[Layer]) -> tuple[Found, dict[str, Any]]:
@@ -207,9 +208,10 @@ def _parsed(content: bytes, name: str) -> Any:
     try:
         return yaml.safe_load(content)
     except yaml.MarkedYAMLError as error:
-        # Not its own text, which quotes the line: a secret may stand in it.
+        # Nothing that its text quotes: a secret may stand there.
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ApiValueError(f"{name}{line}: {error.problem or 'it is not YAML'}", hint="mend that line") from None
+        what = (error.problem or "it is not YAML").partition("'")[0].rstrip(" ,")
+        raise ApiValueError(f"{name}{line}: {what}", hint="mend that line") from None
     except (yaml.YAMLError, ValueError, RecursionError):
         raise ApiValueError(f"{name} is not YAML", hint="mend it, or take it away") from None
 

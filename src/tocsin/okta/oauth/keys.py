@@ -84,7 +84,7 @@ def _read(path: str) -> str:
             content = file.read(_MOST_BYTES + 1)
     except (OSError, ValueError, RuntimeError) as error:
         # The path may be a key whose head was lost, so only a short one is quoted.
-        named = f"the file {path}" if len(path) <= 200 else "a file of that name"
+        named = f"the file {path}" if len(path) <= 100 else "a file of that name"
         why = getattr(error, "strerror", None) or "it is no path"
         text = f"private_key is no PEM text and no JWK, and {named} cannot be read: {why}"
         raise ApiValueError(text, hint=_HINT) from None
