@@ -135,7 +135,8 @@ configuration = okta.Configuration(
   request on, and refuses a token that is not bound.
 - **Clocks.** An assertion is good for five minutes of the org's time. When our clock is off, the org's `Date` mends it.
 - **Refusals.** `TokenException` has the OAuth error as `error_code`, its sentence as `error_description`, and says in
-  `hint` what to do. A 429 of the token endpoint is waited out like any other.
+  `hint` what to do. A 429 of the token endpoint is waited out like any other. `about_token` of an error is True when it
+  came of getting a token: a 400 then says nothing about the call.
 
 A credential is never sent over plain http to a host that is not loopback (`allow_insecure_http` permits it), nor after
 a redirect to another host (`allow_cross_host_redirects` permits it).

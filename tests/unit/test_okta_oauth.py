@@ -372,7 +372,7 @@ def test_a_scope_that_was_not_granted_is_named(connect: Connect, caplog: pytest.
         client.list()
     error = caught.value
     assert (error.missing, error.asked, error.granted) == (READ, (SEND, READ), (SEND,))
-    assert error.status == 403
+    assert (error.status, error.about_token) == (403, True)
     assert f"list_risk_providers needs the scope {READ}" in error.summary == str(error)
     assert "the org left it out" in error.summary
     assert error.hint == f"grant {READ} to the app in the org (Okta API Scopes)"
@@ -475,10 +475,23 @@ def test_other_answers_are_errors_that_hold_no_secret(
     with pytest.raises(kind) as caught:
         connect(org, retries=0).send()
     assert caught.value.url == TOKEN_URL
+    assert caught.value.about_token
     assert caught.value.hint
     shown = str(caught.value) + repr(caught.value) + caught.value.summary
     assert "s3cret" not in shown.replace(str(caught.value.headers), "")
     assert org.calls == []
+
+
+def test_an_error_says_whether_it_is_about_the_token_or_the_call(connect: Connect) -> None:
+    def lost(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("no way")
+
+    with pytest.raises(okta.ConnectionException) as caught:
+        connect(lost).send()
+    assert caught.value.about_token
+    with pytest.raises(okta.BadRequestException) as refused:
+        connect(OAuthOrg(call_faults=[answer(400)])).send()
+    assert not refused.value.about_token
 
 
 def test_what_was_sent_is_not_shown_when_it_is_sent_back(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:

@@ -110,6 +110,8 @@ class ApiException(OpenApiException):
     """
 
     hint_for_status: str | None = None
+    about_token: bool = False
+    """Whether it is about getting an access token: what status and headers say is then not about the call."""
 
     def __init__(
         self,
@@ -203,6 +205,8 @@ class MissingScopeException(ForbiddenException):
 
     Attributes: `missing`, `asked` and `granted`, names of scopes.
     """
+
+    about_token = True
 
     def __init__(self, operation: str, missing: str, *, asked: Sequence[str], granted: Sequence[str]) -> None:
         self.missing = missing

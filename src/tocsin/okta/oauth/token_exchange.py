@@ -73,8 +73,23 @@ def token_exchange(
     What a refusal teaches (a nonce, that DPoP is needed, that our clock is off) is put right once each, and at once.
 
     Raises: TokenException when the org refuses, TooManyRequestsException, ServiceException, ConnectionException,
-        UnexpectedAnswerException when the answer is no token, RedirectException.
+        UnexpectedAnswerException when the answer is no token, RedirectException; all with `about_token` set.
     """
+    try:
+        return (yield from _exchange(wanted, session, attempts, clock=clock, new_id=new_id))
+    except ApiException as error:
+        error.about_token = True
+        raise
+
+
+def _exchange(
+    wanted: TokenRequest,
+    session: Session,
+    attempts: Attempts,
+    *,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], str],
+) -> Steps[AccessToken]:
     mended: set[str] = set()
     while True:
         sent_at = clock()
