@@ -140,14 +140,14 @@ class _Endless(io.RawIOBase):
     [
         ("suricata-eve", b"[", (GOOD + ",\n").encode() * 200),
         ("suricata-eve", b"", (GOOD + "\n").encode() * 200),
-        ("ip-list", b"", b"1.2.3.4\n" * 1_000),
+        ("ip-list", b"", (b"1.2.3.4 # " + b"x" * 118 + b"\n") * 512),
         ("ip-list", b"", b"x" * 65_536),
     ],
     ids=["array", "lines", "list", "endless line"],
 )
 def test_memory_stays_flat_however_long_the_input(form: str, head: bytes, piece: bytes) -> None:
     peaks = []
-    for times in (12, 60):
+    for times in (12, 48):
         opened = Opened("endless", None, _Endless(head, piece, times))
         tracemalloc.start()
         counted = Counter[bool]()
@@ -156,7 +156,7 @@ def test_memory_stays_flat_however_long_the_input(form: str, head: bytes, piece:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert counted[True] >= 1
-    assert peaks[1] < peaks[0] * 1.5, "five times the input"
+    assert peaks[1] < peaks[0] * 1.5, "four times the input"
 
 
 def test_every_reason_can_be_said_in_the_summary() -> None:
