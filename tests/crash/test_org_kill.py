@@ -19,7 +19,7 @@ from tocsin.journal import Entry
 from tocsin.journal.sqlite import SqliteJournal
 from tocsin.org.assertions import Assertion, consumed
 from tocsin.org.folder import DataFolder
-from tocsin.org.records import encode_record, risk_record, risk_topic
+from tocsin.org.records import encode_record, local_deed, risk_record, risk_topic
 from tocsin.org.risk_index import RiskIndex
 from tocsin.signals import RiskEvent, RiskEventSubject, RiskLevel, ip_key
 
@@ -122,7 +122,7 @@ async def _append_backlog(data: Path, *, requests: int) -> int:
         ips = [f"10.0.{dice.randrange(256)}.{dice.randrange(256)}" for _ in range(1000)]
         subjects = [RiskEventSubject(ip, RiskLevel.HIGH) for ip in ips]
         events = [RiskEvent(subjects[start : start + 50]) for start in range(0, 1000, 50)]
-        record = consumed(events, received_ms=number, request_id="r", provider_id="rkpA", principal="t")
+        record = consumed(events, deed=local_deed(number), provider_id="rkpA")
         last = await journal.append(risk_topic("rkpA"), encode_record(record))
     await journal.close()
     return last

@@ -115,6 +115,18 @@ PATHS = st.sampled_from(
     a.b || `[]`
     not_null(a, b)
     a[?b == 'x'].c | [0]
+    a[].b[]
+    a[-1]
+    b[0][1]
+    a[*].b.c
+    (a || b)[].c
+    starts_with(a, 'x')
+    starts_with(a, b)
+    contains(a, b)
+    contains(a || b, 'y')
+    a.contains(b, c)
+    a.not_null(b, `1`)
+    a | b
     """.strip().splitlines()
 ).map(str.strip)
 NESTED = st.recursive(

@@ -31,7 +31,7 @@ from tocsin.signals import Signal, SkipReason
 
 
 def send(
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Lists to send, plain or gzip; - is stdin.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="What detectors wrote; - is stdin.")],
     to: Annotated[str, typer.Option(metavar="URL", help="The org, such as https://acme.okta.com.")] = "",
     token_file: TokenFileOption = None,
     form: FormatOption = None,

@@ -36,6 +36,7 @@ async def make_token(name: str, data: Path, role: Role) -> str:
     """A new API token for the org of `data`, which may run meanwhile. Raises OrgError or JournalError."""
     from tocsin.org.folder import DataFolder
     from tocsin.org.org import open_registry
+    from tocsin.org.records import local_deed
 
     async with open_registry(DataFolder.open(data)) as registry:
-        return await registry.create_token(name, role, at_ms=int(time.time() * 1000))
+        return await registry.tokens.create(name, role, deed=local_deed(int(time.time() * 1000)))

@@ -1,4 +1,7 @@
-"""Who may ask and who asserts: the projection of tokens and risk providers, in one SQLite file.
+"""The directory: who may ask, who asserts, and how the org decides. A projection of the journal in one SQLite file.
+
+It is made of parts, one for each kind of thing (`providers`, `tokens`, ...); each brings its tables, says what a record
+changes in them, and keeps in memory what every request needs. Here are the file, the cursor and the transaction.
 
 Derived from the journal and so never the truth: the file may be deleted, and is made again from the journal. Its
 cursor moves in the transaction that applies the entries. Several processes may apply; each re-reads the cursor inside
@@ -8,88 +11,57 @@ is whole and some entries behind, which are then applied again.
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-from msgspec import Struct
+from typing import Protocol
 
 from tocsin.journal import Entry
 from tocsin.org.errors import OrgError
 from tocsin.org.folder import telling
-from tocsin.org.ids import token_hash
-from tocsin.org.records import (
-    DirectoryRecord,
-    ProviderCreated,
-    ProviderDeleted,
-    ProviderReplaced,
-    Role,
-    TokenCreated,
-    directory_record,
-)
-from tocsin.signals import RiskProviderAction
+from tocsin.org.records import DirectoryRecord, directory_record
 
-LAYOUT = 1  # a file with another one is deleted and made again
+LAYOUT = 2  # a file with another one is deleted and made again
 _LOCK_WAIT_S = 10.0
 
 _TABLES = """
-BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS cursor (seq INTEGER NOT NULL);
 INSERT INTO cursor SELECT 0 WHERE NOT EXISTS (SELECT * FROM cursor);
-CREATE TABLE IF NOT EXISTS providers (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, client_id TEXT, action TEXT NOT NULL, is_default INTEGER NOT NULL,
-    created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, created_seq INTEGER NOT NULL
-);
-CREATE TABLE IF NOT EXISTS tokens (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, sha256 BLOB NOT NULL UNIQUE, role TEXT NOT NULL,
-    created_ms INTEGER NOT NULL
-);
-COMMIT;
 """
 _CURSOR = "SELECT seq FROM cursor"
 _ADVANCE = "UPDATE cursor SET seq = ?"
-_ADD_PROVIDER = "INSERT INTO providers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_REPLACE_PROVIDER = "UPDATE providers SET name = ?, client_id = ?, action = ?, updated_ms = ? WHERE id = ?"
-_DELETE_PROVIDER = "DELETE FROM providers WHERE id = ?"
-_ADD_TOKEN = "INSERT INTO tokens VALUES (?, ?, ?, ?, ?)"  # noqa: S105 - a statement
-_PROVIDERS = (
-    "SELECT id, name, client_id, action, is_default, created_ms, updated_ms FROM providers ORDER BY created_seq"
-)
-_TOKEN_BY_HASH = "SELECT id, name, role FROM tokens WHERE sha256 = ?"  # noqa: S105 - a statement
-_TOKEN_BY_NAME = "SELECT id, name, role FROM tokens WHERE name = ?"  # noqa: S105 - a statement
+
+Statement = tuple[str, tuple[object, ...]]
+"""One SQL statement and its values."""
 
 
-class Provider(Struct, frozen=True):
-    """A risk provider as the org holds it."""
+class Part(Protocol):
+    """One kind of thing in the directory."""
 
-    id: str
-    name: str
-    client_id: str | None
-    action: RiskProviderAction
-    is_default: bool
-    created_ms: int
-    updated_ms: int
+    tables: str
+    """SQL that makes its tables where there are none."""
 
+    def changes(self, record: DirectoryRecord, *, seq: int) -> Iterable[Statement]:
+        """The statements that apply `record`, which came with entry `seq`; none when it is about something else."""
+        ...
 
-class Principal(Struct, frozen=True):
-    """The token a request was authorized with."""
-
-    id: str
-    name: str
-    role: Role
+    def load(self, db: sqlite3.Connection) -> None:
+        """Read into memory what is needed at hand: at the start, and after entries of the directory were applied."""
+        ...
 
 
 class Directory:
     """The open projection. `apply` may run in another thread than the rest, which is quick and belongs to one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, parts: Sequence[Part]) -> None:
         """Open or make the file at `path`. Raises OrgError when that cannot be."""
         self.path = path
+        self._parts = parts
         with self._telling():
-            self._db = _open(path)
+            self._db = _open(path, parts)
             # Another connection to read with: what is applied must not be seen before it is whole.
             self._reader = _connect(path)
-            self._providers = _read_providers(self._reader)
+            self._load(self._reader)
 
     def cursor(self) -> int:
         """Seq of the last entry applied."""
@@ -107,7 +79,7 @@ class Directory:
                 cursor = _cursor(self._db)
                 for seq, record in records:
                     if seq > cursor:
-                        self._db.execute(*_change(seq, record))
+                        self._change(seq, record)
                 self._db.execute(_ADVANCE, (max(cursor, entries[-1].seq),))
                 self._db.execute("COMMIT")
             finally:
@@ -115,42 +87,27 @@ class Directory:
                     self._db.execute("ROLLBACK")
             if records:
                 # Also when another process applied them: its change has to be seen here too.
-                self._providers = _read_providers(self._db)
+                self._load(self._db)
 
-    def providers(self) -> list[Provider]:
-        """All providers, oldest first."""
-        return list(self._providers.values())
-
-    def provider(self, provider_id: str) -> Provider | None:
-        """The provider with this id, or None."""
-        return self._providers.get(provider_id)
-
-    def default_provider(self) -> Provider | None:
-        """The provider the org started with, or None when it was deleted."""
-        return next((provider for provider in self._providers.values() if provider.is_default), None)
-
-    def principal_of(self, token: str) -> Principal | None:
-        """
-        Whose token this is, or None when it is unknown.
-
-        How long that takes tells at most how the hash of a guess sorts among the hashes kept. Nobody can get from
-        there to a token: it has 238 random bits, and SHA-256 cannot be turned back.
-        """
+    def query(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+        """All rows of a SELECT, for what a part does not keep in memory. Raises OrgError."""
         with self._telling():
-            row = self._reader.execute(_TOKEN_BY_HASH, (token_hash(token),)).fetchone()
-        return Principal(row[0], row[1], Role(row[2])) if row else None
-
-    def token_named(self, name: str) -> Principal | None:
-        """The token of this name, or None."""
-        with self._telling():
-            row = self._reader.execute(_TOKEN_BY_NAME, (name,)).fetchone()
-        return Principal(row[0], row[1], Role(row[2])) if row else None
+            return self._reader.execute(statement, values).fetchall()
 
     def close(self) -> None:
         """Let go of the file."""
         with self._telling():
             self._reader.close()
             self._db.close()
+
+    def _change(self, seq: int, record: DirectoryRecord) -> None:
+        for part in self._parts:
+            for statement, values in part.changes(record, seq=seq):
+                self._db.execute(statement, values)
+
+    def _load(self, db: sqlite3.Connection) -> None:
+        for part in self._parts:
+            part.load(db)
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -162,7 +119,7 @@ class Directory:
             raise OrgError(text, hint="it can be deleted while the org is stopped: it is made again") from error
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, parts: Sequence[Part]) -> sqlite3.Connection:
     db = _connect(path)
     try:
         (layout,) = db.execute("PRAGMA user_version").fetchone()
@@ -172,26 +129,12 @@ def _open(path: Path) -> sqlite3.Connection:
             db = _connect(path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
-        db.executescript(_TABLES)
+        db.executescript("".join(["BEGIN IMMEDIATE;", _TABLES, *(part.tables for part in parts), "COMMIT;"]))
         db.execute(f"PRAGMA user_version = {LAYOUT}")
     except BaseException:
         db.close()
         raise
     return db
-
-
-def _change(seq: int, record: DirectoryRecord) -> tuple[str, tuple[object, ...]]:
-    """The statement that applies `record`, and its values."""
-    match record:
-        case ProviderCreated(at_ms=at_ms):
-            given = (record.id, record.name, record.client_id, record.action, record.is_default)
-            return _ADD_PROVIDER, (*given, at_ms, at_ms, seq)
-        case ProviderReplaced():
-            return _REPLACE_PROVIDER, (record.name, record.client_id, record.action, record.at_ms, record.id)
-        case ProviderDeleted():
-            return _DELETE_PROVIDER, (record.id,)
-        case TokenCreated():
-            return _ADD_TOKEN, (record.id, record.name, record.sha256, record.role, record.at_ms)
 
 
 def delete(path: Path) -> None:
@@ -204,13 +147,6 @@ def _cursor(db: sqlite3.Connection) -> int:
     (seq,) = db.execute(_CURSOR).fetchone()
     assert isinstance(seq, int)
     return seq
-
-
-def _read_providers(db: sqlite3.Connection) -> dict[str, Provider]:
-    return {
-        provider_id: Provider(provider_id, name, client_id, RiskProviderAction(action), bool(is_default), *times)
-        for provider_id, name, client_id, action, is_default, *times in db.execute(_PROVIDERS)
-    }
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -23,7 +23,7 @@ from msgspec import Struct
 from tocsin.org.errors import OrgError
 
 KIND = "tocsin-org"
-FORMAT = 1  # raised by a change that older versions cannot read
+FORMAT = 2  # raised by a change that older versions cannot read
 _MARKER = "marker.json"
 _UNFINISHED = ".marker-"
 _MARKER_MAX_BYTES = 4096
@@ -127,6 +127,9 @@ def _recognise(path: Path) -> None:
         raise OrgError(f"{path / _MARKER} cannot be understood; it was left as it is", hint=_ELSEWHERE) from None
     if marker.kind != KIND:
         raise OrgError(f"{path} is a data folder of {marker.kind!r}, not of an org", hint=_ELSEWHERE)
+    if marker.format < FORMAT:
+        older = f"{path} was written before the first release (format {marker.format}; this one knows {FORMAT})"
+        raise OrgError(f"{older}; it was left as it is", hint=_ELSEWHERE)
     if marker.format > FORMAT:
         newer = f"{path} was written by a newer version (format {marker.format}; this one knows {FORMAT})"
         raise OrgError(f"{newer}; it was left as it is", hint="use that version again, or a later one")

@@ -8,16 +8,18 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from tocsin.journal import Journal
 from tocsin.journal.sqlite import SqliteJournal
 from tocsin.org.assertions import consumed
+from tocsin.org.config import OrgConfig
 from tocsin.org.decision import Decision, ProviderWord, decide
-from tocsin.org.directory import Directory, Principal, Provider
 from tocsin.org.folder import DataFolder
-from tocsin.org.projector import Projector
-from tocsin.org.records import encode_record, risk_message, risk_topic
+from tocsin.org.providers import Provider
+from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
 from tocsin.org.risk_index import RiskIndex
 from tocsin.org.sweeper import Sweeper
+from tocsin.org.tokens import Token
 from tocsin.signals import RiskEvent
 
+_DEFAULTS = OrgConfig()
 Clock = Callable[[], float]
 """Epoch seconds."""
 
@@ -36,44 +38,42 @@ class Verdict(Decision, frozen=True):
 class Org:
     """One org on one data folder, in one event loop."""
 
-    def __init__(self, journal: Journal, directory: Directory, index: RiskIndex, clock: Clock) -> None:
+    def __init__(
+        self, journal: Journal, registry: Registry, index: RiskIndex, *, config: OrgConfig, clock: Clock
+    ) -> None:
         """For `open_org`."""
-        self.clock = clock
-        self.directory = directory
-        self.index = index
-        self.projector = Projector(journal, [directory, index])
-        self.registry = Registry(journal, directory, self.projector)
-        self.journal = journal
+        self.clock, self.config = clock, config
+        self.journal, self.index = journal, index
+        self.projector = registry.projector
+        self.providers, self.tokens = registry.providers, registry.tokens
 
     @property
     def now_ms(self) -> int:
         """Epoch milliseconds."""
         return int(self.clock() * 1000)
 
-    async def accept(self, events: list[RiskEvent], provider: Provider, *, principal: str, request_id: str) -> int:
+    async def accept(self, events: list[RiskEvent], provider: Provider, *, deed: Deed) -> int:
         """
         Take in checked `events`; they are durable when this returns, and soon after in the index.
 
         Returns: the seq of the journal entry that holds them.
         Raises: JournalError, and nothing was accepted.
         """
-        record = consumed(
-            events, received_ms=self.now_ms, request_id=request_id, provider_id=provider.id, principal=principal
-        )
+        record = consumed(events, deed=deed, provider_id=provider.id)
         return await self.journal.append(risk_topic(provider.id), encode_record(record))
 
-    async def principal_of(self, token: str) -> Principal | None:
-        """Whose token this is, or None. One that was made a moment ago by another process is known."""
-        known = self.directory.principal_of(token)
+    async def token_of(self, secret: str) -> Token | None:
+        """The API token that this is, or None. One that was made a moment ago by another process is known."""
+        known = self.tokens.of_secret(secret)
         if known is None:
             await self.projector.catch_up_first()
-            known = self.directory.principal_of(token)
+            known = self.tokens.of_secret(secret)
         return known
 
     async def look_up(self, key: bytes) -> Verdict:
         """How risky the IP of a 16-byte `key` is now, and why. Raises JournalError or OrgError."""
         look = self.index.look_up(key)
-        providers = {provider.id: provider for provider in self.directory.providers()}
+        providers = {provider.id: provider for provider in self.providers.all()}
         decision = decide(look.assertions, {p.id: p.action for p in providers.values()}, now_ms=self.now_ms)
         return Verdict(
             level=decision.level,
@@ -91,7 +91,9 @@ class Org:
 
 
 @asynccontextmanager
-async def open_org(folder: DataFolder, *, clock: Clock = time.time) -> AsyncIterator[Org]:
+async def open_org(
+    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock = time.time
+) -> AsyncIterator[Org]:
     """
     The org of `folder`, caught up with its journal. May be open in several processes at once; one of them serves.
 
@@ -100,14 +102,12 @@ async def open_org(folder: DataFolder, *, clock: Clock = time.time) -> AsyncIter
     async with AsyncExitStack() as stack:
         journal = await SqliteJournal.open(folder.journal)
         stack.push_async_callback(journal.close)
-        directory = Directory(folder.directory)
-        stack.callback(directory.close)
         index = RiskIndex(folder.index)
         stack.callback(index.close)
-        org = Org(journal, directory, index, clock)
-        stack.push_async_callback(org.projector.close)
-        await org.projector.catch_up()
-        yield org
+        registry = Registry(journal, folder.directory, [index])
+        stack.push_async_callback(registry.close)
+        await registry.projector.catch_up()
+        yield Org(journal, registry, index, config=config, clock=clock)
 
 
 @asynccontextmanager
@@ -120,19 +120,18 @@ async def open_registry(folder: DataFolder) -> AsyncIterator[Registry]:
     async with AsyncExitStack() as stack:
         journal = await SqliteJournal.open(folder.journal)
         stack.push_async_callback(journal.close)
-        directory = Directory(folder.directory)
-        stack.callback(directory.close)
-        projector = Projector(journal, [directory])
-        stack.push_async_callback(projector.close)
-        yield Registry(journal, directory, projector)
+        registry = Registry(journal, folder.directory)
+        stack.push_async_callback(registry.close)
+        await registry.projector.catch_up()
+        yield registry
 
 
 @asynccontextmanager
 async def at_work(org: Org) -> AsyncIterator[None]:
     """Make what a first start makes; then, meanwhile, keep the projections up with the journal, and swept."""
-    await org.registry.make_default_provider(at_ms=org.now_ms)
+    await org.providers.make_default(at_ms=org.now_ms)
     await org.projector.catch_up()
-    sweeper = Sweeper(org.projector, org.index, org.directory, clock=org.clock)
+    sweeper = Sweeper(org.projector, org.index, org.providers, clock=org.clock)
     tasks = [asyncio.create_task(org.projector.run()), asyncio.create_task(sweeper.run())]
     try:
         yield

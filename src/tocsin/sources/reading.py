@@ -25,6 +25,11 @@ class Block(NamedTuple):
     broken: Sequence[Skipped] = ()
     """Pieces that are no records of this kind."""
 
+    @property
+    def is_text(self) -> bool:
+        """Whether the records are lines."""
+        return bool(self.records) and isinstance(self.records[0], str)
+
 
 class Claim(Struct, frozen=True, gc=False):
     """What a record says, before it is decided whether that becomes a signal (`vetting`)."""

@@ -20,6 +20,7 @@ from tocsin.sources.reading import FUTURE_TOLERANCE, Block, Claim, Reading, exce
 
 MAX_LIFE = timedelta(days=90)
 """No claim holds longer than this, whatever its source says."""
+_ENDED = "claimed until a time that has passed"
 _MOST_KNOWN = 16_384
 _SPECIAL = AddressRanges((network, "") for network in special_networks())
 _FIRST_V4, _LAST_V4 = ip_key("0.0.0.0"), ip_key("255.255.255.255")  # noqa: S104 - no address to bind to
@@ -54,28 +55,31 @@ class Vetting:
     def vet(self, claims: Iterable[Claim], block: Block) -> Vetted:
         """Hold claims to the rules; `block` is where they come from."""
         vetted = Vetted([], [])
-        signals = vetted.claims
-        clear, source = self._clear, self._reading.source
-        observed = expires = ended = None
+        signals, clear = vetted.claims, self._clear
+        now, source, is_text = self._reading.now, self._reading.source, block.is_text
         plain: int
         for claim in claims:
-            if claim.observed is not observed or claim.expires is not expires:
-                observed, expires = claim.observed, claim.expires
-                ended = self._out_of_time(claim)
-            if ended is None and not claim.retracts and expires - observed <= MAX_LIFE:
-                address = claim.address
-                try:
-                    if ":" in address:
-                        plain = self._is_plain_v6(address)
-                    else:
-                        a, b, _, _ = inet_pton(AF_INET, address)  # nothing but a canonical address passes it
-                        plain = clear[a << 8 | b]
-                except (OSError, ValueError):
-                    plain = 0
-                if plain:
-                    signals.append(Signal(address, claim.level, observed, expires, claim.message, source))
-                    continue
-            self._slowly(claim, [ended] if ended and not claim.retracts else self._who(claim), block, vetted)
+            observed, expires = claim.observed, claim.expires
+            if expires <= now and observed <= now and not claim.retracts:
+                text = excerpt(_record(block, claim.number)) if is_text else ""
+                vetted.skipped.append(Skipped(SkipReason.EXPIRED, claim.number, _ENDED, text))
+                continue
+            if observed > now or expires <= now or claim.retracts or expires - observed > MAX_LIFE:
+                self._slowly(claim, self.verdicts(claim), block, vetted)
+                continue
+            address = claim.address
+            try:
+                if ":" in address:
+                    plain = self._is_plain_v6(address)
+                else:
+                    a, b, _, _ = inet_pton(AF_INET, address)  # nothing but a canonical address passes it
+                    plain = clear[a << 8 | b]
+            except (OSError, ValueError):
+                plain = 0
+            if plain:
+                signals.append(Signal(address, claim.level, observed, expires, claim.message, source))
+            else:
+                self._slowly(claim, self._who(claim), block, vetted)
         return vetted
 
     def _is_plain_v6(self, address: str) -> bool:
@@ -104,19 +108,17 @@ class Vetting:
         return found
 
     def _slowly(self, claim: Claim, verdicts: list[Verdict], block: Block, vetted: Vetted) -> None:
-        signals, skips = vetted
         source = self._reading.source
-        for verdict in verdicts:
-            if verdict.reason is not None:
-                record = _record(block, claim.number)
-                # To cut one out of what was decoded takes longer than all the rest, and only the broken are looked at.
-                text = excerpt(record) if verdict.reason.broken or isinstance(record, str) else ""
-                skips.append(Skipped(verdict.reason, claim.number, verdict.rule, text))
+        for ip, reason, rule in verdicts:
+            if reason is not None:
+                # To cut an excerpt out of what was decoded takes longer than all the rest; the broken are looked at.
+                text = excerpt(_record(block, claim.number)) if reason.broken or block.is_text else ""
+                vetted.skipped.append(Skipped(reason, claim.number, rule, text))
             elif claim.retracts:
-                signals.append(Retraction(verdict.ip, claim.observed, source))
+                vetted.claims.append(Retraction(ip, claim.observed, source))
             else:
                 expires = min(claim.expires, claim.observed + MAX_LIFE)
-                signals.append(Signal(verdict.ip, claim.level, claim.observed, expires, claim.message, source))
+                vetted.claims.append(Signal(ip, claim.level, claim.observed, expires, claim.message, source))
 
     def _out_of_time(self, claim: Claim) -> Verdict | None:
         now = self._reading.now

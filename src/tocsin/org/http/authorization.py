@@ -2,14 +2,10 @@
 
 from typing import NamedTuple
 
-from tocsin.org.directory import Principal
 from tocsin.org.http.errors import Refusal, bearer_refused, invalid_session, invalid_token
 from tocsin.org.org import Org
-from tocsin.org.records import Role
-
-_MANAGE_EVENTS = "okta.riskEvents.manage"
-_READ_PROVIDERS, _MANAGE_PROVIDERS = "okta.riskProviders.read", "okta.riskProviders.manage"
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+from tocsin.org.principals import Need, Principal
+from tocsin.org.records import Author, AuthorKind
 
 
 class Credential(NamedTuple):
@@ -33,35 +29,23 @@ def read_credential(header: str | None) -> Credential | None:
     return Credential("bearer", secret.strip()) if scheme.lower() == "bearer" else None
 
 
-async def authorize(org: Org, header: str | None, *, method: str, path: str, host: str) -> Principal:
+async def authorize(org: Org, header: str | None, *, need: Need, path: str, host: str) -> Principal:
     """Whose request this is. Raises Refusal (401 or 403) when nobody's that the org knows."""
     credential = read_credential(header)
     if credential is None:
         raise invalid_session()
     if credential.scheme == "bearer":
-        raise _bearer(credential.secret, method=method, path=path, host=host)
-    principal = await org.principal_of(credential.secret)
-    if principal is None:
+        raise _bearer(credential.secret, need=need, path=path, host=host)
+    token = await org.token_of(credential.secret)
+    if token is None:
         raise invalid_token()
-    return principal
+    return Principal(Author(AuthorKind.TOKEN, token.id, token.name), token.role)
 
 
-def may(role: Role, method: str) -> bool:
-    """Whether the holder of `role` may use `method`; all doors that there are belong to provider admins too."""
-    return role is not Role.READ_ONLY or method in _SAFE_METHODS
-
-
-def scope_of(method: str, path: str) -> str:
-    """The OAuth scope that a request needs."""
-    if path.startswith("/api/v1/risk/providers"):
-        return _READ_PROVIDERS if method in _SAFE_METHODS else _MANAGE_PROVIDERS
-    return _MANAGE_EVENTS
-
-
-def _bearer(secret: str, *, method: str, path: str, host: str) -> Refusal:
+def _bearer(secret: str, *, need: Need, path: str, host: str) -> Refusal:
     error, description = ("invalid_token", "The access token is invalid.")
     if not secret:
         error, description = ("invalid_request", "The access token is missing.")
     # The path goes into a header: nothing of it may end the quotes or the line.
     resource = path if path.isascii() and path.isprintable() and '"' not in path else "/"
-    return bearer_refused(host, resource, scope_of(method, path), error, description)
+    return bearer_refused(host, resource, need.scope or "", error, description)

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
 from typing import Any
 
-from tocsin.org.directory import Principal
+from tocsin.org.http.client_ip import TrustedProxies
 from tocsin.org.http.errors import Refusal, bad_content_type, not_well_formed
 from tocsin.org.ids import new_request_id
+from tocsin.org.principals import Principal
 from tocsin.org.rate_limit import Grant
+from tocsin.org.records import Deed, Origin
 from tocsin.signals.limits import MAX_REQUEST_BYTES
 
 Scope = MutableMapping[str, Any]
@@ -21,6 +23,7 @@ _ALWAYS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
 ]
+_MOST_AGENT_CHARS = 300
 _LENGTH_MAX_DIGITS = 18  # int() refuses thousands
 _NOT_STORED: Headers = [(b"cache-control", b"no-cache, no-store"), (b"pragma", b"no-cache"), (b"expires", b"0")]
 
@@ -32,9 +35,13 @@ class ClientGone(Exception):
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, now: float) -> None:
-        """`now` is epoch seconds of the org's clock: the Date that clients measure a Reset against."""
-        self._receive, self._send = receive, send
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, now: float, proxies: TrustedProxies) -> None:
+        """
+        Args:
+            now: epoch seconds of the org's clock: the Date that clients measure a Reset against.
+            proxies: whose word about the client's address counts.
+        """
+        self._receive, self._send, self._proxies = receive, send, proxies
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
@@ -44,6 +51,7 @@ class Exchange:
         """What the rate limit said, once it was asked."""
         self.principal: Principal | None = None
         """Who asks, once that is known."""
+        self.peer: str = (scope.get("client") or ("",))[0]
         self.started = False
         self._now = now
 
@@ -51,6 +59,18 @@ class Exchange:
         """A request header by its lower-case name."""
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    @property
+    def client_ip(self) -> str:
+        """The address of whoever asks, also from behind a trusted proxy; empty when it is not known."""
+        return self._proxies.client_ip(self.peer, self.header(b"x-forwarded-for"))
+
+    def deed(self) -> Deed:
+        """What is done with this request: now, and by its principal."""
+        assert self.principal is not None
+        agent = (self.header(b"user-agent") or "")[:_MOST_AGENT_CHARS]
+        origin = Origin(self.request_id, self.client_ip, agent, self.path)
+        return Deed(int(self._now * 1000), self.principal.author, origin)
 
     def refuse_large(self) -> None:
         """Raise Refusal (413) when the body is announced as too large."""

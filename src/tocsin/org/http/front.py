@@ -9,8 +9,9 @@ from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError
-from tocsin.org.directory import Principal
-from tocsin.org.http.authorization import authorize, may
+from tocsin.org.http.access import AREAS, HEALTH_PATH, PUBLIC, Area, area_of
+from tocsin.org.http.authorization import authorize
+from tocsin.org.http.client_ip import TrustedProxies
 from tocsin.org.http.errors import (
     Refusal,
     cannot_write,
@@ -24,28 +25,23 @@ from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
 from tocsin.org.http.providers import provider_routes
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
 from tocsin.org.org import Org
+from tocsin.org.principals import may
 from tocsin.org.rate_limit import RateLimits
-from tocsin.signals.limits import REQUESTS_PER_WINDOW
 
-_API_PATH = "/api/v1/"
-_HEALTH_PATH = "/healthz"
-_EVENTS_BUCKET, _API_BUCKET = "risk events", "api"
-_API_REQUESTS_PER_WINDOW = 1200  # D: the table's row for /api/v1/* that is not listed by itself
 _log = structlog.get_logger("tocsin.org")
 
 
 class Front:
     """The ASGI application of one org."""
 
-    def __init__(self, org: Org, *, base_url: str, requests_per_window: int = REQUESTS_PER_WINDOW) -> None:
-        """
-        Args:
-            base_url: where clients reach the org, without a slash at the end; links are made from it.
-            requests_per_window: how many requests of risk events a token may send in 60 s.
-        """
+    def __init__(self, org: Org, *, base_url: str) -> None:
+        """`base_url` is where clients reach the org, without a slash at the end; links are made from it."""
         self._org = org
         self._host = base_url.partition("://")[2]
-        self._limits = RateLimits({_EVENTS_BUCKET: requests_per_window, _API_BUCKET: _API_REQUESTS_PER_WINDOW})
+        limits = org.config.limits
+        buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
+        self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
+        self._proxies = TrustedProxies(org.config.http.trusted_proxies)
         self._rest = Litestar(
             [provider_routes(org, base_url)],
             openapi_config=None,
@@ -57,7 +53,7 @@ class Front:
         """One ASGI request."""
         if scope["type"] != "http":
             return
-        exchange = Exchange(scope, receive, send, now=self._org.clock())
+        exchange = Exchange(scope, receive, send, now=self._org.clock(), proxies=self._proxies)
         try:
             await self._serve(scope, exchange)
         except ClientGone:
@@ -69,35 +65,33 @@ class Front:
 
     async def _serve(self, scope: Scope, exchange: Exchange) -> None:
         method, path = exchange.method, exchange.path
-        if path == _HEALTH_PATH:
+        if path not in PUBLIC:
+            await self._let_in(exchange, area_of(path))
+        if path == HEALTH_PATH:
             _expect(method, "GET")
             return await exchange.answer(200, b'{"status":"ok"}')
         if path == RISK_EVENTS_PATH:
             _expect(method, "POST")
-            principal = await self._let_in(exchange, _EVENTS_BUCKET)
-            return await take_risk_events(self._org, exchange, principal)
+            return await take_risk_events(self._org, exchange)
         if path.startswith(IPS_PATH):
             _expect(method, "GET")
-            await self._let_in(exchange, None)
             return await tell_about_ip(self._org, exchange)
-        await self._let_in(exchange, _API_BUCKET if path.startswith(_API_PATH) else None)
         scope["state"] = {"exchange": exchange}
         return await self._rest(scope, exchange.receive, exchange.send)  # type: ignore[arg-type]
 
-    async def _let_in(self, exchange: Exchange, bucket: str | None) -> Principal:
-        """Whose request it is. Raises Refusal, when nobody's, or it is one too many, too large or not allowed."""
-        org, method = self._org, exchange.method
+    async def _let_in(self, exchange: Exchange, area: Area) -> None:
+        """Find whose request it is. Raises Refusal, when nobody's, or it is one too many, too large or not allowed."""
+        org, need = self._org, area.need(exchange.method)
         credential = exchange.header(b"authorization")
-        principal = await authorize(org, credential, method=method, path=exchange.path, host=self._host)
+        principal = await authorize(org, credential, need=need, path=exchange.path, host=self._host)
         exchange.principal = principal
-        if bucket is not None:
-            exchange.grant = self._limits.take(bucket, principal.id, now=org.clock())
+        if area.bucket is not None:
+            exchange.grant = self._limits.take(area.bucket, principal.id, now=org.clock())
             if not exchange.grant.allowed:
                 raise too_many_requests()
-        if not may(principal.role, method):
+        if not may(principal, need):
             raise not_permitted()
         exchange.refuse_large()
-        return principal
 
 
 def _expect(method: str, wanted: str) -> None:

@@ -3,8 +3,9 @@
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 
+from tocsin.signals import Skipped, SkipReason
 from tocsin.sources.framing.lines import lines
-from tocsin.sources.reading import Block
+from tocsin.sources.reading import Block, skipped
 
 
 def rows(chunks: Iterable[bytes], *, delimiter: str = ",", columns: Sequence[str] = ()) -> Iterator[Block]:
@@ -16,11 +17,15 @@ def rows(chunks: Iterable[bytes], *, delimiter: str = ",", columns: Sequence[str
     """
     header = list(columns)
     for block in lines(chunks):
-        numbers, records = list[int](), list[dict[str, str]]()
+        numbers, records, broken = list[int](), list[dict[str, str]](), list[Skipped]()
         for number, text in zip(block.numbers, block.records, strict=True):
             if not text or (text.startswith("#") and not text.startswith("#fields")):
                 continue
-            row = _row(text, delimiter)
+            try:
+                row = _row(text, delimiter)
+            except csv.Error as error:
+                broken.append(skipped(number, text, SkipReason.NOT_A_RECORD, f"is no row: {error}"))
+                continue
             if row and row[0] == "#fields":
                 header = row[1:]
             elif not header:
@@ -28,7 +33,7 @@ def rows(chunks: Iterable[bytes], *, delimiter: str = ",", columns: Sequence[str
             else:
                 numbers.append(number)
                 records.append(dict(zip(header, row, strict=False)))
-        yield Block(numbers, records, block.end, block.broken)
+        yield Block(numbers, records, block.end, [*block.broken, *broken])
 
 
 def _row(text: str, delimiter: str) -> list[str]:

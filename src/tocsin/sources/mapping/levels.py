@@ -9,7 +9,7 @@ from tocsin.sources.mapping.profile import LevelRule, as_list
 
 _MOST_KNOWN = 1000
 _SCALARS = (str, int, float)  # by class, so without truth values: True is 1 to a dict
-_LOWER = {RiskLevel.HIGH: RiskLevel.MEDIUM, RiskLevel.MEDIUM: RiskLevel.LOW, RiskLevel.LOW: None}
+_LOWER = {RiskLevel.HIGH: RiskLevel.MEDIUM, RiskLevel.MEDIUM: RiskLevel.LOW, RiskLevel.LOW: RiskLevel.LOW}
 
 
 class Grade(NamedTuple):
@@ -25,7 +25,7 @@ def compile_levels(
 ) -> Callable[[Any], Grade]:
     """
     A function that grades a record by the first rule that has a word for it, one step lower for each `lower` that
-    holds. `overrides` come before the tables of the rules, and `*` before everything.
+    holds, and never lower than LOW. `overrides` come before the tables of the rules, and `*` before everything.
     """
     if "*" in overrides:
         always = Grade(overrides["*"], SkipReason.NO_LEVEL, f"the configuration gives {overrides['*']} to all of it")
@@ -52,8 +52,7 @@ def compile_levels(
 
 def _lowered(grade: Grade, test: str) -> Grade:
     assert grade.level is not None
-    level = _LOWER[grade.level]
-    return Grade(level, SkipReason.BELOW_BANDS, f"{grade.rule}, one step lower because {test}")
+    return Grade(_LOWER[grade.level], SkipReason.BELOW_BANDS, f"{grade.rule}, one step lower because {test}")
 
 
 _NOTHING = Grade(None, SkipReason.NO_LEVEL, "no rule for the level has a word for this record")

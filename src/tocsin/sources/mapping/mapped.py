@@ -34,7 +34,9 @@ class MappedReader:
         self._retracts = compile_test(profile.retract) if profile.retract else None
         self._addresses = [compile_path(path) for path in profile.ip.paths]
         self._form = FORMS[profile.ip.form]
-        self._forwarded = compile_path(profile.ip.forwarded) if profile.ip.forwarded else None
+        # Without proxies of ours nobody forwards for anybody.
+        forwarded = profile.ip.forwarded if reading.guard.proxies else ""
+        self._forwarded = compile_path(forwarded) if forwarded else None
         rules = profile.level if isinstance(profile.level, tuple) else (profile.level,)
         self._grade = compile_levels(rules, profile.lower, reading.levels)
         self._times = [compile_path(path) for path in profile.timestamp.paths]
@@ -101,8 +103,8 @@ class MappedReader:
         chain = self._forwarded(record) if self._forwarded is not None else None
         forwarded = ", ".join(map(str, as_list(chain))) if chain else ""
         first = addresses[0]
-        if not isinstance(first, list):
-            others = tuple([str(one) for one in addresses[1:] if not isinstance(one, list)])
+        if first.__class__ is not list:
+            others = tuple([str(one) for one in addresses[1:] if one.__class__ is not list])
             return Claim(number, str(first), level, observed, expires, message, others, forwarded, retracts)
         each = dict.fromkeys(str(one) for one in first if one)
         return [Claim(number, one, level, observed, expires, message, (), forwarded, retracts) for one in each]

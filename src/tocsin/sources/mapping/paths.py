@@ -88,7 +88,7 @@ def _current(_node: Any) -> Getter:
 def _subexpression(node: Any) -> Getter | None:
     names = _names(node)
     if names is None:
-        return _chained([_compiled(child) for child in node["children"]])
+        return _steps(node)
     if len(names) == 2:
         outer, last = names
         return lambda record: (
@@ -105,15 +105,85 @@ def _subexpression(node: Any) -> Getter | None:
     return getter
 
 
+def _steps(node: Any) -> Getter:
+    return _chained([_compiled(child) for child in node["children"]])
+
+
 def _chained(steps: list[Getter]) -> Getter:
     def getter(record: Any) -> Any:
         for step in steps:
             record = step(record)
-            if record is None:
-                return None
         return record
 
     return getter
+
+
+def _index(node: Any) -> Getter:
+    at = node["value"]
+    return lambda record: record[at] if record.__class__ is list and -len(record) <= at < len(record) else None
+
+
+def _flatten(node: Any) -> Getter:
+    inner = _compiled(node["children"][0])
+
+    def getter(record: Any) -> Any:
+        found = inner(record)
+        if found.__class__ is not list:
+            return None
+        flat = list[Any]()
+        for one in found:
+            if one.__class__ is list:
+                flat += one
+            else:
+                flat.append(one)
+        return flat
+
+    return getter
+
+
+def _projection(node: Any) -> Getter:
+    left, right = (_compiled(child) for child in node["children"])
+
+    def getter(record: Any) -> Any:
+        found = left(record)
+        if found.__class__ is not list:
+            return None
+        return [value for one in found if (value := right(one)) is not None]
+
+    return getter
+
+
+def _filter(node: Any) -> Getter:
+    left, right, test = (_compiled(child) for child in node["children"])
+
+    def getter(record: Any) -> Any:
+        found = left(record)
+        if found.__class__ is not list:
+            return None
+        return [value for one in found if _is_true(test(one)) and (value := right(one)) is not None]
+
+    return getter
+
+
+def _function(node: Any) -> Getter | None:
+    """`contains` and `starts_with` of texts, which most conditions of mappings are."""
+    if len(node["children"]) != 2 or node["value"] not in ("contains", "starts_with"):
+        return None
+    where, what = (_compiled(child) for child in node["children"])
+    if node["value"] == "starts_with":
+        return lambda record: (
+            text.startswith(start)
+            if (text := where(record)).__class__ is str and (start := what(record)).__class__ is str
+            else None
+        )
+
+    def contains(record: Any) -> Any:
+        subject, search = where(record), what(record)
+        if subject.__class__ is str:
+            return search in subject if search.__class__ is str else False
+        return search in subject if subject.__class__ is list else None
+
+    return contains
 
 
 def _names(node: Any) -> list[str] | None:
@@ -164,6 +234,13 @@ _PLAIN: dict[str, Callable[[Any], Getter | None]] = {
     "current": _current,
     "identity": _current,
     "subexpression": _subexpression,
+    "index": _index,
+    "index_expression": _steps,
+    "pipe": _steps,
+    "flatten": _flatten,
+    "projection": _projection,
+    "filter_projection": _filter,
+    "function_expression": _function,
     "comparator": _comparator,
     "and_expression": _and,
     "or_expression": _or,

@@ -122,7 +122,7 @@ class Profile(_Table, frozen=True, kw_only=True):
     level: LevelRule | tuple[LevelRule, ...]
     """The first rule that has a word for the record."""
     lower: tuple[str, ...] = ()
-    """One step lower for each that is true."""
+    """One step lower for each that is true, and never below LOW."""
     timestamp: TimeRule = TimeRule()
     expires: ExpiresRule = ExpiresRule()
     message: str

@@ -10,6 +10,7 @@ from tocsin.sources.reading import Block, Claim, skipped
 from tocsin.sources.sample import Sample
 
 _HEADER = re.compile(r"fingerprint\s*,\s*ipaddr\s*,\s*port", re.IGNORECASE)
+_OTHER_RELAYS = re.compile(r"guard|middle|relay|(?:^|[._-])all(?:[._-]|$)", re.IGNORECASE)
 _EXIT = re.compile(r"ExitAddress\s+(\S+)\s+(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)")
 _OF_A_BLOCK = ("ExitNode ", "Published ", "LastStatus ")
 _SAID = "Tor exit"
@@ -61,6 +62,9 @@ class TorAddressesReader(_TorReader):
 
 
 def _is_csv(sample: Sample) -> bool:
+    """By its header; lists of other relays have the same, and are told by their name."""
+    if _OTHER_RELAYS.search(sample.name.rpartition("/")[2]):
+        return False
     return bool(sample.lines) and _HEADER.match(sample.lines[0]) is not None
 
 
