@@ -1,7 +1,8 @@
 """Error logs of Apache and nginx: what was refused a client, one point a line, on the scale of the access logs.
 
 Only lines that name a client say anything; a rule of ModSecurity that denied access is worth ten. Apache's client
-stands before its message. nginx's stands after it, and what a client sent may imitate it: a line that names two is left.
+stands before its message. nginx's stands after it, and what a client sent may imitate it: a line that names two is
+left.
 """
 
 import re
