@@ -4,7 +4,9 @@ import json
 import re
 import runpy
 import shlex
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +39,23 @@ def test_the_command_of_a_format_reads_what_it_is_for(tmp_path: Path, form: Form
     program, verb, file, to, org = shlex.split(command.rpartition("| ")[2])
     assert (program, verb, to, org) == ("tocsin", "send", "--to", "$ORG")
     path = tmp_path / ("input" if file == "-" else Path(file).name)
-    path.write_text(form.example)
+    _write_example(form, path)
     account = json.loads(_run("send", str(path), "--dry-run", "--json", "--allow-non-global", "--as-of", AS_OF))
     assert account["format"] == form.name
     assert (account["signals"] > 0) != (form.name == "spamhaus-asn-drop")
+
+
+def _write_example(form: Format, path: Path) -> None:
+    if form.name != "fail2ban-sqlite":
+        path.write_text(form.example)
+        return
+    row = dict(pair.split("=") for pair in form.example.split())
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE fail2banDb(version INTEGER)")
+        db.execute(
+            "CREATE TABLE bans(jail TEXT, ip TEXT, timeofban INTEGER, bantime INTEGER, bancount INTEGER, data JSON)"
+        )
+        db.execute("INSERT INTO bans VALUES (:jail, :ip, :timeofban, :bantime, :bancount, x'7b7d')", row)
 
 
 def _blocks(kind: str) -> Iterator[str]:

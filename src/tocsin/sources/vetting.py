@@ -189,19 +189,34 @@ def _candidate(text: str, claim: Claim, reading: Reading) -> list[Verdict]:
 
 
 def _client(proxy: str, claim: Claim, reading: Reading) -> Verdict:
-    """The last address of the chain that is none of our proxies': what stands before it is the client's own word."""
-    for hop in forwarded_hops(claim.forwarded):
+    hop = client_behind(claim.forwarded, reading)
+    if hop is None:
+        return Verdict(proxy, SkipReason.NO_ADDRESS, f"{proxy} is one of our proxies, and no client is named")
+    try:
+        key, _ = keys_of(hop)
+    except ValueError as error:
+        return Verdict(hop, SkipReason.BAD_ADDRESS, f"forwarded for: {error}")
+    verdict = _single(key, reading)
+    return verdict._replace(
+        reason=SkipReason.NO_ADDRESS if verdict.reason in _NEXT else verdict.reason,
+        rule=f"our proxy {proxy} forwarded for it; {verdict.rule}",
+    )
+
+
+def client_behind(chain: str, reading: Reading) -> str | None:
+    """
+    The last entry of a chain of proxies that is none of ours, as it stands there; None when there is none.
+
+    What stands before it is the client's own word.
+    """
+    for hop in forwarded_hops(chain):
         try:
             key, count = keys_of(hop)
-        except ValueError as error:
-            return Verdict(hop, SkipReason.BAD_ADDRESS, f"forwarded for: {error}")
+        except ValueError:
+            return hop
         if count == 1 and not reading.guard.proxies.word(key):
-            verdict = _single(key, reading)
-            return verdict._replace(
-                reason=SkipReason.NO_ADDRESS if verdict.reason in _NEXT else verdict.reason,
-                rule=f"our proxy {proxy} forwarded for it; {verdict.rule}",
-            )
-    return Verdict(proxy, SkipReason.NO_ADDRESS, f"{proxy} is one of our proxies, and no client is named")
+            return hop
+    return None
 
 
 def _single(key: bytes, reading: Reading) -> Verdict:
