@@ -7,10 +7,11 @@ Source: CrowdSec's Local API, `GET /v1/decisions/stream`.
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import msgspec
 
-from tocsin.signals import Batch, Signal
+from tocsin.signals import Batch, Retraction
 from tocsin.sources.config import SourceConfig
 from tocsin.sources.format import Format
 from tocsin.sources.inputs.download import downloaded
@@ -23,6 +24,7 @@ from tocsin.sources.read import Piece
 from tocsin.sources.source import Clock
 
 EVERY_S = 10.0  # what CrowdSec's own bouncers do
+_A_MOMENT = timedelta(milliseconds=1)
 _PROFILE = "crowdsec-stream"
 _STREAM = "/v1/decisions/stream?startup="
 
@@ -58,7 +60,7 @@ class CrowdsecSource:
                 before=position,
                 after=position,
                 full_list=startup,
-                change=still_decided,
+                change=retracted_first,
             ):
                 yield batch
 
@@ -67,16 +69,18 @@ def live_form() -> Format:
     """
     The format of the stream, for one who listens to it.
 
-    The API ends a decision that is taken back at that moment, so it looks like one that came to its own end. Whoever heard
-    of it from the stream need not tell them apart: what has ended by itself holds no longer anyway.
+    The API ends a decision that is taken back at that moment, so it looks like one that came to its own end. Whoever
+    heard of it from the stream need not tell them apart: what has ended by itself holds no longer anyway.
     """
     profile = parse_profile(profile_text(_PROFILE) or "", name=_PROFILE)
     skip = tuple(rule for rule in profile.skip if "duration" not in rule.when)
     return profile_format(msgspec.structs.replace(profile, skip=skip))
 
 
-def still_decided(piece: Piece) -> Piece:
-    """One decision about an address may be deleted while another, in the same answer, stands."""
-    stands = {claim.ip for claim in piece.claims if isinstance(claim, Signal)}
-    kept = [claim for claim in piece.claims if isinstance(claim, Signal) or claim.ip not in stands]
-    return piece._replace(claims=kept)
+def retracted_first(piece: Piece) -> Piece:
+    """One decision about an address may be deleted while another, in the same answer, stands: the latter is later."""
+    claims = [
+        msgspec.structs.replace(claim, observed=claim.observed - _A_MOMENT) if isinstance(claim, Retraction) else claim
+        for claim in piece.claims
+    ]
+    return piece._replace(claims=claims)

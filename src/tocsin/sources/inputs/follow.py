@@ -1,8 +1,8 @@
 """A file that grows: a log. It is read on from where it was, across restarts and rotations.
 
 Rotated by rename, the old file is read to its end before the new one is begun, also when that happened while nobody
-read: it is looked for beside the new one. Rotated by truncation, the file is read from its start again. A last line without
-its end waits for it. What is compressed is no longer followed: it was read before.
+read: it is looked for beside the new one. Rotated by truncation, the file is read from its start again. A last line
+without its end waits for it. What is compressed is no longer followed: it was read before.
 """
 
 import asyncio

@@ -86,18 +86,20 @@ def _cutter(profile: Profile) -> Callable[[Opened], Iterator[Block]]:
 
 def _framing(profile: Profile) -> Framing:
     rule = profile.reader
+    # Paths that are a name: the members of a document that may hold more records than fit into memory.
+    parts = [path for path in profile.records or profile.within.values() if path.isidentifier()]
     by_row = partial(rows, delimiter=rule.delimiter, columns=rule.columns)
     match rule.format:
         case "json":
-            return json_values
+            return partial(json_values, parts=parts)
         case "csv":
             return by_row
         case "json-or-csv":
-            return partial(json_or, otherwise=by_row)
+            return partial(json_or, parts=parts, otherwise=by_row)
         case "zeek":
             return zeek_rows
         case "json-or-zeek":
-            return partial(json_or, otherwise=zeek_rows)
+            return partial(json_or, parts=parts, otherwise=zeek_rows)
     pattern = rule.pattern
 
     def by_pattern(chunks: Any) -> Iterator[Block]:

@@ -1,4 +1,4 @@
-r"""ArcSight's Common Event Format, which firewalls and gateways speak: `CEF:0|vendor|product|1.0|id|name|5|key=value`.
+r"""ArcSight's Common Event Format, spoken by firewalls and gateways: `CEF:0|vendor|product|1.0|class|name|5|key=value`.
 
 Source: Implementing ArcSight CEF, revision 25: `\|` and `\\` in the header, `\=`, `\\`, `\n` and `\r` in the extension.
 """

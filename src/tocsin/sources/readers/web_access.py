@@ -3,8 +3,8 @@
 One line says little: everybody meets a 404. What counts is one point for a request that was refused (400, 401, 403,
 404, 405, 429, 444) and ten for one whose path no visitor asks for, such as `/.env`, whatever the answer was. It takes
 20 points within ten minutes to say LOW, 100 for MEDIUM, 1,000 for HIGH: who looks for holes in a site seldom signs in
-next, so the scale is a careful one. Detection is the trade of others: where CrowdSec or fail2ban reads the log, read
-what they say instead.
+next, so the scale is a careful one. Detection is the trade of others; where CrowdSec or fail2ban reads the log, read
+them instead.
 """
 
 import re
