@@ -70,8 +70,7 @@ class OAuthDoors:
         await answer(exchange)
 
     async def _give_token(self, exchange: Exchange) -> None:
-        form = _form(await exchange.form_body(), exchange.query if self._in_query else b"")
-        self._count(exchange, form, "token")
+        form = await self._counted_form(exchange, exchange.query if self._in_query else b"", "token")
         _refuse_credentials_in_query(exchange.query, assertion_too=not self._in_query)
         _check_grant_type(form)
         known = self._known(exchange, form)
@@ -129,13 +128,21 @@ class OAuthDoors:
         await exchange.answer(200, msgspec.json.encode(view))
 
     async def _known_with_token(self, exchange: Exchange) -> tuple[Known, str]:
-        form = _form(await exchange.form_body(), b"")
-        self._count(exchange, form, "oauth")
+        form = await self._counted_form(exchange, b"", "oauth")
         _refuse_credentials_in_query(exchange.query, assertion_too=True)
         known = self._known(exchange, form)
         if not form.get("token"):
             raise invalid_request("The 'token' parameter is required.")
         return known, form["token"]
+
+    async def _counted_form(self, exchange: Exchange, query: bytes, bucket: str) -> Form:
+        """The parameters of a request, which counts also when they cannot be read. Raises Refusal, OAuthRefused."""
+        form: Form = {}
+        try:
+            form = _form(await exchange.form_body(), query)
+        finally:
+            self._count(exchange, form, bucket)
+        return form
 
     def _count(self, exchange: Exchange, form: Form, bucket: str) -> None:
         """One request of whoever says it is this client, at this address. Raises Refusal (429)."""

@@ -23,7 +23,8 @@ _MOST_JWS_BYTES = 16 * 1024
 _MOST_HEADER_BYTES = 4096  # an RSA key of 8192 bits, and the rest of a proof's header
 
 PublicKey = RSAKey | ECKey
-_Number = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]+$", max_length=1400)]
+_BASE64URL = r"^[A-Za-z0-9_-]+$"
+_Number = Annotated[str, Meta(pattern=_BASE64URL, max_length=1400)]
 
 
 class BadJose(ValueError):
@@ -41,7 +42,7 @@ class Jwk(Struct, frozen=True):
     kid: str | None = None
     use: str | None = None
     alg: str | None = None
-    e: Annotated[_Number, Meta(max_length=8)] | None = None
+    e: Annotated[str, Meta(pattern=_BASE64URL, max_length=8)] | None = None
     n: _Number | None = None
     crv: str | None = None
     x: _Number | None = None
