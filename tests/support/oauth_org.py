@@ -77,11 +77,12 @@ class OAuthOrg:
 
 @asynccontextmanager
 async def oauth_org(
-    data: Path, config: OrgConfig | None = None, *, now: float = 1_770_000_000.0
+    data: Path, config: OrgConfig | None = None, *, now: float = 1_770_000_000.0, index: str = "index"
 ) -> AsyncIterator[OAuthOrg]:
-    """An org on the folder `data`, with an admin's client."""
-    clock = [now]
-    async with open_org(DataFolder.open(data), config or OrgConfig(), clock=lambda: clock[0]) as org, at_work(org):
+    """An org on the folder `data`, with an admin's client; two in one process need an index each (LMDB wants that)."""
+    clock, folder = [now], DataFolder.open(data)
+    folder.index = data / index
+    async with open_org(folder, config or OrgConfig(), clock=lambda: clock[0]) as org, at_work(org):
         token = await org.tokens.create(f"admin {len(org.tokens.all())}", Role.SUPER_ADMIN, deed=local_deed(0))
         transport = httpx2.ASGITransport(Front(org, base_url=BASE))
         headers = {"authorization": f"SSWS {token}"}
