@@ -31,7 +31,15 @@ async def minted(it: OAuthOrg, app: str, **said: Any) -> str:
     """A token that the org signed, whatever it says."""
     kid, key = await it.org.signing_keys.signer(int(it.now * 1000))
     now = int(it.now)
-    claims = {"jti": "AT.x", "iss": BASE, "aud": BASE, "sub": app, "iat": now, "exp": now + 60, "cid": app}
+    claims: dict[str, Any] = {
+        "jti": "AT.x",
+        "iss": BASE,
+        "aud": BASE,
+        "sub": app,
+        "iat": now,
+        "exp": now + 60,
+        "cid": app,
+    }
     return mint(AccessToken(**(claims | {"scp": [MANAGE_EVENTS]} | said)), kid=kid, key=key)
 
 

@@ -19,7 +19,7 @@ TAKEN = "client_name: An object with this field already exists in the current or
 
 async def test_the_life_of_a_service_app(tmp_path: Path) -> None:
     async with oauth_org(tmp_path / "data") as it:
-        private = rsa_key().as_dict(private=True)
+        private: dict[str, Any] = {**rsa_key().as_dict(private=True)}
         wanted = service_app("edge", unknown=1) | {
             "jwks": {"keys": [{**private, "kid": "k-2026", "use": "sig", "alg": "RS256"}]}
         }

@@ -60,7 +60,7 @@ async def _rows(data: Path) -> list[tuple[str, ...]]:
     async with open_registry(folder) as registry:
         with closing(LastUses(folder.uses)) as uses:
             used = uses.all()
-        rows = [("NAME", "ID", "ROLE", "CREATED", "LAST USED")]
+        rows: list[tuple[str, ...]] = [("NAME", "ID", "ROLE", "CREATED", "LAST USED")]
         for token in registry.tokens.all():
             times = (token.created_ms, used.get(token.id))
             rows.append(

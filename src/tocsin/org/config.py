@@ -56,9 +56,19 @@ class OAuth(Struct, frozen=True, forbid_unknown_fields=True):
     """How long a key signs access tokens."""
 
 
+class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The System Log."""
+
+    retention_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+    """How long an event is shown; Okta's own."""
+    show_messages: bool = False
+    """Whether `riskSignalList` shows the messages of subjects; if Okta's does is unknown."""
+
+
 class OrgConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each concern."""
 
     limits: Limits = Limits()
     http: Http = Http()
     oauth: OAuth = OAuth()
+    log: LogConfig = LogConfig()

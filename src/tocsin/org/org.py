@@ -13,6 +13,10 @@ from tocsin.org.config import OrgConfig
 from tocsin.org.decision import Decision, ProviderWord, decide
 from tocsin.org.folder import DataFolder
 from tocsin.org.last_uses import LastUses
+from tocsin.org.log.index import LogIndex
+from tocsin.org.log.notes import Notes
+from tocsin.org.log.retention import Retention
+from tocsin.org.log.system_log import SystemLog
 from tocsin.org.oauth.keys import SigningKeys
 from tocsin.org.oauth.proofs import UsedProofs
 from tocsin.org.providers import Provider
@@ -59,6 +63,7 @@ class Org:
         journal: Journal,
         registry: Registry,
         index: RiskIndex,
+        log_index: LogIndex,
         *,
         local: Local,
         config: OrgConfig,
@@ -66,7 +71,9 @@ class Org:
     ) -> None:
         """For `open_org`."""
         self.clock, self.config = clock, config
-        self.journal, self.index = journal, index
+        self.journal, self.index, self.log_index = journal, index, log_index
+        self.system_log = SystemLog(journal, log_index, config.log)
+        self.notes = Notes(journal)
         self.projector = registry.projector
         self.providers, self.tokens = registry.providers, registry.tokens
         self.clients, self.grants, self.issued = registry.clients, registry.grants, registry.issued
@@ -135,7 +142,9 @@ async def open_org(
         stack.push_async_callback(journal.close)
         index = RiskIndex(folder.index)
         stack.callback(index.close)
-        registry = Registry(journal, folder.directory, [index])
+        log_index = LogIndex(folder.log)
+        stack.callback(log_index.close)
+        registry = Registry(journal, folder.directory, [index, log_index])
         stack.push_async_callback(registry.close)
         await registry.projector.catch_up()
         used_proofs = UsedProofs(folder.proofs, now=clock())
@@ -143,7 +152,9 @@ async def open_org(
         last_uses = LastUses(folder.uses)
         stack.callback(last_uses.close)
         local = Local(folder.secret(), used_proofs, last_uses)
-        yield Org(journal, registry, index, local=local, config=config, clock=clock)
+        org = Org(journal, registry, index, log_index, local=local, config=config, clock=clock)
+        stack.push_async_callback(org.system_log.close)
+        yield org
 
 
 @asynccontextmanager
@@ -168,7 +179,9 @@ async def at_work(org: Org) -> AsyncIterator[None]:
     await org.providers.make_default(at_ms=org.now_ms)
     await org.projector.catch_up()
     sweeper = Sweeper(org.projector, org.index, org.providers, clock=org.clock)
-    tasks = [asyncio.create_task(org.projector.run()), asyncio.create_task(sweeper.run())]
+    retention = Retention(org.projector, org.log_index, org.system_log, clock=org.clock)
+    work = [org.projector.run(), sweeper.run(), retention.run(), org.notes.run()]
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
     finally:
@@ -177,3 +190,4 @@ async def at_work(org: Org) -> AsyncIterator[None]:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await org.notes.drain()

@@ -65,6 +65,7 @@ AREAS = (
     Area("/oauth2/v1/token", read=Need(None, _ANY), manage=Need(None, _ANY), bucket="token"),
     Area("/oauth2/v1/introspect", read=Need(None, _ANY), manage=Need(None, _ANY), bucket="oauth"),
     Area("/oauth2/v1/revoke", read=Need(None, _ANY), manage=Need(None, _ANY), bucket="oauth"),
+    Area("/api/v1/logs", read=Need("okta.logs.read", _ANY), manage=Need(None, _ADMIN), bucket="logs"),
     Area("/api/v1/", read=Need(None, _ANY), manage=Need(None, _ADMIN), bucket="api"),
     Area("/risk/v1/", read=Need("tocsin.risk.read", _ANY), manage=Need(None, _ADMIN)),
     Area("/", read=Need(None, _ANY), manage=Need(None, _ADMIN)),

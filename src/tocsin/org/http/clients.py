@@ -3,7 +3,7 @@
 import base64
 import binascii
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request, Router, delete, get, post, put
@@ -19,6 +19,7 @@ from tocsin.org.http.errors import (
     validation_failed,
 )
 from tocsin.org.http.exchange import Exchange, exchange_of
+from tocsin.org.http.links import link_header
 from tocsin.org.http.oauth_views import CLIENTS_PATH, ClientView, client_view
 from tocsin.org.oauth.clients import Client, ClientHasNoSecret, ClientUnknown
 from tocsin.org.oauth.metadata import ClientBody, checked
@@ -37,13 +38,16 @@ def client_routes(org: Org, base_url: str) -> Router:
     @get("/")
     async def list_clients(request: Request[Any, Any, Any]) -> list[ClientView]:
         exchange = exchange_of(request)
-        asked = dict(parse_qsl(exchange.query.decode("latin-1"), keep_blank_values=True))
+        given = parse_qsl(exchange.query.decode("latin-1"), keep_blank_values=True)
+        asked = dict(given)
         limit, after = _limit(asked.get("limit")), _seq(asked.get("after"))
         found = org.clients.page(after_seq=after, limit=limit + 1, begins_with=asked.get("q", ""))
         page = found[:limit]
-        _add_link(exchange, base_url, "self", asked)
+        place = f"{base_url}{CLIENTS_PATH}"
+        exchange.more_headers.append(link_header(place, given, "self"))
         if len(found) > limit:
-            _add_link(exchange, base_url, "next", {**asked, "after": _cursor(page[-1].created_seq)})
+            beyond = [*(pair for pair in given if pair[0] != "after"), ("after", _cursor(page[-1].created_seq))]
+            exchange.more_headers.append(link_header(place, beyond, "next"))
         return [client_view(client) for client in page]
 
     @post("/")
@@ -132,8 +136,3 @@ def _seq(cursor: str | None) -> int:
     if not (seq.isdigit() and len(seq) <= 18):
         raise bad_cursor()
     return int(seq)
-
-
-def _add_link(exchange: Exchange, base_url: str, rel: str, asked: dict[str, str]) -> None:
-    query = f"?{urlencode(asked)}" if asked else ""
-    exchange.more_headers.append((b"link", f'<{base_url}{CLIENTS_PATH}{query}>; rel="{rel}"'.encode()))

@@ -12,9 +12,12 @@ from tocsin.org.records.codec import (
     DIRECTORY_TOPICS,
     LOG_TOPIC_PREFIX,
     DirectoryRecord,
+    LogRecord,
     Record,
     directory_record,
     encode_record,
+    log_record,
+    record_of,
     risk_message,
     risk_record,
 )
@@ -36,6 +39,7 @@ from tocsin.org.records.providers import (
     ProviderDeleted,
     ProviderReplaced,
 )
+from tocsin.org.records.rate_limit import RATE_LIMIT_TOPIC, RateLimitExceeded
 from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RiskEventsConsumed, risk_topic
 from tocsin.org.records.tokens import TOKEN_TOPIC, Role, TokenCreated, TokenRevoked
 
@@ -47,6 +51,7 @@ __all__ = [
     "KEY_TOPIC",
     "LOG_TOPIC_PREFIX",
     "PROVIDER_TOPIC",
+    "RATE_LIMIT_TOPIC",
     "RISK_TOPIC_PREFIX",
     "TOKEN_TOPIC",
     "AccessTokenIssued",
@@ -65,10 +70,12 @@ __all__ = [
     "DirectoryRecord",
     "GrantCreated",
     "GrantRevoked",
+    "LogRecord",
     "Origin",
     "ProviderCreated",
     "ProviderDeleted",
     "ProviderReplaced",
+    "RateLimitExceeded",
     "Record",
     "RiskEventsConsumed",
     "Role",
@@ -80,7 +87,9 @@ __all__ = [
     "encode_record",
     "issued_topic",
     "local_deed",
+    "log_record",
     "org_deed",
+    "record_of",
     "risk_message",
     "risk_record",
     "risk_topic",
