@@ -373,8 +373,8 @@ _REFUSED = [
         {"q": "x" * 41},
         "E0000001",
         (
-            "Api validation failed: 'q': Freeform search cannot contain items longer than 40 characters. Please shorten "
-            "the items in your search or use an advanced filter to query by specific fields."
+            "Api validation failed: 'q': Freeform search cannot contain items longer than 40 characters. Please "
+            "shorten the items in your search or use an advanced filter to query by specific fields."
         ),
     ),
     (
