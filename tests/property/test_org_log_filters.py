@@ -218,6 +218,8 @@ def _compares(operator: Operator, found: Any, value: Any) -> bool:
                 Operator.EW: wanted == "" or printed[-len(wanted) :] == wanted,
             }[operator]
         )
+    left: Any
+    right: Any
     if isinstance(value, str | bool):
         left, right = printed, wanted
         if isinstance(value, bool) and left not in ("true", "false"):
@@ -228,4 +230,6 @@ def _compares(operator: Operator, found: Any, value: Any) -> bool:
         except ValueError:
             return False
     order = (left > right) - (left < right)
-    return {"eq": order == 0, "gt": order > 0, "ge": order >= 0, "lt": order < 0, "le": order <= 0}[operator.value]
+    return bool(
+        {"eq": order == 0, "gt": order > 0, "ge": order >= 0, "lt": order < 0, "le": order <= 0}[operator.value]
+    )
