@@ -75,6 +75,23 @@ def test_what_narrowing_leaves_out_never_meets_the_filter(node: Node, event: dic
 pieces = st.sampled_from([*'()"\\.,[]{}-+eE0159 \t\nß', "and ", "or ", "not ", "uuid ", "eq ", "pr ", '"x" ', "true "])
 
 
+@pytest.mark.parametrize(
+    ("text", "actors"),
+    [
+        ('actor.id eq "a"', {"a"}),
+        ('actor.id eq "a" or actor.id eq "b"', {"a", "b"}),
+        ('actor.id eq "a" or uuid pr', None),
+        ('actor.id eq "a" and uuid pr', {"a"}),
+        ('actor.id eq "a" and actor.id eq "b"', set()),
+        ('not actor.id eq "a"', None),
+        ('actor.id sw "a"', None),
+        ("actor.id eq 1", None),
+    ],
+)
+def test_which_actors_are_wanted(text: str, actors: set[str] | None) -> None:
+    assert wanted_actors(parse_filter(text)) == actors
+
+
 @given(st.lists(pieces).map("".join))
 def test_whatever_is_sent_is_a_filter_or_told_why_not(text: str) -> None:
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tocsin.journal import Entry, MemoryJournal
+from tocsin.journal import READ_LIMIT, Entry, MemoryJournal
 from tocsin.org.config import LogConfig
 from tocsin.org.errors import OrgError
 from tocsin.org.log.draft import Caller, Draft, Named, drafted
@@ -163,6 +163,27 @@ async def test_a_query_that_takes_too_long_is_told_so(tmp_path: Path) -> None:
     log = SystemLog(MemoryJournal(), index, LogConfig(), query_s=0.0)
     with pytest.raises(LogTimeout, match="took too long"):
         await log.page(Query(order=Order.PERSISTED, since_ms=0, until_ms=0), now_ms=AT_MS)
+    await log.close()
+    index.close()
+
+
+class ShortReads(MemoryJournal):
+    """A journal whose entries are so large that a read gives two of them."""
+
+    async def read(self, after: int = 0, *, limit: int = READ_LIMIT) -> list[Entry]:
+        return (await super().read(after, limit=limit))[:2]
+
+
+async def test_a_journal_may_give_fewer_entries_than_asked_for(tmp_path: Path) -> None:
+    index = LogIndex(tmp_path / "log.db")
+    journal = ShortReads()
+    records: list[Record] = [created("a"), *[consumed("a")] * 8]
+    for record in records:
+        await journal.append(topic_of(record), encode_record(record))
+    index.apply(await MemoryJournal.read(journal))
+    log = SystemLog(journal, index, LogConfig())
+    page = await log.page(Query(order=Order.PERSISTED, since_ms=0, until_ms=0), now_ms=AT_MS)
+    assert len(page.events) == 9
     await log.close()
     index.close()
 
