@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from support.logged_org import LOGS, RISK, LoggedOrg, events_of, link, logged_org
 from support.org import PROVIDERS, RISK_EVENTS, event
 from tocsin.org.config import Limits, LogConfig
-from tocsin.org.log.retention import STEP_EVENTS, Retention
+from tocsin.org.log.retention import STEP_EVENTS, LogRetention
 from tocsin.org.records import Role, local_deed
 
 DAY_S = 86_400
@@ -317,7 +317,7 @@ async def test_what_is_past_the_retention_is_not_shown_and_forgotten(tmp_path: P
         for asked in (span, {**span, "until": "2026-04-01"}, {**span, "sortOrder": "DESCENDING"}):
             assert len(await log.events(**asked)) == 1, asked
         assert count_rows(log) == len(old) + 1
-        retention = Retention(log.org.projector, log.org.log_index, log.org.system_log, clock=log.clock)
+        retention = LogRetention(log.org.projector, log.org.log_index, log.org.system_log, clock=log.clock)
         await retention.round(pause_s=0)
         assert count_rows(log) == 1
         assert len(await log.events(**span)) == 1
