@@ -51,6 +51,8 @@ class Search:
 
     def step(self, position: Position, limit: int) -> list[Position]:
         """The next positions, at most `limit`, where an event may be; empty at the end. Raises OrgError."""
+        if [] in (self._bounds.types, self._bounds.actors):
+            return []
         rows = self._index.select(*rows_after(self._query, self._bounds, position, limit), deadline=self._deadline)
         polling = self._query.order is Order.PERSISTED
         return [Position(0 if polling else published_ms, place) for published_ms, place in rows]
