@@ -38,8 +38,18 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
             ip_network(network)
 
 
+class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The System Log."""
+
+    retention_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+    """How long an event is shown; Okta's own."""
+    show_messages: bool = False
+    """Whether `riskSignalList` shows the messages of subjects; if Okta's does is unknown."""
+
+
 class OrgConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each concern."""
 
     limits: Limits = Limits()
     http: Http = Http()
+    log: LogConfig = LogConfig()

@@ -11,6 +11,10 @@ from tocsin.org.assertions import consumed
 from tocsin.org.config import OrgConfig
 from tocsin.org.decision import Decision, ProviderWord, decide
 from tocsin.org.folder import DataFolder
+from tocsin.org.log.index import LogIndex
+from tocsin.org.log.notes import Notes
+from tocsin.org.log.retention import LogRetention
+from tocsin.org.log.system_log import SystemLog
 from tocsin.org.providers import Provider
 from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
@@ -39,11 +43,20 @@ class Org:
     """One org on one data folder, in one event loop."""
 
     def __init__(
-        self, journal: Journal, registry: Registry, index: RiskIndex, *, config: OrgConfig, clock: Clock
+        self,
+        journal: Journal,
+        registry: Registry,
+        index: RiskIndex,
+        log_index: LogIndex,
+        *,
+        config: OrgConfig,
+        clock: Clock,
     ) -> None:
         """For `open_org`."""
         self.clock, self.config = clock, config
-        self.journal, self.index = journal, index
+        self.journal, self.index, self.log_index = journal, index, log_index
+        self.system_log = SystemLog(journal, log_index, config.log)
+        self.notes = Notes(journal)
         self.projector = registry.projector
         self.providers, self.tokens = registry.providers, registry.tokens
 
@@ -104,10 +117,14 @@ async def open_org(
         stack.push_async_callback(journal.close)
         index = RiskIndex(folder.index)
         stack.callback(index.close)
-        registry = Registry(journal, folder.directory, [index])
+        log_index = LogIndex(folder.log)
+        stack.callback(log_index.close)
+        registry = Registry(journal, folder.directory, [index, log_index])
         stack.push_async_callback(registry.close)
         await registry.projector.catch_up()
-        yield Org(journal, registry, index, config=config, clock=clock)
+        org = Org(journal, registry, index, log_index, config=config, clock=clock)
+        stack.push_async_callback(org.system_log.close)
+        yield org
 
 
 @asynccontextmanager
@@ -132,7 +149,9 @@ async def at_work(org: Org) -> AsyncIterator[None]:
     await org.providers.make_default(at_ms=org.now_ms)
     await org.projector.catch_up()
     sweeper = Sweeper(org.projector, org.index, org.providers, clock=org.clock)
-    tasks = [asyncio.create_task(org.projector.run()), asyncio.create_task(sweeper.run())]
+    retention = LogRetention(org.projector, org.log_index, org.system_log, clock=org.clock)
+    work = [org.projector.run(), sweeper.run(), retention.run(), org.notes.run()]
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
     finally:
@@ -141,3 +160,4 @@ async def at_work(org: Org) -> AsyncIterator[None]:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await org.notes.drain()

@@ -22,11 +22,13 @@ from tocsin.org.http.errors import (
     too_many_requests,
 )
 from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
+from tocsin.org.http.logs import LOGS_PATH, tell_log
 from tocsin.org.http.providers import provider_routes
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
 from tocsin.org.org import Org
 from tocsin.org.principals import may
 from tocsin.org.rate_limit import RateLimits
+from tocsin.org.records import RATE_LIMIT_TOPIC, RateLimitExceeded
 
 _log = structlog.get_logger("tocsin.org")
 
@@ -37,7 +39,7 @@ class Front:
     def __init__(self, org: Org, *, base_url: str) -> None:
         """`base_url` is where clients reach the org, without a slash at the end; links are made from it."""
         self._org = org
-        self._host = base_url.partition("://")[2]
+        self._base_url, self._host = base_url, base_url.partition("://")[2]
         limits = org.config.limits
         buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
         self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
@@ -76,6 +78,9 @@ class Front:
         if path.startswith(IPS_PATH):
             _expect(method, "GET")
             return await tell_about_ip(self._org, exchange)
+        if path == LOGS_PATH:
+            _expect(method, "GET")
+            return await tell_log(self._org, exchange, self._base_url)
         scope["state"] = {"exchange": exchange}
         return await self._rest(scope, exchange.receive, exchange.send)  # type: ignore[arg-type]
 
@@ -88,10 +93,20 @@ class Front:
         if area.bucket is not None:
             exchange.grant = self._limits.take(area.bucket, principal.id, now=org.clock())
             if not exchange.grant.allowed:
+                self._note(exchange, area)
                 raise too_many_requests()
         if not may(principal, need):
             raise not_permitted()
         exchange.refuse_large()
+
+    def _note(self, exchange: Exchange, area: Area) -> None:
+        """Have the System Log tell of the first request that a window refuses."""
+        grant = exchange.grant
+        assert grant is not None
+        assert area.bucket is not None
+        if grant.first_refusal:
+            violation = RateLimitExceeded(exchange.deed(), area.bucket, area.prefix, grant.limit, grant.reset)
+            self._org.notes.soon(RATE_LIMIT_TOPIC, violation)
 
 
 def _expect(method: str, wanted: str) -> None:

@@ -4,9 +4,12 @@ from tocsin.org.records.codec import (
     DIRECTORY_TOPICS,
     LOG_TOPIC_PREFIX,
     DirectoryRecord,
+    LogRecord,
     Record,
     directory_record,
     encode_record,
+    log_record,
+    record_of,
     risk_message,
     risk_record,
 )
@@ -17,6 +20,7 @@ from tocsin.org.records.providers import (
     ProviderDeleted,
     ProviderReplaced,
 )
+from tocsin.org.records.rate_limit import RATE_LIMIT_TOPIC, RateLimitExceeded
 from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RiskEventsConsumed, risk_topic
 from tocsin.org.records.tokens import TOKEN_TOPIC, Role, TokenCreated, TokenRevoked
 
@@ -24,6 +28,7 @@ __all__ = [
     "DIRECTORY_TOPICS",
     "LOG_TOPIC_PREFIX",
     "PROVIDER_TOPIC",
+    "RATE_LIMIT_TOPIC",
     "RISK_TOPIC_PREFIX",
     "TOKEN_TOPIC",
     "Author",
@@ -31,10 +36,12 @@ __all__ = [
     "ConsumedEvent",
     "Deed",
     "DirectoryRecord",
+    "LogRecord",
     "Origin",
     "ProviderCreated",
     "ProviderDeleted",
     "ProviderReplaced",
+    "RateLimitExceeded",
     "Record",
     "RiskEventsConsumed",
     "Role",
@@ -43,7 +50,9 @@ __all__ = [
     "directory_record",
     "encode_record",
     "local_deed",
+    "log_record",
     "org_deed",
+    "record_of",
     "risk_message",
     "risk_record",
     "risk_topic",
