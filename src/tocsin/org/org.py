@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import NamedTuple
 
 from tocsin.journal import Journal
 from tocsin.journal.sqlite import SqliteJournal
@@ -11,10 +12,13 @@ from tocsin.org.assertions import consumed
 from tocsin.org.config import OrgConfig
 from tocsin.org.decision import Decision, ProviderWord, decide
 from tocsin.org.folder import DataFolder
+from tocsin.org.last_uses import LastUses
 from tocsin.org.log.index import LogIndex
 from tocsin.org.log.notes import Notes
 from tocsin.org.log.retention import LogRetention
 from tocsin.org.log.system_log import SystemLog
+from tocsin.org.oauth.keys import SigningKeys
+from tocsin.org.oauth.proofs import UsedProofs
 from tocsin.org.providers import Provider
 from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
@@ -39,6 +43,18 @@ class Verdict(Decision, frozen=True):
     """Seq of the last journal entry that is in it."""
 
 
+class Local(NamedTuple):
+    """What an org has on this machine alone, and not in the journal."""
+
+    secret: bytes
+    used_proofs: UsedProofs
+    last_uses: LastUses
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return "Local(<hidden>)"
+
+
 class Org:
     """One org on one data folder, in one event loop."""
 
@@ -49,6 +65,7 @@ class Org:
         index: RiskIndex,
         log_index: LogIndex,
         *,
+        local: Local,
         config: OrgConfig,
         clock: Clock,
     ) -> None:
@@ -59,6 +76,12 @@ class Org:
         self.notes = Notes(journal)
         self.projector = registry.projector
         self.providers, self.tokens = registry.providers, registry.tokens
+        self.clients, self.grants, self.issued = registry.clients, registry.grants, registry.issued
+        self.secret, self.used_proofs, self.last_uses = local
+        period_ms = config.oauth.key_rotation_days * 24 * 3600 * 1000
+        self.signing_keys = SigningKeys(
+            registry.signing_key_table, registry.changes, secret=local.secret, period_ms=period_ms
+        )
 
     @property
     def now_ms(self) -> int:
@@ -81,6 +104,8 @@ class Org:
         if known is None:
             await self.projector.catch_up_first()
             known = self.tokens.of_secret(secret)
+        if known is not None:
+            self.last_uses.note(known.id, self.now_ms)
         return known
 
     async def look_up(self, key: bytes) -> Verdict:
@@ -122,7 +147,12 @@ async def open_org(
         registry = Registry(journal, folder.directory, [index, log_index])
         stack.push_async_callback(registry.close)
         await registry.projector.catch_up()
-        org = Org(journal, registry, index, log_index, config=config, clock=clock)
+        used_proofs = UsedProofs(folder.proofs, now=clock())
+        stack.callback(used_proofs.close)
+        last_uses = LastUses(folder.uses)
+        stack.callback(last_uses.close)
+        local = Local(folder.secret(), used_proofs, last_uses)
+        org = Org(journal, registry, index, log_index, local=local, config=config, clock=clock)
         stack.push_async_callback(org.system_log.close)
         yield org
 

@@ -8,17 +8,21 @@ import msgspec
 
 from tocsin.journal.protocol import Entry  # not the door: what decides must not import what waits
 from tocsin.org.errors import OrgError
+from tocsin.org.records.clients import CLIENT_TOPIC, ClientRecord
+from tocsin.org.records.grants import GRANT_TOPIC, GrantRecord
+from tocsin.org.records.issued import ISSUED_TOPIC_PREFIX, IssuedRecord
+from tocsin.org.records.keys import KEY_TOPIC, SigningKeyMade
 from tocsin.org.records.providers import PROVIDER_TOPIC, ProviderRecord
 from tocsin.org.records.rate_limit import RateLimitExceeded
 from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RawEvents, RiskEventsConsumed
 from tocsin.org.records.tokens import TOKEN_TOPIC, TokenRecord
 
-DirectoryRecord = ProviderRecord | TokenRecord
-"""What changes the directory. It is kept for ever: the directory is made again from it."""
+DirectoryRecord = ProviderRecord | TokenRecord | ClientRecord | GrantRecord | SigningKeyMade | IssuedRecord
+"""What changes the directory. All but what is issued is kept for ever: the directory is made again from it."""
 LogRecord = RateLimitExceeded
 """What only the System Log shows."""
 Record = DirectoryRecord | RiskEventsConsumed | LogRecord
-DIRECTORY_TOPICS = frozenset({PROVIDER_TOPIC, TOKEN_TOPIC})
+DIRECTORY_TOPICS = frozenset({PROVIDER_TOPIC, TOKEN_TOPIC, CLIENT_TOPIC, GRANT_TOPIC, KEY_TOPIC})
 LOG_TOPIC_PREFIX = "log."
 """Of records that only the System Log shows. Past its retention they may be forgotten, as may risk events."""
 
@@ -37,7 +41,7 @@ def encode_record(record: Record) -> bytes:
 
 def directory_record(entry: Entry) -> DirectoryRecord | None:
     """What `entry` changes in the directory, or None when it is about something else. Raises OrgError."""
-    if entry.topic not in DIRECTORY_TOPICS:
+    if entry.topic not in DIRECTORY_TOPICS and not entry.topic.startswith(ISSUED_TOPIC_PREFIX):
         return None
     try:
         return _DIRECTORY_DECODER.decode(entry.body)
