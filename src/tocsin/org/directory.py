@@ -53,7 +53,7 @@ class Directory:
     def apply(self, entries: Sequence[Entry]) -> None:
         """Apply those of `entries`, in order, that lie beyond the cursor. All of them, or on an error none."""
         records = [(entry.seq, record) for entry in entries if (record := directory_record(entry)) is not None]
-        if not entries:
+        if not entries or (not records and self._file.has_applied(entries[-1].seq)):
             return
         with self._file.applying(entries[-1].seq) as cursor:
             touched = self._change(records, after=cursor)

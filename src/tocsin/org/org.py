@@ -15,7 +15,7 @@ from tocsin.org.folder import DataFolder
 from tocsin.org.last_uses import LastUses
 from tocsin.org.log.index import LogIndex
 from tocsin.org.log.notes import Notes
-from tocsin.org.log.retention import Retention
+from tocsin.org.log.retention import LogRetention
 from tocsin.org.log.system_log import SystemLog
 from tocsin.org.oauth.keys import SigningKeys
 from tocsin.org.oauth.proofs import UsedProofs
@@ -179,7 +179,7 @@ async def at_work(org: Org) -> AsyncIterator[None]:
     await org.providers.make_default(at_ms=org.now_ms)
     await org.projector.catch_up()
     sweeper = Sweeper(org.projector, org.index, org.providers, clock=org.clock)
-    retention = Retention(org.projector, org.log_index, org.system_log, clock=org.clock)
+    retention = LogRetention(org.projector, org.log_index, org.system_log, clock=org.clock)
     work = [org.projector.run(), sweeper.run(), retention.run(), org.notes.run()]
     tasks = [asyncio.create_task(each) for each in work]
     try:

@@ -42,13 +42,18 @@ class ProjectionFile:
     def cursor(self) -> int:
         """Seq of the last entry applied."""
         with self.telling():
-            return cursor_of(self.reader)
+            return _cursor_of(self.reader)
+
+    def has_applied(self, seq: int) -> bool:
+        """Whether somebody applied entry `seq` already: then it need not wait for our lock. For the thread of `db`."""
+        with self.telling():
+            return _cursor_of(self.db) >= seq
 
     @contextmanager
     def applying(self, up_to: int) -> Iterator[int]:
         """One transaction on `db` that ends with the cursor at `up_to`, or not at all. Gives the cursor before."""
         with self.changing():
-            cursor = cursor_of(self.db)
+            cursor = _cursor_of(self.db)
             yield cursor
             self.db.execute(_ADVANCE, (max(cursor, up_to),))
 
@@ -75,7 +80,7 @@ class ProjectionFile:
         return telling_of(self.path, hint="it can be deleted while the org is stopped: it is made again")
 
 
-def cursor_of(db: sqlite3.Connection) -> int:
+def _cursor_of(db: sqlite3.Connection) -> int:
     """Seq of the last entry applied, as `db` sees it now."""
     (seq,) = db.execute(_CURSOR).fetchone()
     assert isinstance(seq, int)
