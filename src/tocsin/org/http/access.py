@@ -43,6 +43,9 @@ AREAS = (
         bucket="api",
     ),
     Area("/api/v1/", read=Need(None, _ANY), manage=Need(None, _ADMIN), bucket="api"),
+    Area("/risk/v1/check", read=Need("tocsin.risk.read", _ANY), manage=Need("tocsin.risk.read", _ANY)),
+    Area("/risk/v1/ips", read=Need("tocsin.risk.read", _ANY), manage=Need("tocsin.risk.read", _ANY)),
+    Area("/risk/v1/sign-ins", read=Need(None, _ADMIN), manage=Need("tocsin.signIns.manage", _PROVIDERS)),
     Area("/risk/v1/", read=Need("tocsin.risk.read", _ANY), manage=Need(None, _ADMIN)),
     Area("/", read=Need(None, _ANY), manage=Need(None, _ADMIN)),
 )

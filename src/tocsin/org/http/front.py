@@ -1,5 +1,6 @@
 """The front door: every request passes here once, for authorization, rate limit, routing, refusals and headers."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from traceback import format_exception
 from typing import Any
 
@@ -11,6 +12,8 @@ from tocsin.errors import TocsinError
 from tocsin.journal import JournalError
 from tocsin.org.http.access import AREAS, HEALTH_PATH, PUBLIC, Area, area_of
 from tocsin.org.http.authorization import authorize
+from tocsin.org.http.batch import BATCH_PATH, tell_about_ips
+from tocsin.org.http.check import CheckDoor, is_check
 from tocsin.org.http.client_ip import TrustedProxies
 from tocsin.org.http.errors import (
     Refusal,
@@ -22,13 +25,23 @@ from tocsin.org.http.errors import (
     too_many_requests,
 )
 from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
+from tocsin.org.http.policy import POLICY_PATH, replace_policy, tell_policy
 from tocsin.org.http.providers import provider_routes
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
+from tocsin.org.http.sign_ins import SIGN_INS_PATH, evaluate_sign_in
 from tocsin.org.org import Org
 from tocsin.org.principals import may
 from tocsin.org.rate_limit import RateLimits
 
 _log = structlog.get_logger("tocsin.org")
+
+
+Door = Callable[[Org, Exchange], Awaitable[None]]
+_DOORS: Mapping[str, Mapping[str, Door]] = {
+    BATCH_PATH: {"POST": tell_about_ips},
+    POLICY_PATH: {"GET": tell_policy, "PUT": replace_policy},
+    SIGN_INS_PATH: {"POST": evaluate_sign_in},
+}
 
 
 class Front:
@@ -42,6 +55,7 @@ class Front:
         buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
         self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
+        self._check = CheckDoor(org, self._proxies)
         self._rest = Litestar(
             [provider_routes(org, base_url)],
             openapi_config=None,
@@ -65,7 +79,7 @@ class Front:
 
     async def _serve(self, scope: Scope, exchange: Exchange) -> None:
         method, path = exchange.method, exchange.path
-        if path not in PUBLIC:
+        if path not in PUBLIC and not self._check.open_to(exchange):
             await self._let_in(exchange, area_of(path))
         if path == HEALTH_PATH:
             _expect(method, "GET")
@@ -76,6 +90,10 @@ class Front:
         if path.startswith(IPS_PATH):
             _expect(method, "GET")
             return await tell_about_ip(self._org, exchange)
+        if is_check(path):
+            return await self._check.answer(exchange)
+        if (doors := _DOORS.get(path)) is not None:
+            return await _one_of(doors, method)(self._org, exchange)
         scope["state"] = {"exchange": exchange}
         return await self._rest(scope, exchange.receive, exchange.send)  # type: ignore[arg-type]
 
@@ -92,6 +110,13 @@ class Front:
         if not may(principal, need):
             raise not_permitted()
         exchange.refuse_large()
+
+
+def _one_of(doors: Mapping[str, Door], method: str) -> Door:
+    try:
+        return doors[method]
+    except KeyError:
+        raise method_not_allowed() from None
 
 
 def _expect(method: str, wanted: str) -> None:

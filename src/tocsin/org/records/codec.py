@@ -8,14 +8,17 @@ import msgspec
 
 from tocsin.journal.protocol import Entry  # not the door: what decides must not import what waits
 from tocsin.org.errors import OrgError
+from tocsin.org.records.bouncers import BOUNCER_TOPIC, BouncerRecord
+from tocsin.org.records.policy import POLICY_TOPIC, PolicyRecord
 from tocsin.org.records.providers import PROVIDER_TOPIC, ProviderRecord
 from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RawEvents, RiskEventsConsumed
+from tocsin.org.records.sign_ins import SignInEvaluated
 from tocsin.org.records.tokens import TOKEN_TOPIC, TokenRecord
 
-DirectoryRecord = ProviderRecord | TokenRecord
+DirectoryRecord = ProviderRecord | TokenRecord | PolicyRecord | BouncerRecord
 """What changes the directory. It is kept for ever: the directory is made again from it."""
-Record = DirectoryRecord | RiskEventsConsumed
-DIRECTORY_TOPICS = frozenset({PROVIDER_TOPIC, TOKEN_TOPIC})
+Record = DirectoryRecord | RiskEventsConsumed | SignInEvaluated
+DIRECTORY_TOPICS = frozenset({PROVIDER_TOPIC, TOKEN_TOPIC, POLICY_TOPIC, BOUNCER_TOPIC})
 LOG_TOPIC_PREFIX = "log."
 """Of records that only the System Log shows. Past its retention they may be forgotten, as may risk events."""
 
