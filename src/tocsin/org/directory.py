@@ -60,7 +60,7 @@ class Directory:
         with self._telling():
             self._db = _open(path, parts)
             # Another connection to read with: what is applied must not be seen before it is whole.
-            self._reader = _connect(path)
+            self._reader = connect(path)
             self._load(self._reader)
 
     def cursor(self) -> int:
@@ -120,13 +120,13 @@ class Directory:
 
 
 def _open(path: Path, parts: Sequence[Part]) -> sqlite3.Connection:
-    db = _connect(path)
+    db = connect(path)
     try:
         (layout,) = db.execute("PRAGMA user_version").fetchone()
         if layout not in (0, LAYOUT):
             db.close()
             delete(path)
-            db = _connect(path)
+            db = connect(path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.executescript("".join(["BEGIN IMMEDIATE;", _TABLES, *(part.tables for part in parts), "COMMIT;"]))
@@ -149,7 +149,8 @@ def _cursor(db: sqlite3.Connection) -> int:
     return seq
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to the file at `path`, made for its owner alone where there is none."""
     _make(path)
     return sqlite3.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
 

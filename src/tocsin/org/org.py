@@ -9,9 +9,10 @@ import structlog
 
 from tocsin.journal import Journal
 from tocsin.journal.sqlite import SqliteJournal
-from tocsin.org.assertions import consumed
+from tocsin.org.assertions import Assertion, consumed
 from tocsin.org.bouncers import Bouncer
 from tocsin.org.config import OrgConfig
+from tocsin.org.crowdsec.feed import Feed
 from tocsin.org.decision import ProviderWord, decide, strongest
 from tocsin.org.folder import DataFolder
 from tocsin.org.ids import token_hash
@@ -35,11 +36,18 @@ class Org:
     """One org on one data folder, in one event loop."""
 
     def __init__(
-        self, journal: Journal, registry: Registry, index: RiskIndex, *, config: OrgConfig, clock: Clock
+        self,
+        journal: Journal,
+        registry: Registry,
+        index: RiskIndex,
+        feed: Feed,
+        *,
+        config: OrgConfig,
+        clock: Clock,
     ) -> None:
         """For `open_org`."""
         self.clock, self.config = clock, config
-        self.journal, self.index = journal, index
+        self.journal, self.index, self.feed = journal, index, feed
         self.projector = registry.projector
         self.providers, self.tokens = registry.providers, registry.tokens
         self.policy, self.bouncers = registry.policy, registry.bouncers
@@ -84,6 +92,11 @@ class Org:
             cursor=look.cursor,
         )
 
+    def provider_name(self, said: Assertion) -> str:
+        """What the one who said that is called; empty when it was deleted."""
+        provider = self.providers.get(said.provider_id)
+        return "" if provider is None else provider.name
+
     def weigh(self, key: bytes) -> Weighed:
         """What is done about the IP of a 16-byte `key` now; a few microseconds, for the doors in a hurry. OrgError."""
         look = self.index.look_up(key)
@@ -120,10 +133,12 @@ async def open_org(
         stack.push_async_callback(journal.close)
         index = RiskIndex(folder.index)
         stack.callback(index.close)
-        registry = Registry(journal, folder.directory, [index])
+        feed = Feed(folder.feed)
+        stack.callback(feed.close)
+        registry = Registry(journal, folder.directory, [index, feed])
         stack.push_async_callback(registry.close)
         await registry.projector.catch_up()
-        yield Org(journal, registry, index, config=config, clock=clock)
+        yield Org(journal, registry, index, feed, config=config, clock=clock)
 
 
 @asynccontextmanager

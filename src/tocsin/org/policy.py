@@ -90,6 +90,8 @@ class Rules:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        weakest_first = [None, *(policy.crowdsec.of(action) for action in (policy.low, policy.medium, policy.high))]
+        self._types = tuple(weakest_first)
         self._networks: dict[int, dict[int, str]] = {}
         for text in policy.allowed:
             network = ip_network(text)
@@ -105,6 +107,16 @@ class Rules:
         if effective_level is None:
             return _DEFAULT
         return Ruling(self.policy.for_level(effective_level), f"level {effective_level}")
+
+    def decision_type(self, key: bytes, severity: int) -> str | None:
+        """What a bouncer is told about an IP whose effective level has this severity; None for nothing."""
+        if self._networks and self.allowed_by(key) is not None:
+            return None
+        return self._types[severity]
+
+    def types(self) -> list[str]:
+        """All types of decision that bouncers are told, strongest first."""
+        return list(dict.fromkeys(name for name in reversed(self._types) if name is not None))
 
     def allowed_by(self, key: bytes) -> str | None:
         """The always allowed network that the IP of a 16-byte `key` is in, the smallest of several; None for none."""

@@ -41,6 +41,19 @@ class Look(NamedTuple):
     cursor: int
 
 
+class Page(NamedTuple):
+    """One step of a walk over all IPs, and where to walk on from; None at the end."""
+
+    found: list[tuple[bytes, list[Assertion]]]
+    """16-byte keys, with all that is held about each, expired or not."""
+    next: bytes | None
+
+
+def place_of(key: bytes) -> bytes:
+    """Where the IP of a 16-byte `key` stands in the index. IPv4 addresses stand in order, and so do the others."""
+    return key
+
+
 class RiskIndex:
     """The open index. `look_up` may run in another thread than `apply` and `sweep`."""
 
@@ -97,6 +110,23 @@ class RiskIndex:
             if stale:
                 self._forget(stale, until_ms, live)
             return step[limit][0] if len(step) > limit else None
+
+    def page(self, start: bytes, *, limit: int, last: bytes | None = None) -> Page:
+        """
+        At most `limit` IPs from the place `start` on, `b""` for the first, up to the place `last`.
+
+        A walk of many short steps sees an IP once, as it is at that moment; one snapshot for all of them would keep
+        every page that changes meanwhile.
+        """
+        with self._telling(), self._env.begin() as txn:
+            step = list(self._walk(txn, start, limit + 1))
+            found = [
+                (key, [self._assertion(txn, *fields) for fields in _RECORD.iter_unpack(held)])
+                for key, held in step[:limit]
+                if last is None or key <= last
+            ]
+        ended = len(step) <= limit or (last is not None and step[limit][0] > last)
+        return Page(found, None if ended else step[limit][0])
 
     def dump(self) -> Iterator[tuple[bytes, list[Assertion]]]:
         """Every IP key with all that is held about it, in key order."""

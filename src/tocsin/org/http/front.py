@@ -25,6 +25,7 @@ from tocsin.org.http.errors import (
     too_many_requests,
 )
 from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
+from tocsin.org.http.lapi import BouncerDoor
 from tocsin.org.http.policy import POLICY_PATH, replace_policy, tell_policy
 from tocsin.org.http.providers import provider_routes
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
@@ -55,6 +56,7 @@ class Front:
         buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
         self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
+        self._bouncers = BouncerDoor(org)
         self._check = CheckDoor(org, self._proxies)
         self._rest = Litestar(
             [provider_routes(org, base_url)],
@@ -66,12 +68,14 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
         if scope["type"] != "http":
-            return
+            return None
+        if self._bouncers.handles(scope["path"]):
+            return await self._bouncers(scope, receive, send)
         exchange = Exchange(scope, receive, send, now=self._org.clock(), proxies=self._proxies)
         try:
             await self._serve(scope, exchange)
         except ClientGone:
-            return
+            return None
         except Exception as error:  # the one place where a mistake of ours becomes an answer
             refusal = _refusal_for(error)
             if not exchange.started:
