@@ -12,8 +12,8 @@ transaction, which re-reads the cursor inside, so several processes may apply.
 import shutil
 import struct
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import NamedTuple
 
 import lmdb
@@ -202,14 +202,30 @@ class RiskIndex:
         seq, position = divmod(place, _POSITIONS)
         return Assertion(provider_id, severity, observed_ms, expires_ms, seq, position)
 
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            with telling(self.path.parent):
-                yield
-        except lmdb.Error as error:
-            text = f"{self.path} cannot be used: {error}"
+    def _telling(self) -> "_Telling":
+        return _Telling(self.path)
+
+
+class _Telling:
+    """Errors of LMDB and of the file system as OrgErrors. No generator: those take as long as a look-up does."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, lmdb.Error):
+            text = f"{self._path} cannot be used: {error}"
             raise OrgError(text, hint="check the disk; stopped, it can be deleted: it is made again") from error
+        if isinstance(error, OSError):
+            with telling(self._path.parent):
+                raise error
 
 
 def _fold(held: dict[bytes, bytes], seq: int, record: RiskEventsConsumed, number: int) -> None:

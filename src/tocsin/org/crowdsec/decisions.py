@@ -5,6 +5,7 @@ assertion that decides, and its scenario names who asserted it, and how dangerou
 """
 
 import json
+from functools import lru_cache
 from typing import NamedTuple
 
 from tocsin.org.assertions import Assertion
@@ -54,6 +55,7 @@ def go_duration(ms: int) -> str:
     return f"{sign}{minutes // 60}h{minutes % 60}m{seconds}"
 
 
+@lru_cache(maxsize=256)
 def go_json(text: str) -> str:
     """A JSON string as Go prints one: UTF-8 as it is, but nothing that HTML could take for a tag."""
     encoded = json.dumps(text, ensure_ascii=False)
