@@ -26,6 +26,7 @@ from tocsin.org.http.errors import (
 )
 from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
 from tocsin.org.http.lapi import BouncerDoor
+from tocsin.org.http.live import LIVE_PATH, LiveDoor
 from tocsin.org.http.policy import POLICY_PATH, replace_policy, tell_policy
 from tocsin.org.http.providers import provider_routes
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
@@ -57,6 +58,7 @@ class Front:
         self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
         self._bouncers = BouncerDoor(org)
+        self._live = LiveDoor(org)
         self._check = CheckDoor(org, self._proxies)
         self._rest = Litestar(
             [provider_routes(org, base_url)],
@@ -64,6 +66,10 @@ class Front:
             logging_config=None,
             exception_handlers={Exception: _answer_to},
         )
+
+    def stop(self) -> None:
+        """The org is about to stop: end what would go on for ever."""
+        self._live.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
@@ -96,6 +102,9 @@ class Front:
             return await tell_about_ip(self._org, exchange)
         if is_check(path):
             return await self._check.answer(exchange)
+        if path == LIVE_PATH:
+            _expect(method, "GET")
+            return await self._live.answer(exchange)
         if (doors := _DOORS.get(path)) is not None:
             return await _one_of(doors, method)(self._org, exchange)
         scope["state"] = {"exchange": exchange}
