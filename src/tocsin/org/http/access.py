@@ -6,8 +6,7 @@ from tocsin.org.principals import Need
 from tocsin.org.records import Role
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-HEALTH_PATH = "/healthz"
-PUBLIC = frozenset({HEALTH_PATH})
+PUBLIC = frozenset({"/healthz", "/readyz"})
 """Paths that ask for no authorization and count in no bucket."""
 
 _ANY = frozenset(Role)

@@ -52,13 +52,19 @@ class Exchange:
         self.principal: Principal | None = None
         """Who asks, once that is known."""
         self.peer: str = (scope.get("client") or ("",))[0]
-        self.started = False
+        self.status = 0
+        """Of the answer; 0 until it has begun."""
         self._now = now
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name."""
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    @property
+    def started(self) -> bool:
+        """Whether the answer has begun."""
+        return self.status != 0
 
     @property
     def client_ip(self) -> str:
@@ -124,7 +130,7 @@ class Exchange:
     async def send(self, message: Message) -> None:
         """Send one ASGI message; the first gets the headers that every answer has."""
         if message["type"] == "http.response.start":
-            self.started = True
+            self.status = message["status"]
             message = {**message, "headers": [*message["headers"], *self._common_headers(message["status"])]}
         await self._send(message)
 

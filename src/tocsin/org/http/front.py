@@ -10,7 +10,7 @@ from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError
-from tocsin.org.http.access import AREAS, HEALTH_PATH, PUBLIC, Area, area_of
+from tocsin.org.http.access import AREAS, PUBLIC, Area, area_of
 from tocsin.org.http.authorization import authorize
 from tocsin.org.http.batch import BATCH_PATH, tell_about_ips
 from tocsin.org.http.check import CheckDoor, is_check
@@ -25,6 +25,15 @@ from tocsin.org.http.errors import (
     too_many_requests,
 )
 from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
+from tocsin.org.http.health import (
+    HEALTH_PATH,
+    METRICS_PATH,
+    READY_PATH,
+    Metrics,
+    needs_no_token,
+    tell_health,
+    tell_ready,
+)
 from tocsin.org.http.lapi import BouncerDoor
 from tocsin.org.http.live import LIVE_PATH, LiveDoor
 from tocsin.org.http.policy import POLICY_PATH, replace_policy, tell_policy
@@ -40,6 +49,8 @@ _log = structlog.get_logger("tocsin.org")
 
 Door = Callable[[Org, Exchange], Awaitable[None]]
 _DOORS: Mapping[str, Mapping[str, Door]] = {
+    HEALTH_PATH: {"GET": tell_health},
+    READY_PATH: {"GET": tell_ready},
     BATCH_PATH: {"POST": tell_about_ips},
     POLICY_PATH: {"GET": tell_policy, "PUT": replace_policy},
     SIGN_INS_PATH: {"POST": evaluate_sign_in},
@@ -57,7 +68,8 @@ class Front:
         buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
         self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
-        self._bouncers = BouncerDoor(org)
+        self._metrics = Metrics(org)
+        self._bouncers = BouncerDoor(org, self._metrics.answers)
         self._live = LiveDoor(org)
         self._check = CheckDoor(org, self._proxies)
         self._rest = Litestar(
@@ -86,14 +98,13 @@ class Front:
             refusal = _refusal_for(error)
             if not exchange.started:
                 await exchange.refuse(refusal)
+        finally:
+            self._metrics.answers[area_of(exchange.path).prefix, exchange.status] += 1
 
     async def _serve(self, scope: Scope, exchange: Exchange) -> None:
         method, path = exchange.method, exchange.path
-        if path not in PUBLIC and not self._check.open_to(exchange):
+        if not (path in PUBLIC or self._check.open_to(exchange) or needs_no_token(exchange)):
             await self._let_in(exchange, area_of(path))
-        if path == HEALTH_PATH:
-            _expect(method, "GET")
-            return await exchange.answer(200, b'{"status":"ok"}')
         if path == RISK_EVENTS_PATH:
             _expect(method, "POST")
             return await take_risk_events(self._org, exchange)
@@ -105,6 +116,9 @@ class Front:
         if path == LIVE_PATH:
             _expect(method, "GET")
             return await self._live.answer(exchange)
+        if path == METRICS_PATH:
+            _expect(method, "GET")
+            return await self._metrics.tell(exchange)
         if (doors := _DOORS.get(path)) is not None:
             return await _one_of(doors, method)(self._org, exchange)
         scope["state"] = {"exchange": exchange}

@@ -6,6 +6,7 @@ the same (a test compares the two).
 """
 
 import hashlib
+from collections import Counter
 from functools import partial
 from tempfile import SpooledTemporaryFile
 
@@ -38,9 +39,10 @@ _log = structlog.get_logger("tocsin.org")
 class BouncerDoor:
     """The ASGI application for all paths that are CrowdSec's."""
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, counts: Counter[tuple[str, int]]) -> None:
+        """`counts` counts answers by area and status."""
         self._org = org
-        self._answers = Answers(org.clock)
+        self._answers = Answers(org.clock, counts)
 
     def handles(self, path: str) -> bool:
         """Whether `path` is CrowdSec's."""

@@ -1,6 +1,7 @@
 """Answers in the form of CrowdSec's Local API: JSON in UTF-8, short or long; long ones in chunks."""
 
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from email.utils import formatdate
 
@@ -9,14 +10,15 @@ from tocsin.org.http.exchange import Headers, Send
 
 _JSON = (b"content-type", b"application/json; charset=utf-8")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
+AREA = "/v1/"
 CHUNK_CHARS = 32 * 1024
 
 
 class Answers:
     """Short answers, and the head of long ones."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float], counts: Counter[tuple[str, int]]) -> None:
+        self._clock, self._counts = clock, counts
         self._date = (0, b"")
 
     async def whole(self, send: Send, status: int, body: bytes, more: Headers | None = None) -> None:
@@ -44,6 +46,7 @@ class Answers:
         if now != self._date[0]:
             self._date = (now, formatdate(now, usegmt=True).encode())
         headers.append((b"date", self._date[1]))
+        self._counts[AREA, status] += 1
         await send({"type": "http.response.start", "status": status, "headers": headers})
 
 
