@@ -1,6 +1,8 @@
 """The doors that say what to do about an IP: explained, many at once, and for proxies; and the policy behind them."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -176,16 +178,88 @@ def broken(key: bytes) -> Look:
     raise OrgError(f"the index cannot be read at {key!r}")
 
 
+async def sign_in(running: InProcess, ip: str, **more: object) -> dict[str, Any]:
+    asked = {"ip": ip, "user": {"login": "lee@corp.example"}, "userAgent": "curl/8.1", **more}
+    answer = await running.client.post("/risk/v1/sign-ins", json=asked)
+    assert answer.status_code == 200, answer.text
+    assert await running.org.projector.wait_for(answer.json()["seq"], at_most_s=10)
+    return dict(answer.json())
+
+
+async def logged(running: InProcess, event_type: str) -> list[dict[str, Any]]:
+    params = {"filter": f'eventType eq "{event_type}"', "since": "2026-01-01T00:00:00Z"}
+    answer = await running.client.get("/api/v1/logs", params=params)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json())
+
+
 async def test_a_sign_in_is_evaluated_and_logged(tmp_path: Path) -> None:
     async with in_process(tmp_path) as running:
         await running.enforce()
-        await running.say((BAD, "HIGH"))
-        asked = {"ip": BAD, "user": {"login": "lee@corp.example"}, "userAgent": "curl/8"}
-        answer = (await running.client.post("/risk/v1/sign-ins", json=asked)).json()
+        subjects = [{"ip": BAD, "riskLevel": "HIGH", "message": "credential stuffing tool"}]
+        await running.client.post("/api/v1/risk/events/ip", json=[{"subjects": subjects}])
+        await running.say((ODD, "LOW"))
+        answer = await sign_in(running, BAD)
         assert (answer["action"], answer["rule"], answer["effectiveLevel"]) == ("deny", "level HIGH", "HIGH")
-        entry = await running.org.journal.get(answer["seq"])
-        assert entry is not None
-        assert entry.topic == "log.sign-in"
-        for wrong in ({}, {"ip": "x", "user": {"login": "a"}}, {"ip": BAD, "user": {"login": ""}}):
-            refused = await running.client.post("/risk/v1/sign-ins", json=wrong)
-            assert (refused.status_code, refused.json()["errorCode"]) == (400, "E0000001")
+        assert answer["reasons"] == ["credential stuffing tool"]
+        await sign_in(running, ODD)
+        await sign_in(running, CLEAN)
+        await sign_in(running, CLEAN, success=False)
+        denied, low, clean, failed = await logged(running, "policy.evaluate_sign_on")
+        assert denied["outcome"] == {"result": "DENY", "reason": "Sign-on policy evaluation resulted in DENY"}
+        assert (denied["actor"]["type"], denied["actor"]["alternateId"]) == ("User", "lee@corp.example")
+        assert (denied["client"]["ipAddress"], denied["client"]["userAgent"]["rawUserAgent"]) == (BAD, "curl/8.1")
+        assert [target["type"] for target in denied["target"]] == ["PolicyEntity", "PolicyRule"]
+        data = denied["debugContext"]["debugData"]
+        assert data["risk"] == "{reasons=credential stuffing tool, level=HIGH}"
+        assert data["partnerRisk"] == "[{reasons=credential stuffing tool, level=HIGH, name=Default}]"
+        assert denied["securityContext"]["risk"]["level"] == "HIGH"
+        assert low["debugContext"]["debugData"]["partnerRisk"] == "[{name=Default, level=LOW}]"
+        assert clean["debugContext"]["debugData"]["risk"] == "{level=LOW}"
+        assert "partnerRisk" not in clean["debugContext"]["debugData"]
+        started = await logged(running, "user.session.start")
+        assert [one["outcome"] for one in started] == [
+            {"result": "SUCCESS", "reason": None},
+            {"result": "SUCCESS", "reason": None},
+            {"result": "FAILURE", "reason": "VERIFICATION_ERROR"},
+        ]
+        assert [one["legacyEventType"] for one in started[1:]] == [
+            "core.user_auth.login_success",
+            "core.user_auth.login_failed",
+        ]
+        assert failed["transaction"]["id"] == started[2]["transaction"]["id"]
+
+
+async def test_what_only_logged_providers_say_is_told_apart(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running:
+        await running.say((BAD, "HIGH"))
+        assert (await sign_in(running, BAD))["action"] == "allow"
+        (one,) = await logged(running, "user.session.start")
+        data = one["debugContext"]["debugData"]
+        assert json.loads(data["logOnlySecurityData"]) == {"risk": {"level": "HIGH", "reasons": "Default"}}
+        assert "risk" not in data
+        assert "partnerRisk" not in data
+
+
+@pytest.mark.parametrize(
+    "wrong", [{}, {"ip": "x", "user": {"login": "a"}}, {"ip": BAD, "user": {"login": ""}}, {"ip": BAD, "user": "lee"}]
+)
+async def test_a_sign_in_that_is_none(tmp_path: Path, wrong: dict[str, object]) -> None:
+    async with in_process(tmp_path) as running:
+        refused = await running.client.post("/risk/v1/sign-ins", json=wrong)
+        assert (refused.status_code, refused.json()["errorCode"]) == (400, "E0000001")
+        assert await logged(running, "policy.evaluate_sign_on") == []
+
+
+async def test_changes_of_policy_and_bouncers_are_logged(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running:
+        await running.client.put(POLICY, json={"low": "deny"})
+        await running.org.bouncers.create("edge", deed=local_deed(running.org.now_ms))
+        await running.org.bouncers.delete("edge", deed=local_deed(running.org.now_ms))
+        await running.org.projector.catch_up()
+        (policy,) = await logged(running, "policy.lifecycle.update")
+        assert policy["target"][0]["detailEntry"]["low"] == "deny"
+        assert policy["actor"]["displayName"] == "t0"
+        for event_type in ("system.bouncer.create", "system.bouncer.delete"):
+            (one,) = await logged(running, event_type)
+            assert one["target"][0]["displayName"] == "edge"

@@ -59,6 +59,15 @@ class Live(Struct, frozen=True, forbid_unknown_fields=True):
     """How long a quiet stream sends nothing."""
 
 
+class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The System Log."""
+
+    retention_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+    """How long an event is shown; Okta's own."""
+    show_messages: bool = False
+    """Whether `riskSignalList` shows the messages of subjects; if Okta's does is unknown."""
+
+
 class OrgConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each concern."""
 
@@ -68,3 +77,4 @@ class OrgConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """What to do about each level, until that is changed over HTTP; see `org/policies.py`."""
     check: Check = Check()
     live: Live = Live()
+    log: LogConfig = LogConfig()

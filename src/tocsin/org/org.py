@@ -16,6 +16,10 @@ from tocsin.org.crowdsec.feed import Feed
 from tocsin.org.decision import ProviderWord, decide, strongest
 from tocsin.org.folder import DataFolder
 from tocsin.org.ids import token_hash
+from tocsin.org.log.index import LogIndex
+from tocsin.org.log.notes import Notes
+from tocsin.org.log.retention import Retention
+from tocsin.org.log.system_log import SystemLog
 from tocsin.org.providers import Provider
 from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
@@ -41,13 +45,16 @@ class Org:
         registry: Registry,
         index: RiskIndex,
         feed: Feed,
+        log_index: LogIndex,
         *,
         config: OrgConfig,
         clock: Clock,
     ) -> None:
         """For `open_org`."""
         self.clock, self.config = clock, config
-        self.journal, self.index, self.feed = journal, index, feed
+        self.journal, self.index, self.feed, self.log_index = journal, index, feed, log_index
+        self.system_log = SystemLog(journal, log_index, config.log)
+        self.notes = Notes(journal)
         self.projector = registry.projector
         self.providers, self.tokens = registry.providers, registry.tokens
         self.policy, self.bouncers = registry.policy, registry.bouncers
@@ -135,10 +142,14 @@ async def open_org(
         stack.callback(index.close)
         feed = Feed(folder.feed)
         stack.callback(feed.close)
-        registry = Registry(journal, folder.directory, [index, feed])
+        log_index = LogIndex(folder.log)
+        stack.callback(log_index.close)
+        registry = Registry(journal, folder.directory, [index, feed, log_index])
         stack.push_async_callback(registry.close)
         await registry.projector.catch_up()
-        yield Org(journal, registry, index, feed, config=config, clock=clock)
+        org = Org(journal, registry, index, feed, log_index, config=config, clock=clock)
+        stack.push_async_callback(org.system_log.close)
+        yield org
 
 
 @asynccontextmanager
@@ -164,7 +175,9 @@ async def at_work(org: Org) -> AsyncIterator[None]:
     await org.projector.catch_up()
     await _start_policy(org)
     sweeper = Sweeper(org.projector, org.index, org.providers, clock=org.clock)
-    tasks = [asyncio.create_task(org.projector.run()), asyncio.create_task(sweeper.run())]
+    retention = Retention(org.projector, org.log_index, org.system_log, clock=org.clock)
+    work = [org.projector.run(), sweeper.run(), retention.run(), org.notes.run()]
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
     finally:
@@ -173,6 +186,7 @@ async def at_work(org: Org) -> AsyncIterator[None]:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await org.notes.drain()
 
 
 async def _start_policy(org: Org) -> None:

@@ -9,35 +9,26 @@ file that may be deleted: the ends are made again from the journal, and a bounce
 Bouncers that have been away for longer than ends are kept are told everything too.
 """
 
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tocsin.journal import Entry
 from tocsin.org.assertions import life_of
-from tocsin.org.directory import connect
-from tocsin.org.errors import OrgError
-from tocsin.org.folder import telling
+from tocsin.org.projection_file import ProjectionFile
 from tocsin.org.records import risk_record
 
+LAYOUT = 1  # a file with another one is deleted and made again
 KEPT_MS = 24 * 3600 * 1000
 _TABLES = """
-BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS ends (
     at_ms INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (at_ms, seq)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pulls (bouncer_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS cursor (seq INTEGER NOT NULL);
-INSERT INTO cursor SELECT 0 WHERE NOT EXISTS (SELECT * FROM cursor);
-COMMIT;
 """
 _ADD = "INSERT OR IGNORE INTO ends VALUES (?, ?)"
 _FORGET = "DELETE FROM ends WHERE at_ms < ?"
 _ENDED = "SELECT at_ms, seq FROM ends WHERE (at_ms, seq) > (?, ?) AND at_ms <= ? ORDER BY at_ms, seq LIMIT ?"
-_CURSOR = "SELECT seq FROM cursor"
-_ADVANCE = "UPDATE cursor SET seq = ?"
 _PULL = "SELECT seq, at_ms FROM pulls WHERE bouncer_id = ?"
 _PULLED = "INSERT OR REPLACE INTO pulls VALUES (?, ?, ?)"
 
@@ -57,74 +48,49 @@ class End(NamedTuple):
 
 
 class Feed:
-    """The open file. A projection, whose `apply` may run in another thread than the rest."""
+    """The open file. A projection; `apply` and `pulled` belong to one thread, the rest to another."""
 
     def __init__(self, path: Path) -> None:
         """Open or make the file at `path`. Raises OrgError when that cannot be."""
-        self.path = path
-        with self._telling():
-            self._db, self._reader = connect(path), connect(path)
-            for setting in ("journal_mode = WAL", "synchronous = NORMAL"):
-                self._db.execute(f"PRAGMA {setting}")
-            self._db.executescript(_TABLES)
+        self._file = ProjectionFile(path, layout=LAYOUT, tables=_TABLES)
 
     def cursor(self) -> int:
         """Seq of the last entry applied."""
-        with self._telling():
-            return _cursor(self._reader)
+        return self._file.cursor()
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Apply those of `entries`, in order, that lie beyond the cursor. All of them, or on an error none."""
         if not entries:
             return
-        with self._telling(), self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            cursor = _cursor(self._db)
+        with self._file.applying(entries[-1].seq) as cursor:
             for entry in entries:
                 if entry.seq > cursor:
                     self._apply(entry)
-            self._db.execute(_ADVANCE, (max(cursor, entries[-1].seq),))
 
     def ended(self, after: End, until_ms: int, *, limit: int) -> list[End]:
         """The next ends after `after`, in order, up to and at `until_ms`."""
-        with self._telling():
-            return [End(*row) for row in self._reader.execute(_ENDED, (*after, until_ms, limit))]
+        with self._file.telling():
+            return [End(*row) for row in self._file.reader.execute(_ENDED, (*after, until_ms, limit))]
 
     def pull(self, bouncer_id: str) -> Pull | None:
         """How far this bouncer has come; None when that is not known."""
-        with self._telling():
-            row = self._reader.execute(_PULL, (bouncer_id,)).fetchone()
+        with self._file.telling():
+            row = self._file.reader.execute(_PULL, (bouncer_id,)).fetchone()
             return None if row is None else Pull(*row)
 
     def pulled(self, bouncer_id: str, pull: Pull) -> None:
         """From now on this bouncer has come this far; also after a restart."""
-        with self._telling():
-            self._reader.execute(_PULLED, (bouncer_id, *pull))
+        with self._file.changing():
+            self._file.db.execute(_PULLED, (bouncer_id, *pull))
 
     def close(self) -> None:
         """Let go of the file."""
-        with self._telling():
-            self._reader.close()
-            self._db.close()
+        self._file.close()
 
     def _apply(self, entry: Entry) -> None:
         record = risk_record(entry)
         if record is None:
             return
         ends = {life_of(event, received_ms=record.received_ms).expires_ms for event in record.events}
-        self._db.executemany(_ADD, [(at_ms, entry.seq) for at_ms in ends if at_ms > record.received_ms])
-        self._db.execute(_FORGET, (record.received_ms - KEPT_MS,))
-
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            with telling(self.path.parent):
-                yield
-        except sqlite3.Error as error:
-            text = f"{self.path} cannot be used: {error}"
-            raise OrgError(text, hint="it can be deleted while the org is stopped: it is made again") from error
-
-
-def _cursor(db: sqlite3.Connection) -> int:
-    (seq,) = db.execute(_CURSOR).fetchone()
-    return int(seq)
+        self._file.db.executemany(_ADD, [(at_ms, entry.seq) for at_ms in ends if at_ms > record.received_ms])
+        self._file.db.execute(_FORGET, (record.received_ms - KEPT_MS,))

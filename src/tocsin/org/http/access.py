@@ -41,6 +41,7 @@ AREAS = (
         manage=Need("okta.riskProviders.manage", _PROVIDERS),
         bucket="api",
     ),
+    Area("/api/v1/logs", read=Need("okta.logs.read", _ANY), manage=Need(None, _ADMIN), bucket="logs"),
     Area("/api/v1/", read=Need(None, _ANY), manage=Need(None, _ADMIN), bucket="api"),
     Area("/risk/v1/check", read=Need("tocsin.risk.read", _ANY), manage=Need("tocsin.risk.read", _ANY)),
     Area("/risk/v1/ips", read=Need("tocsin.risk.read", _ANY), manage=Need("tocsin.risk.read", _ANY)),

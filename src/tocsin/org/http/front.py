@@ -36,6 +36,7 @@ from tocsin.org.http.health import (
 )
 from tocsin.org.http.lapi import BouncerDoor
 from tocsin.org.http.live import LIVE_PATH, LiveDoor
+from tocsin.org.http.logs import LOGS_PATH, tell_log
 from tocsin.org.http.policy import POLICY_PATH, replace_policy, tell_policy
 from tocsin.org.http.providers import provider_routes
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
@@ -43,6 +44,7 @@ from tocsin.org.http.sign_ins import SIGN_INS_PATH, evaluate_sign_in
 from tocsin.org.org import Org
 from tocsin.org.principals import may
 from tocsin.org.rate_limit import RateLimits
+from tocsin.org.records import RATE_LIMIT_TOPIC, RateLimitExceeded
 
 _log = structlog.get_logger("tocsin.org")
 
@@ -63,7 +65,7 @@ class Front:
     def __init__(self, org: Org, *, base_url: str) -> None:
         """`base_url` is where clients reach the org, without a slash at the end; links are made from it."""
         self._org = org
-        self._host = base_url.partition("://")[2]
+        self._base_url, self._host = base_url, base_url.partition("://")[2]
         limits = org.config.limits
         buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
         self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
@@ -119,6 +121,9 @@ class Front:
         if path == METRICS_PATH:
             _expect(method, "GET")
             return await self._metrics.tell(exchange)
+        if path == LOGS_PATH:
+            _expect(method, "GET")
+            return await tell_log(self._org, exchange, self._base_url)
         if (doors := _DOORS.get(path)) is not None:
             return await _one_of(doors, method)(self._org, exchange)
         scope["state"] = {"exchange": exchange}
@@ -133,10 +138,20 @@ class Front:
         if area.bucket is not None:
             exchange.grant = self._limits.take(area.bucket, principal.id, now=org.clock())
             if not exchange.grant.allowed:
+                self._note(exchange, area)
                 raise too_many_requests()
         if not may(principal, need):
             raise not_permitted()
         exchange.refuse_large()
+
+    def _note(self, exchange: Exchange, area: Area) -> None:
+        """Have the System Log tell of the first request that a window refuses."""
+        grant = exchange.grant
+        assert grant is not None
+        assert area.bucket is not None
+        if grant.first_refusal:
+            violation = RateLimitExceeded(exchange.deed(), area.bucket, area.prefix, grant.limit, grant.reset)
+            self._org.notes.soon(RATE_LIMIT_TOPIC, violation)
 
 
 def _one_of(doors: Mapping[str, Door], method: str) -> Door:

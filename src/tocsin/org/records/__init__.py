@@ -5,9 +5,12 @@ from tocsin.org.records.codec import (
     DIRECTORY_TOPICS,
     LOG_TOPIC_PREFIX,
     DirectoryRecord,
+    LogRecord,
     Record,
     directory_record,
     encode_record,
+    log_record,
+    record_of,
     risk_message,
     risk_record,
 )
@@ -19,6 +22,7 @@ from tocsin.org.records.providers import (
     ProviderDeleted,
     ProviderReplaced,
 )
+from tocsin.org.records.rate_limit import RATE_LIMIT_TOPIC, RateLimitExceeded
 from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RiskEventsConsumed, risk_topic
 from tocsin.org.records.sign_ins import SIGN_IN_TOPIC, PartnerWord, SignInEvaluated, SignInUser
 from tocsin.org.records.tokens import TOKEN_TOPIC, Role, TokenCreated, TokenRevoked
@@ -29,6 +33,7 @@ __all__ = [
     "LOG_TOPIC_PREFIX",
     "POLICY_TOPIC",
     "PROVIDER_TOPIC",
+    "RATE_LIMIT_TOPIC",
     "RISK_TOPIC_PREFIX",
     "SIGN_IN_TOPIC",
     "TOKEN_TOPIC",
@@ -39,12 +44,14 @@ __all__ = [
     "ConsumedEvent",
     "Deed",
     "DirectoryRecord",
+    "LogRecord",
     "Origin",
     "PartnerWord",
     "PolicyReplaced",
     "ProviderCreated",
     "ProviderDeleted",
     "ProviderReplaced",
+    "RateLimitExceeded",
     "Record",
     "RiskEventsConsumed",
     "Role",
@@ -55,7 +62,9 @@ __all__ = [
     "directory_record",
     "encode_record",
     "local_deed",
+    "log_record",
     "org_deed",
+    "record_of",
     "risk_message",
     "risk_record",
     "risk_topic",
