@@ -28,8 +28,12 @@ _LENGTH_MAX_DIGITS = 18  # int() refuses thousands
 _NOT_STORED: Headers = [(b"cache-control", b"no-cache, no-store"), (b"pragma", b"no-cache"), (b"expires", b"0")]
 
 
+SLOWEST_S = 30.0
+"""How long one part of a long answer may wait for the client to take it."""
+
+
 class ClientGone(Exception):
-    """The client hung up before its request was whole."""
+    """The client hung up before its request was whole, or does not take its answer."""
 
 
 class Exchange:
