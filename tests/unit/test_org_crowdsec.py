@@ -196,6 +196,7 @@ async def test_a_change_of_policy_or_provider_tells_everything(tmp_path: Path) -
         gone = {f"{BAD} captcha", f"{ODD} ban"}
         assert await pulled(client) == ({f"{BAD} ban"}, gone | {f"{ODD} captcha"})
         await running.client.put("/risk/v1/policy", json={"medium": "challenge"})
+        await running.org.projector.catch_up()
         assert await pulled(client) == ({f"{BAD} ban", f"{ODD} captcha"}, gone)
         assert await pulled(client) == (set(), set())
 
