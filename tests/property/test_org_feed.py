@@ -57,9 +57,12 @@ class FollowingBouncer:
     async def pull(self, org: Org) -> None:
         scribe = Scribe(org, self._wanted)
         deleted, new = [], []
-        async for change in scribe.since(self._pull):
-            deleted += change.deleted
-            new += [] if change.new is None else [change.new]
+        if self._pull is None:
+            new = [one async for one in scribe.all()]
+        else:
+            async for change in scribe.since(self._pull):
+                deleted += change.deleted
+                new += [] if change.new is None else [change.new]
         assert len({one.key for one in new}) == len(new), "told twice in one answer"
         for one in deleted:
             self.types.pop(ip_text(one.key), None)

@@ -61,9 +61,9 @@ class Scribe:
             if (one := self.holding(key, assertions)) is not None:
                 yield one
 
-    async def since(self, pull: Pull | None) -> AsyncIterator[Change]:
-        """What has changed after `pull` and up to `until`. With no pull, or one that is too old, all there is."""
-        if pull is None or pull.at_ms < self._now_ms - KEPT_MS:
+    async def since(self, pull: Pull) -> AsyncIterator[Change]:
+        """What has changed after `pull` and up to `until`; all there is, when `pull` is too old to tell."""
+        if pull.at_ms < self._now_ms - KEPT_MS:
             async for one in self.all():
                 yield Change([], one)
         elif await self._all_may_have_changed(pull):

@@ -146,7 +146,10 @@ class BouncerDoor:
         if scope["method"] == "HEAD":  # nobody was told anything, so nothing is noted
             return await self._answers.head(send)
         scribe = Scribe(self._org, wanted)
-        await _tell_changes(scribe, None if startup else pull, self._long(scope, send))
+        if startup or pull is None:
+            await _tell_all(scribe, self._long(scope, send), before='{"deleted":null,"new":', after="}")
+        else:
+            await _tell_changes(scribe, pull, self._long(scope, send))
         # Only now: what was under way when the process was killed is told again.
         return await self._org.projector.alone(partial(self._org.feed.pulled, bouncer.id, scribe.until))
 
@@ -186,15 +189,15 @@ def _stream_filter(query: bytes, *, startup: bool, pull: Pull | None) -> Filter:
         raise BadFilter(f"{what}: unable to query") from error
 
 
-async def _tell_all(scribe: Scribe, answer: LongAnswer) -> None:
-    comma = "["
+async def _tell_all(scribe: Scribe, answer: LongAnswer, *, before: str = "", after: str = "") -> None:
+    comma = before + "["
     async for one in scribe.all():
         await answer.write(comma + one.json(scribe.until.at_ms))
         comma = ","
-    await answer.end("]" if comma == "," else "null")
+    await answer.end(f"]{after}" if comma == "," else f"{before}null{after}")
 
 
-async def _tell_changes(scribe: Scribe, pull: Pull | None, answer: LongAnswer) -> None:
+async def _tell_changes(scribe: Scribe, pull: Pull, answer: LongAnswer) -> None:
     # What is deleted stands first in the answer, so what is new waits meanwhile, on the disk when it is much.
     with SpooledTemporaryFile(_SPOOL_BYTES, mode="w+", encoding="utf-8") as waiting:
         comma, waiting_comma = '{"deleted":[', "["
