@@ -31,8 +31,12 @@ _LENGTH_MAX_DIGITS = 18  # int() refuses thousands
 _NOT_STORED: Headers = [(b"cache-control", b"no-cache, no-store"), (b"pragma", b"no-cache"), (b"expires", b"0")]
 
 
+SLOWEST_S = 30.0
+"""How long one part of a long answer may wait for the client to take it."""
+
+
 class ClientGone(Exception):
-    """The client hung up before its request was whole."""
+    """The client hung up before its request was whole, or does not take its answer."""
 
 
 def exchange_of(request: Any) -> "Exchange":
@@ -70,7 +74,8 @@ class Exchange:
         """The DPoP proof that was used up for it."""
         self.more_headers: Headers = []
         """What the answer has besides; a name may come several times."""
-        self.started = False
+        self.status = 0
+        """Of the answer; 0 until it has begun."""
         self.now = now
         """Epoch seconds."""
 
@@ -82,6 +87,11 @@ class Exchange:
     def all_headers(self, name: bytes) -> list[str]:
         """Every request header with this lower-case name."""
         return [value.decode("latin-1") for known, value in self._all_headers if known == name]
+
+    @property
+    def started(self) -> bool:
+        """Whether the answer has begun."""
+        return self.status != 0
 
     @property
     def client_ip(self) -> str:
@@ -161,7 +171,7 @@ class Exchange:
     async def send(self, message: Message) -> None:
         """Send one ASGI message; the first gets the headers that every answer has."""
         if message["type"] == "http.response.start":
-            self.started = True
+            self.status = message["status"]
             own = [*message["headers"], *self.more_headers]
             message = {**message, "headers": [*own, *self._common_headers(message["status"], own)]}
         await self._send(message)
