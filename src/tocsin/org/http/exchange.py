@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
 from typing import Any
 
-from tocsin.org.http.client_ip import TrustedProxies
+from tocsin.org.http.client_ip import TrustedProxies, plain_address
 from tocsin.org.http.errors import Refusal, bad_content_type, length_required, not_well_formed
 from tocsin.org.ids import new_request_id
 from tocsin.org.oauth.dpop import Proof
@@ -65,7 +65,7 @@ class Exchange:
         """What the rate limit said, once it was asked."""
         self.principal: Principal | None = None
         """Who asks, once that is known."""
-        self.peer: str = (scope.get("client") or ("",))[0]
+        self.peer = plain_address((scope.get("client") or ("",))[0])
         self.status = 0
         """Of the answer; 0 until it has begun."""
         self.proof: Proof | None = None
