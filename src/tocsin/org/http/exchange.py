@@ -5,7 +5,7 @@ from email.utils import formatdate
 from typing import Any
 from urllib.parse import quote
 
-from tocsin.org.http.client_ip import TrustedProxies
+from tocsin.org.http.client_ip import TrustedProxies, plain_address
 from tocsin.org.http.errors import Refusal, bad_content_type, length_required, not_well_formed
 from tocsin.org.ids import new_request_id
 from tocsin.org.oauth.dpop import Proof
@@ -69,7 +69,7 @@ class Exchange:
         """What the rate limit said, once it was asked."""
         self.principal: Principal | None = None
         """Who asks, once that is known."""
-        self.peer: str = (scope.get("client") or ("",))[0]
+        self.peer = plain_address((scope.get("client") or ("",))[0])
         self.proof: Proof | None = None
         """The DPoP proof that was used up for it."""
         self.more_headers: Headers = []
