@@ -65,7 +65,7 @@ class Vetting:
                 vetted.skipped.append(Skipped(SkipReason.EXPIRED, claim.number, _ENDED, text))
                 continue
             if observed > now or expires <= now or claim.retracts or expires - observed > MAX_LIFE:
-                self._slowly(claim, self.verdicts(claim), block, vetted)
+                self._slowly(claim, self.verdicts(claim), block, vetted, is_text)
                 continue
             address = claim.address
             try:
@@ -79,7 +79,7 @@ class Vetting:
             if plain:
                 signals.append(Signal(address, claim.level, observed, expires, claim.message, source))
             else:
-                self._slowly(claim, self._who(claim), block, vetted)
+                self._slowly(claim, self._who(claim), block, vetted, is_text)
         return vetted
 
     def _is_plain_v6(self, address: str) -> bool:
@@ -107,12 +107,12 @@ class Vetting:
             found = self._known[key] = _attackers(claim, self._reading)
         return found
 
-    def _slowly(self, claim: Claim, verdicts: list[Verdict], block: Block, vetted: Vetted) -> None:
+    def _slowly(self, claim: Claim, verdicts: list[Verdict], block: Block, vetted: Vetted, is_text: bool) -> None:
         source = self._reading.source
         for ip, reason, rule in verdicts:
             if reason is not None:
                 # To cut an excerpt out of what was decoded takes longer than all the rest; the broken are looked at.
-                text = excerpt(_record(block, claim.number)) if reason.broken or block.is_text else ""
+                text = excerpt(_record(block, claim.number)) if is_text or reason.broken else ""
                 vetted.skipped.append(Skipped(reason, claim.number, rule, text))
             elif claim.retracts:
                 vetted.claims.append(Retraction(ip, claim.observed, source))
