@@ -4,6 +4,7 @@ Without a stream NATS hands a message to whoever listens at that moment: what co
 NATS says "subject" for what is listened to; elsewhere in this project that word means an address.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -17,6 +18,7 @@ from tocsin.sources.source import Clock
 
 _MOST_MESSAGES = 500
 _WAIT_S = 1.0
+_CONNECT_S = 10.0
 
 
 class NatsSource:
@@ -55,18 +57,27 @@ class NatsSource:
         except self._nats.errors.Error as error:
             raise self._gone(error) from None
         finally:
-            with suppress(Exception):  # it is over, whatever the server says to that
-                await client.close()
+            await _let_go(client)
 
     async def _connect(self) -> Any:
+        told = list[Exception]()
+
+        async def note(error: Exception) -> None:
+            told.append(error)
+
         # Not again by itself: whoever runs a source asks again, and says so.
-        options: dict[str, Any] = {"connect_timeout": 5, "allow_reconnect": False, "error_cb": _told_elsewhere}
+        options: dict[str, Any] = {"allow_reconnect": False, "max_reconnect_attempts": 1, "reconnect_time_wait": 0.2}
+        options |= {"connect_timeout": _CONNECT_S / 2, "error_cb": note}
         if (key := key_of(self._config)) is not None:
             options |= {"user": self._config.user, "password": key} if self._config.user else {"token": key}
+        client = self._nats.NATS()
         try:
-            return await self._nats.connect(str(self._config.nats), **options)
-        except (OSError, self._nats.errors.Error) as error:
-            raise self._gone(error) from None
+            async with asyncio.timeout(_CONNECT_S):
+                await client.connect(str(self._config.nats), **options)
+        except (OSError, self._nats.errors.Error) as error:  # also TimeoutError
+            await _let_go(client)
+            raise self._gone(told[0] if told else error) from None
+        return client
 
     def _gone(self, error: Exception) -> SourceError:
         why = str(error) or type(error).__name__
@@ -86,8 +97,11 @@ class NatsSource:
         return await streams.pull_subscribe(self._subject, durable=durable, stream=stream), True
 
 
-async def _told_elsewhere(_error: Exception) -> None:
-    """What goes wrong is raised where it is waited for; the client's own way is to print it."""
+async def _let_go(client: Any) -> None:
+    with suppress(Exception):  # it is over, whatever the server says to that
+        await client.close()
+    if (transport := client._transport) is not None:  # left open where no connection came about
+        transport.close()
 
 
 async def _fetched(subscription: Any) -> list[Any]:
