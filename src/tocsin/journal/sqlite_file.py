@@ -35,6 +35,8 @@ _ADD = "INSERT INTO entries (topic, body) VALUES (?, ?)"
 _LAST = "SELECT max(seq) FROM entries"
 _LAST_OF_TOPIC = "SELECT max(seq) FROM entries WHERE topic = ?"
 _GET = "SELECT seq, topic, body FROM entries WHERE seq = ?"
+_NEXT_TOPIC = "SELECT min(topic) FROM entries WHERE topic > ? AND topic < ?"
+_FORGET = "DELETE FROM entries WHERE seq IN (SELECT seq FROM entries WHERE topic = ? AND seq < ? ORDER BY seq LIMIT ?)"
 _READ = "SELECT seq, topic, body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
 
 
@@ -66,6 +68,27 @@ class JournalFile:
             raise
         return outcomes
 
+    def forget(self, branch: str, before: int, limit: int) -> int:
+        """
+        At most `limit` entries of what `Journal.forget` deletes, in one transaction; for the thread that writes.
+
+        Returns: how many; fewer than `limit` when that was all.
+        """
+        deleted = 0
+        with self._telling("cannot be trimmed"):
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                for topic in self._topics(branch):
+                    if deleted == limit:
+                        break
+                    end = min(_storable(before), _last(self._writer, topic))
+                    deleted += self._writer.execute(_FORGET, (topic, end, limit - deleted)).rowcount
+                self._writer.execute("COMMIT")
+            except BaseException:
+                self._writer.rollback()
+                raise
+        return deleted
+
     def last(self, topic: str | None) -> int:
         """See `Journal.last`."""
         with self._telling("cannot be read"):
@@ -88,6 +111,12 @@ class JournalFile:
         with self._telling("cannot be closed"):
             self._reader.close()
             self._writer.close()
+
+    def _topics(self, branch: str) -> Iterator[str]:
+        """One step of the index for each, however many entries it has."""
+        topic, beyond = branch, branch[:-1] + chr(ord(".") + 1)
+        while (topic := self._writer.execute(_NEXT_TOPIC, (topic, beyond)).fetchone()[0]) is not None:
+            yield topic
 
     def _append(self, append: Append) -> Outcome:
         if append.expect_last is not None:

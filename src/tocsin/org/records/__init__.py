@@ -5,6 +5,7 @@ from tocsin.org.records.codec import (
     LOG_TOPIC_PREFIX,
     DirectoryRecord,
     Record,
+    asserted_record,
     directory_record,
     encode_record,
     risk_message,
@@ -17,7 +18,14 @@ from tocsin.org.records.providers import (
     ProviderDeleted,
     ProviderReplaced,
 )
-from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RiskEventsConsumed, risk_topic
+from tocsin.org.records.risk import (
+    RISK_TOPIC_PREFIX,
+    CarriedEvent,
+    ConsumedEvent,
+    RiskCarried,
+    RiskEventsConsumed,
+    risk_topic,
+)
 from tocsin.org.records.tokens import TOKEN_TOPIC, Role, TokenCreated, TokenRevoked
 
 __all__ = [
@@ -28,6 +36,7 @@ __all__ = [
     "TOKEN_TOPIC",
     "Author",
     "AuthorKind",
+    "CarriedEvent",
     "ConsumedEvent",
     "Deed",
     "DirectoryRecord",
@@ -36,10 +45,12 @@ __all__ = [
     "ProviderDeleted",
     "ProviderReplaced",
     "Record",
+    "RiskCarried",
     "RiskEventsConsumed",
     "Role",
     "TokenCreated",
     "TokenRevoked",
+    "asserted_record",
     "directory_record",
     "encode_record",
     "local_deed",

@@ -9,18 +9,20 @@ import msgspec
 from tocsin.journal.protocol import Entry  # not the door: what decides must not import what waits
 from tocsin.org.errors import OrgError
 from tocsin.org.records.providers import PROVIDER_TOPIC, ProviderRecord
-from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RawEvents, RiskEventsConsumed
+from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RawEvents, RiskCarried, RiskEventsConsumed
 from tocsin.org.records.tokens import TOKEN_TOPIC, TokenRecord
 
 DirectoryRecord = ProviderRecord | TokenRecord
 """What changes the directory. It is kept for ever: the directory is made again from it."""
-Record = DirectoryRecord | RiskEventsConsumed
+Record = DirectoryRecord | RiskEventsConsumed | RiskCarried
 DIRECTORY_TOPICS = frozenset({PROVIDER_TOPIC, TOKEN_TOPIC})
 LOG_TOPIC_PREFIX = "log."
 """Of records that only the System Log shows. Past its retention they may be forgotten, as may risk events."""
 
 _DIRECTORY_DECODER: msgspec.msgpack.Decoder[DirectoryRecord] = msgspec.msgpack.Decoder(DirectoryRecord)
-_RISK_DECODER = msgspec.msgpack.Decoder(RiskEventsConsumed)
+_RISK_DECODER: msgspec.msgpack.Decoder[RiskEventsConsumed | RiskCarried] = msgspec.msgpack.Decoder(
+    RiskEventsConsumed | RiskCarried
+)
 _RAW_EVENTS_DECODER = msgspec.msgpack.Decoder(RawEvents)
 _EVENT_DECODER = msgspec.msgpack.Decoder(ConsumedEvent)
 _ENCODER = msgspec.msgpack.Encoder()
@@ -42,7 +44,13 @@ def directory_record(entry: Entry) -> DirectoryRecord | None:
 
 
 def risk_record(entry: Entry) -> RiskEventsConsumed | None:
-    """The risk events of `entry`, or None when it is about something else. Raises OrgError."""
+    """The risk events that a provider sent with `entry`, or None when it is about something else. Raises OrgError."""
+    record = asserted_record(entry)
+    return record if isinstance(record, RiskEventsConsumed) else None
+
+
+def asserted_record(entry: Entry) -> RiskEventsConsumed | RiskCarried | None:
+    """What `entry` says about IPs, or None when it is about something else. Raises OrgError."""
     if not entry.topic.startswith(RISK_TOPIC_PREFIX):
         return None
     try:
