@@ -8,6 +8,7 @@ from tocsin.org.records.codec import (
     asserted_record,
     directory_record,
     encode_record,
+    record_time_ms,
     risk_message,
     risk_record,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "encode_record",
     "local_deed",
     "org_deed",
+    "record_time_ms",
     "risk_message",
     "risk_record",
     "risk_topic",

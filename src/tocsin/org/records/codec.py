@@ -8,6 +8,7 @@ import msgspec
 
 from tocsin.journal.protocol import Entry  # not the door: what decides must not import what waits
 from tocsin.org.errors import OrgError
+from tocsin.org.records.deed import Dated
 from tocsin.org.records.providers import PROVIDER_TOPIC, ProviderRecord
 from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RawEvents, RiskCarried, RiskEventsConsumed
 from tocsin.org.records.tokens import TOKEN_TOPIC, TokenRecord
@@ -25,6 +26,7 @@ _RISK_DECODER: msgspec.msgpack.Decoder[RiskEventsConsumed | RiskCarried] = msgsp
 )
 _RAW_EVENTS_DECODER = msgspec.msgpack.Decoder(RawEvents)
 _EVENT_DECODER = msgspec.msgpack.Decoder(ConsumedEvent)
+_DATED_DECODER = msgspec.msgpack.Decoder(Dated)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
@@ -55,6 +57,14 @@ def asserted_record(entry: Entry) -> RiskEventsConsumed | RiskCarried | None:
         return None
     try:
         return _RISK_DECODER.decode(entry.body)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(entry, error) from error
+
+
+def record_time_ms(entry: Entry) -> int:
+    """When what `entry` records was done, whatever kind of record it is. Raises OrgError."""
+    try:
+        return _DATED_DECODER.decode(entry.body).deed.at_ms
     except msgspec.MsgspecError as error:
         raise _unreadable(entry, error) from error
 
