@@ -66,6 +66,10 @@ class MemoryJournal:
         """See `Journal.follow`."""
         return follow(self.read, self._bell, after, look_again_s=None)
 
+    def look(self) -> None:
+        """See `Journal.look`."""
+        self._bell.ring()
+
     async def close(self) -> None:
         """See `Journal.close`."""
         self._bell.close()

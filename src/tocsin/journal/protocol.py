@@ -88,6 +88,10 @@ class Journal(Protocol):
         """Batches of entries beyond `after`, in order and without a gap, waiting for more; ends when closed."""
         ...
 
+    def look(self) -> None:
+        """Let followers look at once: another process says that it has appended."""
+        ...
+
     async def close(self) -> None:
         """Finish what was asked before and let go of all resources. Closing twice is harmless."""
         ...

@@ -88,6 +88,10 @@ class SqliteJournal:
         """See `Journal.follow`; appends of this process wake it at once, others within `look_again_s`."""
         return follow(self.read, self._bell, after, look_again_s=self._look_again_s)
 
+    def look(self) -> None:
+        """See `Journal.look`."""
+        self._bell.ring()
+
     async def close(self) -> None:
         """See `Journal.close`."""
         self._bell.close()

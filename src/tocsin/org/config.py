@@ -38,8 +38,15 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
             ip_network(network)
 
 
+class Retention(Struct, frozen=True, forbid_unknown_fields=True):
+    """How long the journal keeps what may be forgotten: risk events, and what only the System Log shows."""
+
+    days: Annotated[int, Meta(ge=1, le=36_500)] = 7
+
+
 class OrgConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each concern."""
 
     limits: Limits = Limits()
     http: Http = Http()
+    retention: Retention = Retention()

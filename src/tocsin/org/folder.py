@@ -6,6 +6,7 @@ directory.db  projection: providers and tokens
 index/        projection: the risk index
 index.boot    whether that can be trusted
 lock          held by the one `serve`
+users.lock    shared by all who have it open
 """
 
 import errno
@@ -68,14 +69,33 @@ class DataFolder:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Be the one process that serves this folder. Raises OrgError when another one is."""
+        busy = f"{self.path} is already served by another process"
+        with self._locked("lock", fcntl.LOCK_EX, busy, f"stop that one first, or {_ELSEWHERE}"):
+            yield
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Be one of those who have it open. Raises OrgError when somebody is alone in it."""
+        busy = f"{self.path} is being rebuilt or restored by another process"
+        with self._locked("users.lock", fcntl.LOCK_SH, busy, "wait for it to end"):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only one who has it open, so that files may be replaced. Raises OrgError when others have."""
+        busy = f"{self.path} is in use by another process"
+        with self._locked("users.lock", fcntl.LOCK_EX, busy, f"stop that one first, or {_ELSEWHERE}"):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str, how: int, busy: str, hint: str) -> Iterator[None]:
         with telling(self.path):
-            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            handle = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, how | fcntl.LOCK_NB)
             except BlockingIOError:
-                text = f"{self.path} is already served by another process"
-                raise OrgError(text, hint=f"stop that one first, or {_ELSEWHERE}") from None
+                raise OrgError(busy, hint=hint) from None
             yield
         finally:
             os.close(handle)  # and with it the lock goes

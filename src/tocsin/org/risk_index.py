@@ -43,7 +43,7 @@ _SEQ = struct.Struct("<q")
 # Full requests in a transaction: random IPs change a page each, and with this many a quarter of all pages. Of an index
 # of a million that is 4; more are a little faster, and cost as much disk again.
 _ENTRIES_PER_TRANSACTION = 4
-_IPS_PER_ENTRY = 200_000
+_IPS_PER_ENTRY = 150_000
 _Record = RiskEventsConsumed | RiskCarried
 
 
