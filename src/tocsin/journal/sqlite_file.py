@@ -51,7 +51,7 @@ class JournalFile:
                 _make(path)
             self._reader = _connect(path, lock_wait_s)
             try:
-                _recognise(self._reader, path)
+                recognise(self._reader, path)
                 self._writer = _connect(path, lock_wait_s)
             except BaseException:
                 self._reader.close()
@@ -81,7 +81,7 @@ class JournalFile:
                 for topic in self._topics(branch):
                     if deleted == limit:
                         break
-                    end = min(_storable(before), _last(self._writer, topic))
+                    end = min(_storable(before), last_seq(self._writer, topic))
                     deleted += self._writer.execute(_FORGET, (topic, end, limit - deleted)).rowcount
                 self._writer.execute("COMMIT")
             except BaseException:
@@ -92,7 +92,7 @@ class JournalFile:
     def last(self, topic: str | None) -> int:
         """See `Journal.last`."""
         with self._telling("cannot be read"):
-            return _last(self._reader, topic)
+            return last_seq(self._reader, topic)
 
     def get(self, seq: int) -> Entry | None:
         """See `Journal.get`."""
@@ -120,7 +120,7 @@ class JournalFile:
 
     def _append(self, append: Append) -> Outcome:
         if append.expect_last is not None:
-            last = _last(self._writer, append.topic)
+            last = last_seq(self._writer, append.topic)
             if last != append.expect_last:
                 return Stale(last)
         seq = self._writer.execute(_ADD, (append.topic, append.body)).lastrowid
@@ -160,7 +160,8 @@ def _connect(path: Path, lock_wait_s: float) -> sqlite3.Connection:
     return connection
 
 
-def _recognise(connection: sqlite3.Connection, path: Path) -> None:
+def recognise(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises JournalError when what is open is no journal, or one of a newer version."""
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (written,) = connection.execute("PRAGMA user_version").fetchone()
     if owner != APPLICATION_ID:
@@ -169,7 +170,8 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
         raise too_new(path, written, FORMAT)
 
 
-def _last(connection: sqlite3.Connection, topic: str | None) -> int:
+def last_seq(connection: sqlite3.Connection, topic: str | None) -> int:
+    """See `Journal.last`."""
     rows = connection.execute(_LAST) if topic is None else connection.execute(_LAST_OF_TOPIC, (topic,))
     (last,) = rows.fetchone()
     return last or 0

@@ -7,6 +7,8 @@ index/        projection: the risk index
 index.boot    whether that can be trusted
 lock          held by the one `serve`
 users.lock    shared by all who have it open
+restoring     there while a restore changes the folder
+replaced-N/   journals that a restore has put aside; may be deleted
 """
 
 import errno
@@ -25,6 +27,7 @@ from tocsin.org.errors import OrgError
 
 KIND = "tocsin-org"
 FORMAT = 2  # raised by a change that older versions cannot read
+RESTORING = "restoring"
 _MARKER = "marker.json"
 _UNFINISHED = ".marker-"
 _MARKER_MAX_BYTES = 4096
@@ -46,13 +49,19 @@ class DataFolder:
         self.directory = path / "directory.db"
         self.index = path / "index"
 
+    def projections(self) -> list[Path]:
+        """All that is made again from the journal when it is missing."""
+        directory = [Path(f"{self.directory}{suffix}") for suffix in ("-wal", "-shm", "")]
+        return [*directory, self.index, self.index.with_name(self.index.name + ".boot")]
+
     @classmethod
-    def open(cls, path: Path, *, create: bool = True) -> Self:
+    def open(cls, path: Path, *, create: bool = True, half_restored: bool = False) -> Self:
         """
         The data folder at `path`.
 
         Args:
             create: make it (mode 0700) when there is none or an empty one; False to only look at one that is there.
+            half_restored: also one that a restore was interrupted in.
         Raises: OrgError, if it cannot be made or written, is not ours, or was written by a newer version.
         """
         with telling(path):
@@ -64,6 +73,8 @@ class DataFolder:
             elif _MARKER not in names:
                 raise OrgError(f"{path} is not a data folder of an org; it was left as it is", hint=_ELSEWHERE)
             _recognise(path)
+            if RESTORING in names and not half_restored:
+                raise OrgError(f"a restore into {path} was interrupted", hint="`tocsin restore --replace` ends it")
         return cls(path)
 
     @contextmanager
