@@ -74,6 +74,8 @@ class Directory:
         if not entries:
             return
         with self._telling():
+            if not records and _cursor(self._db) >= entries[-1].seq:
+                return  # another process was quicker: do not make it wait for our lock
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 cursor = _cursor(self._db)

@@ -79,10 +79,11 @@ def fold_carried(held: dict[bytes, bytes], seq: int, record: RiskCarried, number
     place = seq.to_bytes(5)
     for index, event in enumerate(record.events):
         heads = _heads(number, Life(event.observed_ms, event.expires_ms), place)
-        positions = _POSITIONS[subject_position(index, 0) :]
+        first = subject_position(index, 0)
         shade = _shade(number, event.until_ms) if event.until_ms != event.expires_ms else b""
-        for key, severity, position in zip(stored_keys(event.ips), event.severities, positions, strict=False):
-            held[key] = _without(held.get(key, b""), number) + heads[severity] + position + shade
+        for position, (key, severity) in enumerate(zip(stored_keys(event.ips), event.severities, strict=True), first):
+            word = heads[severity] + position.to_bytes(2) + shade
+            held[key] = _without(held.get(key, b""), number) + word
 
 
 class Broom:

@@ -38,11 +38,13 @@ from tocsin.org.records import (
 )
 from tocsin.org.risk_index import RiskIndex, Straggler
 from tocsin.org.sweeper import GRACE_MS, STEP_IPS
-from tocsin.signals.limits import EVENTS_PER_REQUEST, SUBJECTS_PER_EVENT
+from tocsin.signals.limits import SUBJECTS_PER_EVENT
 
 _PAUSE_S = 0.05
 _REST_S = 3600.0
 _TRIES = 20
+# Also when each has a life, and so an event, of its own; with the longest messages half of what an entry may hold.
+_SUBJECTS_PER_RECORD = 1000
 _log = structlog.get_logger("tocsin.org")
 
 
@@ -167,9 +169,8 @@ def _life(straggler: Straggler) -> tuple[str, int, int, int]:
 def _fitting(stragglers: list[Straggler]) -> Iterator[list[Straggler]]:
     """Parts of one provider each that fit into one record."""
     for _, of_provider in groupby(sorted(stragglers, key=_life), key=lambda straggler: straggler.provider_id):
-        events = _of_one_event(of_provider)
-        while some := list(islice(events, EVENTS_PER_REQUEST)):
-            yield [straggler for event in some for straggler in event]
+        while some := list(islice(of_provider, _SUBJECTS_PER_RECORD)):
+            yield some
 
 
 def _of_one_event(stragglers: Iterator[Straggler]) -> Iterator[list[Straggler]]:
