@@ -14,7 +14,7 @@ which expires when the word is out of the way.
 """
 
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from tocsin.org.assertions import Life, life_of, replaces, subject_position
@@ -61,27 +61,31 @@ def words(held: bytes) -> Iterator[Word]:
         yield _word(chunk)
 
 
-def fold(held: dict[bytes, bytes], seq: int, record: RiskEventsConsumed, number: int) -> None:
-    """Apply one request of the provider with this `number` to what is held, by stored key."""
+def fold(
+    held: dict[bytes, bytes], seq: int, record: RiskEventsConsumed, number: int, keys: Sequence[Sequence[bytes]]
+) -> None:
+    """Apply one request of the provider with this `number` to what is held; `keys` has the stored keys by event."""
     received_ms, place = record.received_ms, seq.to_bytes(5)
     for index, event in enumerate(record.events):
         life = life_of(event, received_ms=received_ms)
         heads = _heads(number, life, place)
         positions = _POSITIONS[subject_position(index, 0) :]
-        for key, severity, position in zip(stored_keys(event.ips), event.severities, positions, strict=False):
+        for key, severity, position in zip(keys[index], event.severities, positions, strict=False):
             said = heads[severity] + position
             others = held.get(key)
             held[key] = said if others is None else _merged(others, number, said, life, received_ms)
 
 
-def fold_carried(held: dict[bytes, bytes], seq: int, record: RiskCarried, number: int) -> None:
+def fold_carried(
+    held: dict[bytes, bytes], seq: int, record: RiskCarried, number: int, keys: Sequence[Sequence[bytes]]
+) -> None:
     """Apply what the org carried forward: it stands for all that this provider said about these IPs."""
     place = seq.to_bytes(5)
     for index, event in enumerate(record.events):
         heads = _heads(number, Life(event.observed_ms, event.expires_ms), place)
         first = subject_position(index, 0)
         shade = _shade(number, event.until_ms) if event.until_ms != event.expires_ms else b""
-        for position, (key, severity) in enumerate(zip(stored_keys(event.ips), event.severities, strict=True), first):
+        for position, (key, severity) in enumerate(zip(keys[index], event.severities, strict=True), first):
             word = heads[severity] + position.to_bytes(2) + shade
             held[key] = _without(held.get(key, b""), number) + word
 

@@ -43,7 +43,7 @@ _SEQ = struct.Struct("<q")
 # Full requests in a transaction: random IPs change a page each, and with this many a quarter of all pages. Of an index
 # of a million that is 4; more are a little faster, and cost as much disk again.
 _ENTRIES_PER_TRANSACTION = 4
-_IPS_PER_ENTRY = 150_000
+_IPS_PER_ENTRY = 200_000
 _Record = RiskEventsConsumed | RiskCarried
 
 
@@ -171,17 +171,17 @@ class RiskIndex:
             self._mark.leave()
 
     def _apply_records(self, txn: "lmdb.Transaction[bytes]", records: Iterable[tuple[int, _Record]]) -> None:
-        records = list(records)
+        keyed = [(seq, record, [stored_keys(event.ips) for event in record.events]) for seq, record in records]
         # In key order, so that neighbours share the pages they are read from and written to.
-        keys = sorted({key for _, record in records for event in record.events for key in stored_keys(event.ips)})
+        keys = sorted({key for _, _, by_event in keyed for of_event in by_event for key in of_event})
         before: dict[bytes, bytes] = dict(txn.cursor(db=self._ips).getmulti(keys))
         held = before.copy()
-        for seq, record in records:
+        for seq, record, by_event in keyed:
             number = self._number(txn, record.provider_id)
             if isinstance(record, RiskEventsConsumed):
-                fold(held, seq, record, number)
+                fold(held, seq, record, number, by_event)
             else:
-                fold_carried(held, seq, record, number)
+                fold_carried(held, seq, record, number, by_event)
         txn.cursor(db=self._ips).putmulti([(key, held[key]) for key in keys if held[key] is not before.get(key)])
 
     def _forget(self, keys: Iterable[bytes], broom: Broom) -> None:
