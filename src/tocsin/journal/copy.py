@@ -41,9 +41,9 @@ def copy_journal(source: Path, to: Path, *, at_rest: bool = False, on_progress: 
     try:
         last = _copy(source, Path(unfinished), at_rest, on_progress)
         check_journal(Path(unfinished))
-        _sync(Path(unfinished))
+        sync(Path(unfinished))
         os.link(unfinished, to)
-        _sync(to.parent)
+        sync(to.parent)
     except (sqlite3.Error, OSError) as error:
         raise journal_error(to, "cannot be made", error) from error
     finally:
@@ -92,7 +92,8 @@ def _reading(path: Path, *, at_rest: bool) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, isolation_level=None)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Put a file, or the names in a folder, on the disk. Not for a file that SQLite has open; raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -6,13 +6,13 @@ next restore does what is left to do.
 """
 
 import asyncio
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 from tocsin.journal import copy_journal
+from tocsin.journal.copy import sync
 from tocsin.org.errors import OrgError
 from tocsin.org.folder import RESTORING, DataFolder, telling
 from tocsin.org.org import in_background, org_behind
@@ -68,9 +68,9 @@ def _put_in_place(backup: Path, folder: DataFolder, on_progress: Progress) -> No
         _put_aside(folder)
         _delete(folder)
         restored.rename(folder.journal)
-        _sync(path)
+        sync(path)
         (path / RESTORING).unlink()
-        _sync(path)
+        sync(path)
 
 
 async def _rebuild(folder: DataFolder, on_progress: Progress) -> int:
@@ -107,9 +107,9 @@ def _put_aside(folder: DataFolder) -> None:
         aside = next(place for place in _places(folder.path) if not place.exists())
         unfinished = note.with_name(f".{RESTORING}")
         unfinished.write_text(aside.name)
-        _sync(unfinished)
+        sync(unfinished)
         unfinished.rename(note)
-        _sync(folder.path)
+        sync(folder.path)
     for suffix in ("-wal", "-shm", ""):
         file = Path(f"{folder.journal}{suffix}")
         if file.exists():
@@ -119,11 +119,3 @@ def _put_aside(folder: DataFolder) -> None:
 
 def _places(path: Path) -> Iterator[Path]:
     return (path / f"replaced-{number}" for number in count(1))
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
