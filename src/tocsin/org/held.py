@@ -57,8 +57,7 @@ def stored_keys(ips: bytes) -> list[bytes]:
 
 def words(held: bytes) -> Iterator[Word]:
     """All that is held, a shade being part of its word."""
-    for chunk in _chunks(held):
-        yield _word(chunk)
+    return map(_word, [held] if len(held) == WORD else _chunks(held))  # most have one word: be quick
 
 
 def fold(

@@ -106,9 +106,12 @@ class RiskIndex:
 
     def look_up(self, key: bytes) -> Look:
         """All that is held about the IP of a 16-byte `key`, expired or not."""
-        with self._telling(), self._env.begin() as txn:
-            held = txn.get(stored_key(key), db=self._ips, default=b"")
-            return Look([self._assertion(txn, word) for word in words(held)], self._cursor(txn))
+        try:  # not `_telling`, which takes as long as the look itself
+            with self._env.begin() as txn:
+                held = txn.get(stored_key(key), db=self._ips, default=b"")
+                return Look([self._assertion(txn, word) for word in words(held)], self._cursor(txn))
+        except lmdb.Error as error:
+            raise self._unusable(error) from error
 
     def sweep(self, start: bytes, *, until_ms: int, providers: Collection[str], limit: int) -> bytes | None:
         """
@@ -234,8 +237,11 @@ class RiskIndex:
             with telling(self.path.parent):
                 yield
         except lmdb.Error as error:
-            text = f"{self.path} cannot be used: {error}"
-            raise OrgError(text, hint="check the disk; stopped, it can be deleted: it is made again") from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: lmdb.Error) -> OrgError:
+        hint = "check the disk, then stop the org, and run `tocsin rebuild`"
+        return OrgError(f"{self.path} cannot be used: {error}", hint=hint)
 
 
 def _open_marked(path: Path, mark: BootMark) -> lmdb.Environment:
