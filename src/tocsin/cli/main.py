@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tocsin.cli import token
+from tocsin.cli import bouncer, token
 from tocsin.cli.check import check_command
 from tocsin.cli.demo import demo
 from tocsin.cli.formats import formats
@@ -30,6 +30,7 @@ app.command("restore")(restore_command)
 app.command("rebuild")(rebuild_command)
 app.command("doctor")(doctor_command)
 app.add_typer(token.app, name="token")
+app.add_typer(bouncer.app, name="bouncer")
 
 
 def run() -> None:

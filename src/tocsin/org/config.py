@@ -1,10 +1,11 @@
 """The settings of an org, as a TOML file holds them. Each has its limits in its type, and a default that is right."""
 
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from tocsin.org.policy import Policy
 from tocsin.signals.limits import REQUESTS_PER_WINDOW
 
 _Requests = Annotated[int, Meta(ge=1, le=1_000_000_000)]
@@ -19,6 +20,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     clients: _Requests = 100
     grants: _Requests = 100
     token: _Requests = 150
+    """POST /oauth2/v1/token, of each client at each address; nobody can use up the requests of others."""
+    oauth: _Requests = 1200
+    """Introspection and revocation, counted the same way."""
     api: _Requests = 1200
     """All else under /api/v1/."""
     principal_share_percent: Annotated[int, Meta(ge=1, le=100)] = 100
@@ -38,10 +42,48 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
             ip_network(network)
 
 
-class Retention(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long the journal keeps what may be forgotten: risk events, and what only the System Log shows."""
+class OAuth(Struct, frozen=True, forbid_unknown_fields=True):
+    """OAuth 2.0 for service apps."""
 
-    days: Annotated[int, Meta(ge=1, le=36_500)] = 7
+    assertion_skew_s: Annotated[int, Meta(ge=0, le=300)] = 0
+    """By how much the clock of a client may be wrong; Okta allows nothing."""
+    proof_skew_s: Annotated[int, Meta(ge=0, le=60)] = 5
+    """By how much it may be ahead in a DPoP proof; what Okta allows is not known."""
+    token_parameters_in_query: bool = True
+    """Take parameters of a token request from the query too: okta-sdk-python 3.0.0 puts them there."""
+    post_grants_status: Literal[200, 201] = 200
+    """Of a new grant; Okta documents 201 and answers 200."""
+    key_rotation_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+    """How long a key signs access tokens."""
+
+
+class Check(Struct, frozen=True, forbid_unknown_fields=True):
+    """The check door for proxies: `GET /risk/v1/check`."""
+
+    client_header: Annotated[str, Meta(pattern=r"^[a-z0-9-]+$")] = "x-forwarded-for"
+    """Lower case. Where a trusted proxy tells the client's address; read from the right, past trusted proxies."""
+    open_to_proxies: bool = False
+    """Whether a peer in `http.trusted_proxies` needs no token."""
+    any_path: bool = False
+    """Whether any method and anything after `/risk/v1/check` will do: Envoy appends the path that was asked for."""
+
+
+class Live(Struct, frozen=True, forbid_unknown_fields=True):
+    """The live stream: `GET /risk/v1/stream`."""
+
+    clients: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    """At a time."""
+    heartbeat_s: Annotated[float, Meta(ge=0.05, le=3600)] = 15.0
+    """How long a quiet stream sends nothing."""
+
+
+class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The System Log."""
+
+    retention_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+    """How long an event is shown; Okta's own."""
+    show_messages: bool = False
+    """Whether `riskSignalList` shows the messages of subjects; if Okta's does is unknown."""
 
 
 class OrgConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,4 +91,9 @@ class OrgConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     limits: Limits = Limits()
     http: Http = Http()
-    retention: Retention = Retention()
+    oauth: OAuth = OAuth()
+    policy: Policy | None = None
+    """What to do about each level, until that is changed over HTTP; see `org/policies.py`."""
+    check: Check = Check()
+    live: Live = Live()
+    log: LogConfig = LogConfig()

@@ -58,6 +58,8 @@ def examine(path: Path, *, deep: bool = False) -> Iterator[Finding]:
             if whole.mend is None:
                 yield _found("directory", partial(_directory, folder))
                 yield _found("risk index", partial(_risk_index, folder, deep))
+                yield _found("feed", partial(_applied, folder, folder.feed))
+                yield _found("system log", partial(_applied, folder, folder.log))
     except OrgError as error:
         yield Finding("marker", error.summary, error.hint)
 
@@ -118,6 +120,13 @@ def _directory(folder: DataFolder) -> str:
         different = [table for table in expected if found.get(table) != expected[table]]
         raise OrgError(f"{', '.join(different) or 'its tables'} are not what the journal says", hint=_REBUILD)
     return f"what the journal says, up to entry {cursor}"
+
+
+def _applied(folder: DataFolder, projection: Path) -> str:
+    ((cursor,),) = _rows(projection)["cursor"]
+    assert isinstance(cursor, int)
+    _refuse_ahead(folder, cursor)
+    return f"readable, up to entry {cursor}"
 
 
 def _risk_index(folder: DataFolder, deep: bool) -> str:

@@ -5,50 +5,86 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from typing import NamedTuple
+
+import structlog
 
 from tocsin.journal import Journal
 from tocsin.journal.sqlite import SqliteJournal
-from tocsin.org.assertions import consumed
+from tocsin.org.assertions import Assertion, consumed
+from tocsin.org.bouncers import Bouncer
 from tocsin.org.config import OrgConfig
-from tocsin.org.decision import Decision, ProviderWord, decide
+from tocsin.org.crowdsec.feed import Feed
+from tocsin.org.decision import ProviderWord, decide, strongest
 from tocsin.org.folder import DataFolder
+from tocsin.org.ids import token_hash
+from tocsin.org.last_uses import LastUses
+from tocsin.org.log.index import LogIndex
+from tocsin.org.log.notes import Notes
+from tocsin.org.log.retention import LogRetention
+from tocsin.org.log.system_log import SystemLog
+from tocsin.org.oauth.keys import SigningKeys
+from tocsin.org.oauth.proofs import UsedProofs
 from tocsin.org.providers import Provider, Providers
 from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
 from tocsin.org.retention import Retention
 from tocsin.org.risk_index import RiskIndex
+from tocsin.org.sign_ins import SignIns
 from tocsin.org.sweeper import Sweeper
 from tocsin.org.tokens import Token
-from tocsin.signals import RiskEvent
+from tocsin.org.verdict import Verdict, Weighed
+from tocsin.signals import RiskEvent, RiskLevel
 
 _DEFAULTS = OrgConfig()
 _DAY_S = 24 * 3600.0
+_log = structlog.get_logger("tocsin.org")
 Clock = Callable[[], float]
 """Epoch seconds."""
 
 
-class Verdict(Decision, frozen=True):
-    """A decision, with what it was made of."""
+class Local(NamedTuple):
+    """What an org has on this machine alone, and not in the journal."""
 
-    providers: dict[str, Provider]
-    """Those whose word is in it, by id."""
-    messages: dict[str, str | None]
-    """Why each says so, by provider id; None when it told no reason, its word expired, or the journal was trimmed."""
-    cursor: int
-    """Seq of the last journal entry that is in it."""
+    secret: bytes
+    used_proofs: UsedProofs
+    last_uses: LastUses
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return "Local(<hidden>)"
 
 
 class Org:
     """One org on one data folder, in one event loop."""
 
     def __init__(
-        self, journal: Journal, registry: Registry, index: RiskIndex, *, config: OrgConfig, clock: Clock
+        self,
+        journal: Journal,
+        registry: Registry,
+        index: RiskIndex,
+        feed: Feed,
+        log_index: LogIndex,
+        *,
+        local: Local,
+        config: OrgConfig,
+        clock: Clock,
     ) -> None:
         """For `open_org`."""
         self.clock, self.config = clock, config
-        self.journal, self.index = journal, index
+        self.journal, self.index, self.feed, self.log_index = journal, index, feed, log_index
+        self.system_log = SystemLog(journal, log_index, config.log)
+        self.notes = Notes(journal)
         self.projector = registry.projector
         self.providers, self.tokens = registry.providers, registry.tokens
+        self.clients, self.grants, self.issued = registry.clients, registry.grants, registry.issued
+        self.secret, self.used_proofs, self.last_uses = local
+        period_ms = config.oauth.key_rotation_days * 24 * 3600 * 1000
+        self.signing_keys = SigningKeys(
+            registry.signing_key_table, registry.changes, secret=local.secret, period_ms=period_ms
+        )
+        self.policy, self.bouncers = registry.policy, registry.bouncers
+        self.sign_ins = SignIns(journal, self.look_up)
 
     @property
     def now_ms(self) -> int:
@@ -71,6 +107,8 @@ class Org:
         if known is None:
             await self.projector.catch_up_first()
             known = self.tokens.of_secret(secret)
+        if known is not None:
+            self.last_uses.note(known.id, self.now_ms)
         return known
 
     async def look_up(self, key: bytes) -> Verdict:
@@ -81,11 +119,34 @@ class Org:
         return Verdict(
             level=decision.level,
             effective_level=decision.effective_level,
+            until_ms=decision.until_ms,
             words=decision.words,
+            ruling=self.policy.standing.rules.rule_on(key, decision.effective_level),
             providers={word.assertion.provider_id: providers[word.assertion.provider_id] for word in decision.words},
             messages={word.assertion.provider_id: await self._message(word) for word in decision.words},
             cursor=look.cursor,
         )
+
+    def provider_name(self, said: Assertion) -> str:
+        """What the one who said that is called; empty when it was deleted."""
+        provider = self.providers.get(said.provider_id)
+        return "" if provider is None else provider.name
+
+    def weigh(self, key: bytes) -> Weighed:
+        """What is done about the IP of a 16-byte `key` now; a few microseconds, for the doors in a hurry. OrgError."""
+        look = self.index.look_up(key)
+        said = strongest(look.assertions, self.providers.enforcing, now_ms=self.now_ms)
+        level = None if said is None else RiskLevel.of_severity(said.severity)
+        return Weighed(said, self.policy.standing.rules.rule_on(key, level), look.cursor)
+
+    async def bouncer_of(self, key: str) -> Bouncer | None:
+        """The bouncer whose key this is, or None. One that was made a moment ago by another process is known."""
+        sha256 = token_hash(key)
+        known = self.bouncers.of_hash(sha256)
+        if known is None:
+            await self.projector.catch_up_first()
+            known = self.bouncers.of_hash(sha256)
+        return known
 
     async def _message(self, word: ProviderWord) -> str | None:
         said = word.assertion
@@ -118,9 +179,20 @@ async def org_behind(
         stack.push_async_callback(journal.close)
         index = RiskIndex(folder.index)
         stack.callback(index.close)
-        registry = Registry(journal, folder.directory, [index])
+        feed = Feed(folder.feed)
+        stack.callback(feed.close)
+        log_index = LogIndex(folder.log)
+        stack.callback(log_index.close)
+        registry = Registry(journal, folder.directory, [index, feed, log_index])
         stack.push_async_callback(registry.close)
-        yield Org(journal, registry, index, config=config, clock=clock)
+        used_proofs = UsedProofs(folder.proofs, now=clock())
+        stack.callback(used_proofs.close)
+        last_uses = LastUses(folder.uses)
+        stack.callback(last_uses.close)
+        local = Local(folder.secret(), used_proofs, last_uses)
+        org = Org(journal, registry, index, feed, log_index, local=local, config=config, clock=clock)
+        stack.push_async_callback(org.system_log.close)
+        yield org
 
 
 @asynccontextmanager
@@ -147,18 +219,23 @@ async def at_work(
     """Make what a first start makes; then, meanwhile, keep the org up: with `upkeep`, or as told."""
     await org.providers.make_default(at_ms=org.now_ms)
     await org.projector.catch_up()
-    async with in_background((keep_up or upkeep)(org)):
-        yield
+    await _start_policy(org)
+    try:
+        async with in_background((keep_up or upkeep)(org), org.notes.run()):
+            yield
+    finally:
+        await org.notes.drain()
 
 
 async def upkeep(org: Org) -> None:
     """Keep the projections up with the journal, forget what has expired, and trim the journal: for ever."""
     live = partial(_ids, org.providers)
     sweeper = Sweeper(org.projector, org.index, live=live, clock=org.clock)
-    keep_s = org.config.retention.days * _DAY_S
+    keep_s = org.config.log.retention_days * _DAY_S
     retention = Retention(org.journal, org.projector, org.index, keep_s=keep_s, live=live, clock=org.clock)
+    log_retention = LogRetention(org.projector, org.log_index, org.system_log, clock=org.clock)
     async with asyncio.TaskGroup() as tasks:
-        for work in (org.projector.run(), sweeper.run(), retention.run()):
+        for work in (org.projector.run(), sweeper.run(), retention.run(), log_retention.run()):
             tasks.create_task(work)
 
 
@@ -178,3 +255,10 @@ async def in_background(*works: Coroutine[None, None, None]) -> AsyncIterator[No
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+
+
+async def _start_policy(org: Org) -> None:
+    configured = org.config.policy
+    if configured is not None and not await org.policy.start_from(configured, at_ms=org.now_ms):
+        remedy = "set it over HTTP to what the configuration says, or take it out of the configuration"
+        _log.warning("policy.set_over_http_holds", remedy=remedy)

@@ -1,9 +1,9 @@
 """Forgets entries of the journal that are past their retention, and loses nothing that still holds.
 
-Risk events, and what only the System Log shows, are forgotten from the oldest on. All else is kept for ever: the
-directory is made again from it. What a provider said may hold for years longer than its entry is to be kept. So before
-entries go, the index is walked, and what it holds from them and is not out of the way yet is said again, by the org, in
-a record at the end of the journal (`RiskCarried`), with its own times and its reason.
+Risk events, issued access tokens, and what only the System Log shows, are forgotten from the oldest on. All else is
+kept for ever: the directory is made again from it. What a provider said may hold for years longer than its entry is to
+be kept. So before entries go, the index is walked, and what it holds from them and is not out of the way yet is said
+again, by the org, in a record at the end of the journal (`RiskCarried`), with its own times and its reason.
 
 An index that is made again from a trimmed journal equals the one that was there, but for what is out of the way:
 
@@ -26,6 +26,7 @@ from tocsin.journal import Journal, JournalConflict
 from tocsin.org.errors import OrgError
 from tocsin.org.projector import Projector
 from tocsin.org.records import (
+    ISSUED_TOPIC_PREFIX,
     LOG_TOPIC_PREFIX,
     RISK_TOPIC_PREFIX,
     CarriedEvent,
@@ -43,6 +44,7 @@ from tocsin.signals.limits import SUBJECTS_PER_EVENT
 _PAUSE_S = 0.05
 _REST_S = 3600.0
 _TRIES = 20
+_FORGOTTEN = (RISK_TOPIC_PREFIX, LOG_TOPIC_PREFIX, ISSUED_TOPIC_PREFIX)
 # Also when each has a life, and so an event, of its own; with the longest messages half of what an entry may hold.
 _SUBJECTS_PER_RECORD = 1000
 _log = structlog.get_logger("tocsin.org")
@@ -95,7 +97,7 @@ class Retention:
         horizon = await self._horizon(int(self._clock() * 1000) - self._keep_ms)
         await self._carry_all(horizon, pause_s)
         await self._projector.catch_up()  # so that nothing in the index points to what goes now
-        return sum([await self._journal.forget(branch, horizon) for branch in (RISK_TOPIC_PREFIX, LOG_TOPIC_PREFIX)])
+        return sum([await self._journal.forget(branch, horizon) for branch in _FORGOTTEN])
 
     async def _horizon(self, cutoff_ms: int) -> int:
         """The seq of about the first entry that is not older than `cutoff_ms`; all before it are applied."""

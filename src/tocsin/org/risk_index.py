@@ -12,8 +12,8 @@ transaction is a choice between speed and disk.
 import shutil
 import struct
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import NamedTuple
 
 import lmdb
@@ -69,6 +69,19 @@ class Stragglers(NamedTuple):
     next: bytes | None
 
 
+class Page(NamedTuple):
+    """One step of a walk over all IPs, and where to walk on from; None at the end."""
+
+    found: list[tuple[bytes, list[Assertion]]]
+    """16-byte keys, with all that is held about each, expired or not."""
+    next: bytes | None
+
+
+def place_of(key: bytes) -> bytes:
+    """Where the IP of a 16-byte `key` stands in the index. IPv4 addresses stand in order, so do the others."""
+    return stored_key(key)
+
+
 class RiskIndex:
     """The open index. `look_up` may run in another thread than `apply` and `sweep`."""
 
@@ -105,12 +118,9 @@ class RiskIndex:
 
     def look_up(self, key: bytes) -> Look:
         """All that is held about the IP of a 16-byte `key`, expired or not."""
-        try:  # not `_telling`, which takes as long as the look itself
-            with self._env.begin() as txn:
-                held = txn.get(stored_key(key), db=self._ips, default=b"")
-                return Look([self._assertion(txn, word) for word in words(held)], self._cursor(txn))
-        except lmdb.Error as error:
-            raise self._unusable(error) from error
+        with self._telling(), self._env.begin() as txn:
+            held = txn.get(stored_key(key), db=self._ips, default=b"")
+            return Look([self._assertion(txn, word) for word in words(held)], self._cursor(txn))
 
     def sweep(self, start: bytes, *, until_ms: int, providers: Collection[str], limit: int) -> bytes | None:
         """
@@ -153,6 +163,23 @@ class RiskIndex:
         """Those of `stragglers` that are held as they are."""
         with self._telling(), self._env.begin(db=self._ips) as txn:
             return [s for s in stragglers if s.word in words(txn.get(stored_key(s.key), default=b""))]
+
+    def page(self, start: bytes, *, limit: int, last: bytes | None = None) -> Page:
+        """
+        At most `limit` IPs from the place `start` on, `b""` for the first, up to the place `last`.
+
+        A walk of many short steps sees an IP once, as it is at that moment; one snapshot for all of them would keep
+        every page that changes meanwhile.
+        """
+        with self._telling(), self._env.begin() as txn:
+            step = list(self._walk(txn, start, limit + 1))
+            found = [
+                (full_key(key), [self._assertion(txn, word) for word in words(held)])
+                for key, held in step[:limit]
+                if last is None or key <= last
+            ]
+        ended = len(step) <= limit or (last is not None and step[limit][0] > last)
+        return Page(found, None if ended else step[limit][0])
 
     def dump(self) -> Iterator[tuple[bytes, list[Assertion]]]:
         """Every 16-byte IP key with all that is held about it, in the order of the file."""
@@ -230,17 +257,30 @@ class RiskIndex:
             provider_id = self._known[number] = stored.decode()
         return provider_id
 
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            with telling(self.path.parent):
-                yield
-        except lmdb.Error as error:
-            raise self._unusable(error) from error
+    def _telling(self) -> "_Telling":
+        return _Telling(self.path)
 
-    def _unusable(self, error: lmdb.Error) -> OrgError:
-        hint = "check the disk, then stop the org, and run `tocsin rebuild`"
-        return OrgError(f"{self.path} cannot be used: {error}", hint=hint)
+
+class _Telling:
+    """Errors of LMDB and of the file system as OrgErrors. No generator: those take as long as a look-up does."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, lmdb.Error):
+            text = f"{self._path} cannot be used: {error}"
+            raise OrgError(text, hint="check the disk, then stop the org, and run `tocsin rebuild`") from error
+        if isinstance(error, OSError):
+            with telling(self._path.parent):
+                raise error
 
 
 def _open_marked(path: Path, mark: BootMark) -> lmdb.Environment:

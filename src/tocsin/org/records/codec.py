@@ -8,15 +8,36 @@ import msgspec
 
 from tocsin.journal.protocol import Entry  # not the door: what decides must not import what waits
 from tocsin.org.errors import OrgError
+from tocsin.org.records.bouncers import BOUNCER_TOPIC, BouncerRecord
+from tocsin.org.records.clients import CLIENT_TOPIC, ClientRecord
 from tocsin.org.records.deed import Dated
+from tocsin.org.records.grants import GRANT_TOPIC, GrantRecord
+from tocsin.org.records.issued import ISSUED_TOPIC_PREFIX, IssuedRecord
+from tocsin.org.records.keys import KEY_TOPIC, SigningKeyMade
+from tocsin.org.records.policy import POLICY_TOPIC, PolicyRecord
 from tocsin.org.records.providers import PROVIDER_TOPIC, ProviderRecord
+from tocsin.org.records.rate_limit import RateLimitExceeded
 from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RawEvents, RiskCarried, RiskEventsConsumed
+from tocsin.org.records.sign_ins import SignInEvaluated
 from tocsin.org.records.tokens import TOKEN_TOPIC, TokenRecord
 
-DirectoryRecord = ProviderRecord | TokenRecord
-"""What changes the directory. It is kept for ever: the directory is made again from it."""
-Record = DirectoryRecord | RiskEventsConsumed | RiskCarried
-DIRECTORY_TOPICS = frozenset({PROVIDER_TOPIC, TOKEN_TOPIC})
+DirectoryRecord = (
+    ProviderRecord
+    | TokenRecord
+    | PolicyRecord
+    | BouncerRecord
+    | ClientRecord
+    | GrantRecord
+    | SigningKeyMade
+    | IssuedRecord
+)
+"""What changes the directory. All but what is issued is kept for ever: the directory is made again from it."""
+LogRecord = RateLimitExceeded | SignInEvaluated
+"""What only the System Log shows."""
+Record = DirectoryRecord | RiskEventsConsumed | LogRecord
+DIRECTORY_TOPICS = frozenset(
+    {PROVIDER_TOPIC, TOKEN_TOPIC, POLICY_TOPIC, BOUNCER_TOPIC, CLIENT_TOPIC, GRANT_TOPIC, KEY_TOPIC}
+)
 LOG_TOPIC_PREFIX = "log."
 """Of records that only the System Log shows. Past its retention they may be forgotten, as may risk events."""
 
@@ -24,20 +45,21 @@ _DIRECTORY_DECODER: msgspec.msgpack.Decoder[DirectoryRecord] = msgspec.msgpack.D
 _RISK_DECODER: msgspec.msgpack.Decoder[RiskEventsConsumed | RiskCarried] = msgspec.msgpack.Decoder(
     RiskEventsConsumed | RiskCarried
 )
+_LOG_DECODER: msgspec.msgpack.Decoder[LogRecord] = msgspec.msgpack.Decoder(LogRecord)
 _RAW_EVENTS_DECODER = msgspec.msgpack.Decoder(RawEvents)
 _EVENT_DECODER = msgspec.msgpack.Decoder(ConsumedEvent)
 _DATED_DECODER = msgspec.msgpack.Decoder(Dated)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def encode_record(record: Record) -> bytes:
+def encode_record(record: Record | RiskCarried) -> bytes:
     """The body of the entry that carries `record`."""
     return _ENCODER.encode(record)
 
 
 def directory_record(entry: Entry) -> DirectoryRecord | None:
     """What `entry` changes in the directory, or None when it is about something else. Raises OrgError."""
-    if entry.topic not in DIRECTORY_TOPICS:
+    if entry.topic not in DIRECTORY_TOPICS and not entry.topic.startswith(ISSUED_TOPIC_PREFIX):
         return None
     try:
         return _DIRECTORY_DECODER.decode(entry.body)
@@ -67,6 +89,21 @@ def record_time_ms(entry: Entry) -> int:
         return _DATED_DECODER.decode(entry.body).deed.at_ms
     except msgspec.MsgspecError as error:
         raise _unreadable(entry, error) from error
+
+
+def log_record(entry: Entry) -> LogRecord | None:
+    """What `entry` holds for the System Log alone, or None when it is about something else. Raises OrgError."""
+    if not entry.topic.startswith(LOG_TOPIC_PREFIX):
+        return None
+    try:
+        return _LOG_DECODER.decode(entry.body)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(entry, error) from error
+
+
+def record_of(entry: Entry) -> Record | None:
+    """The record of `entry`, of whatever kind, or None when its topic is none of the org's. Raises OrgError."""
+    return risk_record(entry) or directory_record(entry) or log_record(entry)
 
 
 def risk_message(entry: Entry, event: int, subject: int) -> str | None:
