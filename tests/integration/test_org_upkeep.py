@@ -129,7 +129,7 @@ async def test_an_older_journal_than_what_was_applied_is_refused_until_all_is_re
     with pytest.raises(OrgError, match="it is older than the rest") as caught:
         await known(data, IPS)
     assert "tocsin rebuild" in str(caught.value.hint)
-    assert [finding.check for finding in problems(data)] == ["directory", "risk index"]
+    assert [finding.check for finding in problems(data)] == ["directory", "risk index", "feed", "system log"]
     created = tocsin("token", "create", "t", "--data", str(data))
     assert created.returncode == 1
     assert "tocsin rebuild" in created.stderr
