@@ -28,21 +28,14 @@ SAY = st.tuples(
     st.integers(-50, 10),  # observed, seconds from now
     st.sampled_from([-10, 1, 5, 60, 200]),  # expires
 )
-STEPS = st.lists(
-    st.one_of(
-        SAY,
-        SAY,
-        SAY,
-        st.tuples(st.just("wait"), st.sampled_from([0.001, 1.0, 5.0, 70.0, 300.0])),
-        st.tuples(st.just("wait"), st.sampled_from([0.001, 1.0, 5.0, 70.0, 300.0])),
-        st.tuples(st.just("pull")),
-        st.tuples(st.just("pull")),
-        st.tuples(st.just("sweep")),
-        st.tuples(st.just("provider"), st.integers(0, 1), ACTIONS),
-        st.tuples(st.just("policy"), st.sampled_from(Action), st.sampled_from([[], ["203.0.113.2"]])),
-    ),
-    max_size=25,
+WAIT = st.tuples(st.just("wait"), st.sampled_from([0.001, 1.0, 5.0, 70.0, 300.0]))
+PULL, SWEEP = st.tuples(st.just("pull")), st.tuples(st.just("sweep"))
+ADMIN = st.one_of(
+    st.tuples(st.just("provider"), st.integers(0, 1), ACTIONS),
+    st.tuples(st.just("policy"), st.sampled_from(Action), st.sampled_from([[], ["203.0.113.2"]])),
 )
+# Mostly not ADMIN: after it a bouncer is told everything, and that is the simple case.
+STEPS = st.lists(st.one_of(*[SAY] * 6, *[WAIT] * 3, *[PULL] * 3, *[SWEEP] * 2, ADMIN), max_size=25)
 
 
 class FollowingBouncer:

@@ -1,10 +1,11 @@
 """One HTTP exchange over ASGI, as the raw doors see it: reading the body within bounds, and answering."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from email.utils import formatdate
 from typing import Any
+from urllib.parse import quote
 
-from tocsin.org.http.client_ip import TrustedProxies
+from tocsin.org.http.client_ip import TrustedProxies, plain_address
 from tocsin.org.http.errors import Refusal, bad_content_type, length_required, not_well_formed
 from tocsin.org.ids import new_request_id
 from tocsin.org.oauth.dpop import Proof
@@ -58,15 +59,17 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
-        self._all_headers: Headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
-        self._headers: dict[bytes, bytes] = dict(self._all_headers)
+        self.raw_path: str = (scope.get("raw_path") or quote(self.path).encode()).decode("latin-1")
+        """The path as it was sent, percent signs and all."""
+        self._all_headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+        self._headers: dict[bytes, bytes] = dict(scope["headers"])
         self._version: str = scope.get("http_version", "1.1")
         self.request_id = new_request_id()
         self.grant: Grant | None = None
         """What the rate limit said, once it was asked."""
         self.principal: Principal | None = None
         """Who asks, once that is known."""
-        self.peer: str = (scope.get("client") or ("",))[0]
+        self.peer = plain_address((scope.get("client") or ("",))[0])
         self.proof: Proof | None = None
         """The DPoP proof that was used up for it."""
         self.more_headers: Headers = []

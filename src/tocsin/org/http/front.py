@@ -102,8 +102,8 @@ class Front:
         if self._bouncers.handles(scope["path"]):
             return await self._bouncers(scope, receive, send)
         exchange = Exchange(scope, receive, send, now=self._org.clock(), proxies=self._proxies)
+        area = area_of(exchange.path)
         try:
-            area = area_of(exchange.path)
             async with self._in_flight_with(exchange, area):
                 await self._serve(scope, exchange, area)
         except ClientGone:
@@ -117,7 +117,7 @@ class Front:
             if not exchange.started:
                 await exchange.refuse(refusal)
         finally:
-            self._metrics.answers[area_of(exchange.path).prefix, exchange.status] += 1
+            self._metrics.answers[area.prefix, exchange.status] += 1
 
     @asynccontextmanager
     async def _in_flight_with(self, exchange: Exchange, area: Area) -> AsyncIterator[None]:
