@@ -33,9 +33,9 @@ def _ips(batches: list[Batch]) -> list[str]:
 
 async def test_a_list_is_handed_over_whole_and_only_its_last_batch_moves_the_position(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
-    path.write_text("".join(f"1.2.{n // 250}.{n % 250}\t5\n" for n in range(9_000)))
+    path.write_text("".join(f"1.2.{n // 250}.{n % 250}\t5\n" for n in range(30_000)))
     batches = await _whole(_source(path).batches(b""))
-    assert len(_ips(batches)) == 9_000
+    assert len(_ips(batches)) == 30_000
     assert {batch.source for batch in batches} == {"bad ips"}
     assert len(batches) > 1
     assert {batch.position for batch in batches[:-1]} == {b""}
@@ -48,7 +48,8 @@ async def test_a_list_is_read_again_when_it_changed_also_across_a_restart(tmp_pa
     *_, first = await _whole(_source(path).batches(b""))
     path.write_text("1.2.3.5\t5\n")
     os.utime(path, ns=(1, 1))
-    *batches, second = await _whole(_source(path).batches(first.position))
+    batches = await _whole(_source(path).batches(first.position))
+    second = batches[-1]
     assert _ips(batches) == ["1.2.3.5"]
     assert second.position not in (b"", first.position)
 

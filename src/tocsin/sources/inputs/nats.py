@@ -52,20 +52,25 @@ class NatsSource:
                 if kept:
                     for message in messages:
                         await message.ack()
+        except self._nats.errors.Error as error:
+            raise self._gone(error) from None
         finally:
             with suppress(Exception):  # it is over, whatever the server says to that
                 await client.close()
 
     async def _connect(self) -> Any:
-        options: dict[str, Any] = {"connect_timeout": 5, "max_reconnect_attempts": 10, "allow_reconnect": True}
+        # Not again by itself: whoever runs a source asks again, and says so.
+        options: dict[str, Any] = {"connect_timeout": 5, "allow_reconnect": False, "error_cb": _told_elsewhere}
         if (key := key_of(self._config)) is not None:
             options |= {"user": self._config.user, "password": key} if self._config.user else {"token": key}
         try:
-            return await self._nats.connect(str(self._config.nats), error_cb=_ignored, **options)
+            return await self._nats.connect(str(self._config.nats), **options)
         except (OSError, self._nats.errors.Error) as error:
-            raise SourceError(
-                f"{self._config.nats}: {error or type(error).__name__}", hint="check URL and key"
-            ) from None
+            raise self._gone(error) from None
+
+    def _gone(self, error: Exception) -> SourceError:
+        why = str(error) or type(error).__name__
+        return SourceError(f"{self._config.nats}: {why}", hint="check URL and key; it is asked again")
 
     async def _subscribe(self, client: Any) -> tuple[Any, bool]:
         """The subscription, and whether a stream keeps what is not acknowledged."""
@@ -81,8 +86,8 @@ class NatsSource:
         return await streams.pull_subscribe(self._subject, durable=durable, stream=stream), True
 
 
-async def _ignored(_error: Exception) -> None:
-    """The client tries again by itself, and raises where it gives up."""
+async def _told_elsewhere(_error: Exception) -> None:
+    """What goes wrong is raised where it is waited for; the client's own way is to print it."""
 
 
 async def _fetched(subscription: Any) -> list[Any]:

@@ -6,7 +6,8 @@ stands before it. What is posted is read when the relay has time for it, so whoe
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import aclosing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -64,14 +65,19 @@ class PushSource:
         with listening_on(str(self._config.listen)) as listening:
             self.port = listening.getsockname()[1]
             async with serving(door, listening):
-                while True:
-                    one = await posted.get()
-                    if one.kept.cancelled():
-                        continue
-                    async for batch in self._read(one, position):
-                        yield batch
+                try:
+                    while True:
+                        one = await posted.get()
+                        if one.kept.cancelled():
+                            continue  # whoever posted it hung up
+                        async with aclosing(self._read(one, position)) as reading:
+                            async for batch in reading:
+                                yield batch
+                finally:
+                    while not posted.empty():
+                        posted.get_nowait().kept.cancel()
 
-    async def _read(self, posted: _Posted, position: bytes) -> AsyncIterator[Batch]:
+    async def _read(self, posted: _Posted, position: bytes) -> AsyncGenerator[Batch, None]:
         """What was posted; whoever asks for the next batch has kept the one before."""
         reading = reading_of(self.name, self._config, now=self._clock())
         signals = skipped = 0

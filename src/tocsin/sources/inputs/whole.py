@@ -35,8 +35,9 @@ async def whole(
             pieces = map(change, pieces)
         part = await asyncio.to_thread(next, pieces)
         while (following := await asyncio.to_thread(next, pieces, None)) is not None:
-            yield _batch(part, reading, before)
-            part = following
+            if following.claims or following.skipped:
+                yield _batch(part, reading, before)
+                part = following
         # A list that breaks off lets nothing go: what is missing may be in the missing part.
         is_list = source.form.full_list if full_list is None else full_list
         yield _batch(part, reading, after, ends_list=is_list and source.opened.cut_off is None)
