@@ -12,6 +12,7 @@ from tocsin.cli.formats import formats
 from tocsin.cli.map import map_command
 from tocsin.cli.send import send
 from tocsin.cli.serve import serve_command
+from tocsin.cli.upkeep import backup_command, doctor_command, rebuild_command, restore_command
 from tocsin.errors import TocsinError
 
 app = typer.Typer(
@@ -28,6 +29,10 @@ app.command("map")(map_command)
 app.command()(formats)
 app.command("serve")(serve_command)
 app.command("check")(check_command)
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
+app.command("rebuild")(rebuild_command)
+app.command("doctor")(doctor_command)
 app.add_typer(token.app, name="token")
 app.add_typer(bouncer.app, name="bouncer")
 
