@@ -4,17 +4,17 @@ Source: Implementing ArcSight CEF, revision 25: `\|` and `\\` in the header, `\=
 """
 
 import re
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import timedelta
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason
 from tocsin.sources.format import Format
 from tocsin.sources.mapping.messages import legal_message
-from tocsin.sources.mapping.times import compile_time
+from tocsin.sources.readers.log_times import LogTimes
 from tocsin.sources.reading import Claim, Reading, RecordReader, skipped
 from tocsin.sources.sample import Sample
 
-_START = re.compile(r"(?:^|\s)CEF:\d+\|")
+_START = re.compile(r"(?<!\S)CEF:\d+\|")
 _FIELD = r"((?:[^|\\]|\\.)*+)"
 _HEADER = re.compile(r"CEF:\d+\|" + r"\|".join([_FIELD] * 6) + r"\|(?P<extension>.*)", re.DOTALL)
 # A value runs up to the next ` key=` and may hold blanks.
@@ -25,6 +25,7 @@ _WORDS = {"low": RiskLevel.LOW, "medium": RiskLevel.MEDIUM, "high": RiskLevel.HI
 _BANDS = ((7, RiskLevel.HIGH), (4, RiskLevel.MEDIUM), (1, RiskLevel.LOW))
 _ADDRESSES = ("src", "c6a2", "sourceTranslatedAddress", "dst", "c6a3")
 _TIMES = ("rt", "start", "end")
+_MOST_KNOWN = 4096
 _LIFE = timedelta(hours=24)
 _LIVES = {RiskLevel.HIGH: timedelta(hours=72)}
 
@@ -34,35 +35,42 @@ class CefReader(RecordReader):
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._time: Callable[[str], datetime] = compile_time(
-            ("epoch", "syslog", "iso8601"), reading.timezone, reading.now
-        )
+        self._time = LogTimes(("epoch", "syslog", "iso8601"), reading)
+        self._said = dict[tuple[str, ...], str]()
 
     def record(self, number: int, text: str) -> Iterable[Claim | Skipped] | None:
         """See `RecordReader`."""
         if not text.strip():
             return None
         start = _START.search(text)
-        event = _HEADER.fullmatch(text, start.end() - len(start[0].lstrip())) if start else None
+        event = _HEADER.fullmatch(text, start.start()) if start else None
         if event is None:
             return (skipped(number, text, SkipReason.NOT_A_RECORD, "is no event in CEF"),)
-        vendor, product, _, _, name, severity = (_unescaped(field) for field in event.groups()[:6])
-        values = dict(_pairs(event["extension"]))
+        vendor, product, _, _, name, severity, extension = event.groups()
+        values = _values(extension)
         level = self._level(severity)
         if level is None:
             return (skipped(number, text, SkipReason.BELOW_BANDS, f"severity {severity[:20]!r} is below every band"),)
-        addresses = [values[key] for key in _ADDRESSES if values.get(key)]
+        addresses = [_unescaped(values[key].strip()) for key in _ADDRESSES if values.get(key)]
         if not addresses:
             detail = f"nothing at {', '.join(_ADDRESSES)}"
             return (skipped(number, text, SkipReason.NO_ADDRESS, detail),)
         try:
-            time = next((values[key] for key in _TIMES if values.get(key)), None)
+            time = next((values[key].strip() for key in _TIMES if values.get(key)), None)
             observed = self._time(time) if time else self._reading.observed()
         except ValueError as error:
             return (skipped(number, text, SkipReason.BAD_TIME, str(error)),)
         expires = observed + (self._reading.life or _LIVES.get(level, _LIFE))
-        message = legal_message(f"{vendor} {product} {name}")
+        message = self._message(vendor, product, name)
         return (Claim(number, addresses[0], level, observed, expires, message, tuple(addresses[1:])),)
+
+    def _message(self, *header: str) -> str:
+        known = self._said.get(header)
+        if known is None:
+            if len(self._said) >= _MOST_KNOWN:
+                self._said.clear()
+            known = self._said[header] = legal_message(_unescaped(" ".join(header)))
+        return known
 
     def _level(self, severity: str) -> RiskLevel | None:
         levels, word = self._reading.levels, severity.strip().lower()
@@ -71,15 +79,10 @@ class CefReader(RecordReader):
         return next((level for least, level in _BANDS if word.isdigit() and int(word[:3]) >= least), None)
 
 
-def _pairs(extension: str) -> Iterable[tuple[str, str]]:
-    keys = [found for found in _KEY.finditer(extension) if not _is_escaped(extension, found.end() - 1)]
-    for found, following in zip(keys, [*keys[1:], None], strict=True):
-        value = extension[found.end() : following.start() if following else None]
-        yield found[1], _unescaped(value.strip())
-
-
-def _is_escaped(text: str, at: int) -> bool:
-    return (at - len(text[:at].rstrip("\\"))) % 2 == 1
+def _values(extension: str) -> dict[str, str]:
+    """By key, escaped still. What follows an escaped `=` is no key: no key ends with a backslash."""
+    parts = _KEY.split(extension)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def _unescaped(text: str) -> str:

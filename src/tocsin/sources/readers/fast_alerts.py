@@ -13,8 +13,9 @@ from tocsin.sources.sample import Sample
 
 _ALERT = re.compile(
     r"(?P<time>\d\d/\d\d(?:/\d{2,4})?-\d\d:\d\d:\d\d)\.\d+ +(?:\[\w+\] )?"
-    r"\[\*\*\] \[\d+:(?P<sid>\d+):\d+\] (?P<said>.*) "
-    r"\[\*\*\] (?:\[.*\] )?\[Priority: (?P<priority>\d+)\] (?:\[AppID: .*\] )?\{(?P<proto>[^}]*)\} "
+    r"\[\*\*\] \[\d+:(?P<sid>\d+):\d+\] (?P<said>.*?) "
+    r"\[\*\*\] (?:\[Classification: [^\]]*\] )?\[Priority: (?P<priority>\d+)\] (?:\[AppID: [^\]]*\] )?"
+    r"\{(?P<proto>[^}]*)\} "
     r"(?P<source>[0-9a-fA-F.:]+) -> (?P<target>[0-9a-fA-F.:]+)\s*"
 )
 _LEVELS = {"1": RiskLevel.HIGH, "2": RiskLevel.MEDIUM, "3": RiskLevel.LOW}
@@ -43,7 +44,9 @@ class FastAlertReader(RecordReader):
         level = self._reading.levels.get("*") or self._reading.levels.get(priority) or _LEVELS.get(priority)
         if level is None:
             return (skipped(number, text, SkipReason.BELOW_BANDS, f"priority {priority} is below every band"),)
-        if source.count(":") > 1:
+        if source.count(":") < 2:
+            source, target = source.partition(":")[0], target.partition(":")[0]
+        else:
             if proto not in _WITH_PORTS:
                 detail = f"whether the IPv6 address of {proto[:20]} ends in a port cannot be told"
                 return (skipped(number, text, SkipReason.NO_ADDRESS, detail),)

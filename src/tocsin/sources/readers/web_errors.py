@@ -26,7 +26,6 @@ _NGINX = re.compile(
     r"(?P<said>.*)"
 )
 _NGINX_CLIENT = re.compile(r", client: (?P<client>[0-9a-fA-F.:]+), server: ")
-_MENTION = re.compile(r"\bclient: ")
 _COUNTED = {"error", "warn", "crit"}
 _DENIED = "ModSecurity: Access denied"
 _DENIED_POINTS = 10
@@ -80,8 +79,9 @@ class NginxErrorsReader(_ErrorsReader):
 
     def client(self, line: re.Match[str]) -> str | None:
         """See `_ErrorsReader`."""
-        found = _NGINX_CLIENT.findall(line["said"])
-        return found[0] if len(found) == 1 and len(_MENTION.findall(line["said"])) == 1 else None
+        said = line["said"]
+        found = _NGINX_CLIENT.search(said) if said.count("client: ") == 1 else None
+        return found[1] if found else None
 
 
 def _is_apache(sample: Sample) -> bool:
