@@ -5,16 +5,19 @@ import re
 import runpy
 import shlex
 import sqlite3
+import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from tocsin.cli.main import app
-from tocsin.sources import Format, formats
+from tocsin.sources import Format, SourceConfig, formats
+from tocsin.sources.config import PLACES
 
 ROOT = Path(__file__).parents[2]
 PAGE = runpy.run_path(str(ROOT / "docs" / "sources_page.py"))
@@ -97,3 +100,12 @@ def test_the_account_of_the_page_has_the_keys_of_the_command(tmp_path: Path) -> 
     told: dict[str, Any] = json.loads(_run("send", str(path), "--dry-run", "--json"))
     assert list(json.loads(shown)) == list(told)
     assert list(told["by_level"]) == ["HIGH", "MEDIUM", "LOW"]
+
+
+def test_every_table_of_the_page_is_one_that_the_configuration_takes() -> None:
+    tables = {}
+    for block in _blocks("toml"):
+        if block.startswith("[sources."):
+            tables |= msgspec.convert(tomllib.loads(block)["sources"], dict[str, SourceConfig])
+    places = {place for place in PLACES for table in tables.values() if getattr(table, place) is not None}
+    assert places == set(PLACES), "each kind of input has a section"
