@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tocsin.signals import Batch, Signal
-from tocsin.sources import SourceConfig, open_source
+from tocsin.sources import SourceConfig, SourceError, open_source
 from tocsin.sources.inputs.follow import Follower, FollowSource, Place
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -167,3 +167,15 @@ def test_a_position_is_of_one_file_and_names_it(tmp_path: Path) -> None:
     assert portion is not None
     assert portion.content == b"a\nb\n", "another file: from its start"
     follower.close()
+
+
+async def test_what_is_not_there_yet_is_taken_for_what_it_is_once_it_comes(tmp_path: Path) -> None:
+    path = tmp_path / "fail2ban.log"
+    source = open_source("jail", SourceConfig(path=str(path)), clock=lambda: NOW)
+    with pytest.raises(SourceError, match="does not exist"):
+        await anext(source.batches(b""))
+    _append(path, "1.2.3.4")
+    batch = await anext(source.batches(b""))
+    _append(path, "1.2.3.5")
+    again = await anext(source.batches(batch.position))
+    assert [claim.ip for claim in again.claims] == ["1.2.3.5"], "a log is followed"

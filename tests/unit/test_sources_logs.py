@@ -1,5 +1,8 @@
 """Logs are written by attackers as well: who is named last, who is counted, and what is no sign-in."""
 
+import gzip
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -261,3 +264,50 @@ def test_zeek_tells_how_it_is_written_and_may_change_its_mind(tmp_path: Path) ->
 )  # fmt: skip
 def test_one_line_alerts(line: str, address: str) -> None:
     assert [claim.address for claim in _claims("fast-alerts", line)] == ([address] if address else [])
+
+
+def _bans(path: Path, *rows: tuple[object, ...]) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("CREATE TABLE fail2banDb(version INTEGER)")
+    db.execute("CREATE TABLE bans(jail TEXT, ip TEXT, timeofban INTEGER, bantime INTEGER, bancount INTEGER, data JSON)")
+    db.executemany("INSERT INTO bans VALUES (?, ?, ?, ?, ?, x'7b7d')", rows)
+    return db
+
+
+def test_a_database_is_read_while_fail2ban_writes_and_a_ban_for_ever_is_capped(tmp_path: Path) -> None:
+    path, at = tmp_path / "fail2ban.sqlite3", int(NOW.timestamp()) - 60
+    rows = [("sshd", "1.2.3.4", at, -1, 1), ("sshd", "1.2.3.5", at, 3600, 3), ("recidive", "host.example", at, 600, 1)]
+    with closing(_bans(path, *rows, ("sshd", None, at, 600, 1))) as db:
+        db.execute("BEGIN IMMEDIATE")  # fail2ban is about to write
+        before = sorted(tmp_path.iterdir())
+        with open_source_input(str(path)) as source:
+            assert source.form.name == "fail2ban-sqlite"
+            (part, _) = source.pieces(_reading())
+        assert sorted(tmp_path.iterdir()) == before
+        db.execute("ROLLBACK")
+    claims = [claim for claim in part.claims if isinstance(claim, Signal)]
+    assert [(claim.ip, str(claim.level), claim.expires - claim.observed) for claim in claims] == [
+        ("1.2.3.4", "MEDIUM", timedelta(days=90)),
+        ("1.2.3.5", "HIGH", timedelta(hours=1)),
+    ]
+    assert sorted(str(one.reason) for one in part.skipped) == ["bad_address", "no_address"]
+
+
+def test_a_packed_database_is_unpacked_first(tmp_path: Path) -> None:
+    with closing(_bans(tmp_path / "plain", ("sshd", "1.2.3.4", int(NOW.timestamp()) - 60, 3600, 1))) as db:
+        db.execute("PRAGMA journal_mode=DELETE")
+    (tmp_path / "packed").write_bytes(gzip.compress((tmp_path / "plain").read_bytes()))
+    with open_source_input(str(tmp_path / "packed")) as source:
+        parts = list(source.pieces(_reading()))
+    assert [claim.ip for part in parts for claim in part.claims] == ["1.2.3.4"]
+
+
+def test_sshd_is_known_in_a_log_that_others_began(tmp_path: Path) -> None:
+    path = tmp_path / "auth.log"
+    other = "Jan  5 10:00:00 host CRON[1]: pam_unix(cron:session): session opened for user root\n"
+    path.write_text(
+        other * 200 + "Jan  5 10:00:00 host sshd[12]: Failed password for root from 1.2.3.4 port 4711 ssh2\n"
+    )
+    with open_source_input(str(path)) as source:
+        assert source.form.name == "sshd"

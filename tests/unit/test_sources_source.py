@@ -55,7 +55,7 @@ async def test_a_list_is_read_again_when_it_changed_also_across_a_restart(tmp_pa
 
 
 async def test_a_file_that_is_not_there_and_a_format_that_is_none_are_said(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="No such file"):
+    with pytest.raises(SourceError, match="does not exist"):
         await _whole(_source(tmp_path / "none").batches(b""))
     with pytest.raises(SourceError, match="'csb' is no format"):
         _source(tmp_path, format="csb")

@@ -1,8 +1,13 @@
 """The kinds of input, and which one a table of the configuration describes."""
 
+import asyncio
+import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+from tocsin.signals import Batch
 from tocsin.sources.config import SourceConfig
+from tocsin.sources.errors import SourceError
 from tocsin.sources.inputs.crowdsec import CrowdsecSource
 from tocsin.sources.inputs.feed import FeedSource
 from tocsin.sources.inputs.file import FileSource
@@ -12,6 +17,7 @@ from tocsin.sources.inputs.nats import NatsSource
 from tocsin.sources.inputs.pipe import PipeSource, is_pipe
 from tocsin.sources.inputs.push import PushSource
 from tocsin.sources.inputs.taxii import TaxiiSource
+from tocsin.sources.opening import STDIN
 from tocsin.sources.source import Clock, Source, utc_now
 
 
@@ -36,7 +42,27 @@ def open_source(name: str, config: SourceConfig, *, clock: Clock = utc_now) -> S
     return KafkaSource(name, config, clock=clock)
 
 
+class _LaterSource:
+    """A file that is not there yet, so that nobody knows whether it is a list or a log."""
+
+    def __init__(self, name: str, config: SourceConfig, *, clock: Clock) -> None:
+        self.name = name
+        self._config, self._clock = config, clock
+        FileSource(name, config, clock=clock)  # what is wrong with the table is said now
+
+    async def batches(self, position: bytes) -> AsyncIterator[Batch]:
+        """See `Source`."""
+        path = str(self._config.path)
+        if not await asyncio.to_thread(os.path.exists, path):
+            raise SourceError(f"{path} cannot be read: it does not exist", hint="nothing is lost; check the path")
+        source = await asyncio.to_thread(_of_path, self.name, self._config, path, self._clock)
+        async for batch in source.batches(position):
+            yield batch
+
+
 def _of_path(name: str, config: SourceConfig, path: str, clock: Clock) -> Source:
+    if path != STDIN and not Path(path).exists():
+        return _LaterSource(name, config, clock=clock)
     if is_pipe(path):
         return PipeSource(name, config, clock=clock)
     if is_followed(Path(path), config):

@@ -68,7 +68,7 @@ def is_followed(path: Path, config: SourceConfig) -> bool:
                 return False
         return (form or _form_by_content(path)).grows
     except (OSError, SourceError):
-        return form is not None and form.grows  # not there yet, or empty
+        return form is not None and form.grows  # empty, or in no format by its content
 
 
 def _form_by_content(path: Path) -> Format:

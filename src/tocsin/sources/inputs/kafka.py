@@ -37,10 +37,14 @@ class KafkaSource:
     async def batches(self, position: bytes) -> AsyncIterator[Batch]:
         """See `Source`."""
         offsets = offsets_of(position)
-        consumer = self._kafka.AIOKafkaConsumer(bootstrap_servers=str(self._config.kafka), **self._options())
+        servers = str(self._config.kafka)
+        # Without a group all partitions are ours, also those that are added later.
+        consumer = self._kafka.AIOKafkaConsumer(self._topic, bootstrap_servers=servers, **self._options())
         try:
             await consumer.start()
-            await self._seek(consumer, offsets)
+            for partition in consumer.assignment():
+                if partition.partition in offsets:
+                    consumer.seek(partition, offsets[partition.partition])
             while True:
                 taken = await consumer.getmany(timeout_ms=_WAIT_MS, max_records=_MOST_MESSAGES)
                 for partition, messages in taken.items():
@@ -64,17 +68,6 @@ class KafkaSource:
         # What a batch in the middle of a portion ends at is no message, so the position moves with the last.
         size, positions = len(portion), (position_of(before), position_of(after))
         return list(self._portions.batches(portion, lambda read: positions[read >= size]))
-
-    async def _seek(self, consumer: Any, offsets: Offsets) -> None:
-        await consumer._client.set_topics([self._topic])
-        partitions = consumer.partitions_for_topic(self._topic)
-        if not partitions:
-            raise SourceError(f"{self._config.kafka} has no topic {self._topic}", hint="check its name")
-        each = [self._kafka.TopicPartition(self._topic, number) for number in sorted(partitions)]
-        consumer.assign(each)
-        for partition in each:
-            if partition.partition in offsets:
-                consumer.seek(partition, offsets[partition.partition])
 
     def _options(self) -> dict[str, Any]:
         options: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "group_id": None}

@@ -24,7 +24,7 @@ from tocsin.sources.inputs.whole import whole
 from tocsin.sources.source import Clock
 
 MOST_BYTES = 32 * 1024 * 1024
-MOST_WAITING = 64
+MOST_WAITING = 16
 """Requests that wait to be read; one more is told to come again."""
 _WITHIN_S = 60.0
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

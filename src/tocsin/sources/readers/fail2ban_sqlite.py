@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from tocsin.signals import Skipped, SkipReason
@@ -69,7 +70,8 @@ def _blocks(db: sqlite3.Connection) -> Iterator[Block]:
 
 
 def _recognises(sample: Sample) -> bool:
-    return sample.head.startswith(SQLITE_MAGIC) and _TABLE in sample.head
+    # What fail2ban has just written may not stand in the file itself yet, so its usual name does as well.
+    return sample.head.startswith(SQLITE_MAGIC) and (_TABLE in sample.head or "fail2ban" in Path(sample.name).name)
 
 
 FORMATS = (

@@ -114,11 +114,17 @@ def _no_line_of_sshd(number: int, text: str) -> Skipped | None:
     return skipped(number, text, SkipReason.NOT_A_RECORD, "is no line of syslog")
 
 
+_IN_SYSLOG = re.compile(rb" sshd(?:-session)?\[\d+\]: ")
 _SYSLOG = re.compile(r"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d|(?:1 )?\d{4}-\d\d-\d\d[T ])")
 
 
 def _recognises(sample: Sample) -> bool:
-    return any(_LINE.fullmatch(text) for text in sample.lines)
+    if any(_LINE.fullmatch(text) for text in sample.lines):
+        return True
+    # Other programs may have filled the first lines of the file.
+    return (
+        bool(sample.lines) and _SYSLOG.match(sample.lines[0]) is not None and _IN_SYSLOG.search(sample.head) is not None
+    )
 
 
 FORMATS = (
