@@ -5,16 +5,18 @@ import re
 import runpy
 import shlex
 import sqlite3
+import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from tocsin.cli.main import app
-from tocsin.sources import Format, formats
+from tocsin.sources import Format, SourceConfig, formats, open_source
 
 ROOT = Path(__file__).parents[2]
 PAGE = runpy.run_path(str(ROOT / "docs" / "sources_page.py"))
@@ -60,6 +62,15 @@ def _write_example(form: Format, path: Path) -> None:
 
 def _blocks(kind: str) -> Iterator[str]:
     yield from re.findall(rf"^```{kind}\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+
+
+def test_the_table_of_the_page_is_one(tmp_path: Path) -> None:
+    (table,) = (block for block in _blocks("toml") if "[sources." in block)
+    sources = tomllib.loads(table)["sources"]
+    for name, values in sources.items():
+        open_source(name, msgspec.convert(values, SourceConfig))
+    for key in re.findall(r"^\| `(\w+)`", TEXT.partition("## Your own format")[0], re.MULTILINE):
+        assert key in SourceConfig.__struct_fields__
 
 
 def test_the_mapping_of_the_page_maps(tmp_path: Path) -> None:
