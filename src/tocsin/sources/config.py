@@ -12,7 +12,8 @@ Life = Annotated[str, Meta(pattern=r"^[0-9]{1,4}(s|m|h|d)$")]
 """A span of time as people write it, such as `90m`, `24h` or `7d`."""
 
 
-_PLACES = ("path", "url", "crowdsec", "taxii", "listen", "nats", "kafka")
+PLACES = ("path", "url", "crowdsec", "taxii", "listen", "nats", "kafka")
+"""The keys that say where an input is."""
 
 
 class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,9 +71,9 @@ class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """True to pass addresses that are no host on the Internet."""
 
     def __post_init__(self) -> None:
-        named = [place for place in _PLACES if getattr(self, place) is not None]
+        named = [place for place in PLACES if getattr(self, place) is not None]
         if len(named) != 1:
-            raise ValueError(f"exactly one of {', '.join(_PLACES)} is needed")
+            raise ValueError(f"exactly one of {', '.join(PLACES)} is needed")
         if self.key_file is not None and self.key_env is not None:
             raise ValueError("the key is in one place: key_file or key_env")
         if (self.nats is None) != (self.subject is None) or (self.kafka is None) != (self.topic is None):
