@@ -103,7 +103,7 @@ def test_the_account_of_the_page_has_the_keys_of_the_command(tmp_path: Path) -> 
 
 
 def test_every_table_of_the_page_is_one_that_the_configuration_takes() -> None:
-    tables = {}
+    tables: dict[str, SourceConfig] = {}
     for block in _blocks("toml"):
         if block.startswith("[sources."):
             tables |= msgspec.convert(tomllib.loads(block)["sources"], dict[str, SourceConfig])
