@@ -7,7 +7,8 @@ from tocsin.org.records import Role
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HEALTH_PATH = "/healthz"
-PUBLIC = frozenset({HEALTH_PATH})
+OPENAPI_PATH = "/openapi.json"
+PUBLIC = frozenset({HEALTH_PATH, OPENAPI_PATH})
 """Paths that ask for no authorization and count in no bucket."""
 
 _ANY = frozenset(Role)

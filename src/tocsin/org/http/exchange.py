@@ -1,15 +1,25 @@
 """One HTTP exchange over ASGI, as the raw doors see it: reading the body within bounds, and answering."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
 from typing import Any
 
 from tocsin.org.http.client_ip import TrustedProxies
-from tocsin.org.http.errors import Refusal, bad_content_type, not_well_formed
+from tocsin.org.http.errors import (
+    Refusal,
+    bad_argument,
+    bad_content_type,
+    length_required,
+    not_well_formed,
+    too_slow,
+)
+from tocsin.org.http.request_rules import check_path, is_json, join_headers
 from tocsin.org.ids import new_request_id
 from tocsin.org.principals import Principal
 from tocsin.org.rate_limit import Grant
 from tocsin.org.records import Deed, Origin
+from tocsin.signals.duplicate_keys import has_duplicate_keys
 from tocsin.signals.limits import MAX_REQUEST_BYTES
 
 Scope = MutableMapping[str, Any]
@@ -22,7 +32,9 @@ _JSON = (b"content-type", b"application/json")
 _ALWAYS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (b"x-xss-protection", b"0"),
 ]
+_HTTPS_ONLY: Headers = [(b"strict-transport-security", b"max-age=315360000; includeSubDomains")]
 _MOST_AGENT_CHARS = 300
 _LENGTH_MAX_DIGITS = 18  # int() refuses thousands
 _NOT_STORED: Headers = [(b"cache-control", b"no-cache, no-store"), (b"pragma", b"no-cache"), (b"expires", b"0")]
@@ -35,17 +47,32 @@ class ClientGone(Exception):
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, now: float, proxies: TrustedProxies) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        now: float,
+        proxies: TrustedProxies,
+        body_timeout_s: float,
+        https: bool,
+    ) -> None:
         """
         Args:
             now: epoch seconds of the org's clock: the Date that clients measure a Reset against.
             proxies: whose word about the client's address counts.
+            body_timeout_s: within how many seconds the whole body must arrive.
+            https: whether clients reach the org by https.
         """
         self._receive, self._send, self._proxies = receive, send, proxies
-        self.method: str = scope["method"]
+        self._scope, self._body_timeout_s, self._https = scope, body_timeout_s, https
+        self._head = scope["method"] == "HEAD"
+        self.method: str = "GET" if self._head else scope["method"]
+        """HEAD is GET whose answer stays without its body."""
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
-        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._headers: dict[bytes, bytes] = {}
         self.request_id = new_request_id()
         self.grant: Grant | None = None
         """What the rate limit said, once it was asked."""
@@ -54,6 +81,13 @@ class Exchange:
         self.peer: str = (scope.get("client") or ("",))[0]
         self.started = False
         self._now = now
+
+    def check(self) -> None:
+        """Raise Refusal (400, 404, 405) for a request that can be read in two ways. Nothing else works before this."""
+        self._headers = join_headers(self._scope["headers"])
+        check_path(self.path, self._scope.get("raw_path", b""))
+        if self._scope.get("http_version") == "1.1" and not self._headers.get(b"host"):
+            raise bad_argument("no Host header")  # RFC 9112, 3.2
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name."""
@@ -78,8 +112,21 @@ class Exchange:
         if not length.isdigit() or len(length) > _LENGTH_MAX_DIGITS or int(length) > MAX_REQUEST_BYTES:
             raise not_well_formed(413)
 
+    def need_length(self) -> None:
+        """Raise Refusal (411) when a PUT or POST does not say that it has a body, nor that it has none."""
+        announced = b"content-length" in self._headers or b"transfer-encoding" in self._headers
+        if self.method in ("POST", "PUT") and not announced:
+            raise length_required()
+
     async def body(self) -> bytes:
-        """The whole body. Raises Refusal (413) when it is too large, ClientGone."""
+        """The whole body. Raises Refusal: 413 when it is too large, 408 when it does not come; ClientGone."""
+        try:
+            async with asyncio.timeout(self._body_timeout_s):
+                return await self._whole_body()
+        except TimeoutError:
+            raise too_slow() from None
+
+    async def _whole_body(self) -> bytes:
         parts, size, more = [], 0, True
         while more:
             message = await self.receive()
@@ -90,15 +137,24 @@ class Exchange:
             more = message.get("more_body", False)
         return b"".join(parts)
 
-    async def json_body(self) -> bytes:
-        """The whole body, when its type is JSON in UTF-8. Raises Refusal (400, 413), ClientGone."""
-        media_type, _, parameters = (self.header(b"content-type") or "").lower().partition(";")
+    async def json_body(self, *, unique_keys: bool = True) -> bytes:
+        """
+        The whole body, when its type is JSON in UTF-8.
+
+        Args:
+            unique_keys: refuse objects that name a member twice; False where the decoder sees to that.
+        Raises: Refusal (400, 408, 413), ClientGone.
+        """
         body = await self.body()
         if not body:
             raise not_well_formed()
-        charset = parameters.strip().removeprefix("charset=").strip('"')
-        if media_type.strip() != "application/json" or charset not in ("", "utf-8"):
+        coded = {b"content-encoding": b"identity", b"transfer-encoding": b"chunked"}  # all that we can undo
+        if any(self._headers.get(name, known).lower() != known for name, known in coded.items()) or not is_json(
+            self.header(b"content-type") or ""
+        ):
             raise bad_content_type()
+        if unique_keys and has_duplicate_keys(body):
+            raise not_well_formed()
         return body
 
     async def receive(self) -> Message:
@@ -126,10 +182,14 @@ class Exchange:
         if message["type"] == "http.response.start":
             self.started = True
             message = {**message, "headers": [*message["headers"], *self._common_headers(message["status"])]}
+        elif self._head:
+            message = {**message, "body": b""}
         await self._send(message)
 
     def _common_headers(self, status: int) -> Headers:
         headers = [(b"date", formatdate(self._now, usegmt=True).encode()), *_ALWAYS]
+        if self._https:
+            headers += _HTTPS_ONLY
         if status != 429:  # seen: no cache headers on a 429, and neither id nor limits on a 405
             headers += _NOT_STORED
         if status != 405:

@@ -4,25 +4,31 @@ from traceback import format_exception
 from typing import Any
 
 import structlog
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError
-from tocsin.org.http.access import AREAS, HEALTH_PATH, PUBLIC, Area, area_of
+from tocsin.org.http.access import AREAS, HEALTH_PATH, OPENAPI_PATH, PUBLIC, Area, area_of
+from tocsin.org.http.api import allowed_methods
 from tocsin.org.http.authorization import authorize
 from tocsin.org.http.client_ip import TrustedProxies
+from tocsin.org.http.doors import Doors
 from tocsin.org.http.errors import (
     Refusal,
     cannot_write,
     fault,
     method_not_allowed,
+    not_acceptable,
     not_permitted,
+    not_well_formed,
     path_not_found,
     too_many_requests,
 )
 from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
+from tocsin.org.http.openapi import Published
 from tocsin.org.http.providers import provider_routes
+from tocsin.org.http.request_rules import accepts_json
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
 from tocsin.org.org import Org
 from tocsin.org.principals import may
@@ -37,7 +43,8 @@ class Front:
     def __init__(self, org: Org, *, base_url: str) -> None:
         """`base_url` is where clients reach the org, without a slash at the end; links are made from it."""
         self._org = org
-        self._host = base_url.partition("://")[2]
+        scheme, _, self._host = base_url.partition("://")
+        self._https = scheme == "https"
         limits = org.config.limits
         buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
         self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
@@ -46,37 +53,49 @@ class Front:
             [provider_routes(org, base_url)],
             openapi_config=None,
             logging_config=None,
-            exception_handlers={Exception: _answer_to},
+            exception_handlers={Exception: _pass_on},
+        )
+        self._doors = Doors(
+            {
+                ("GET", HEALTH_PATH): tell_health,
+                ("GET", OPENAPI_PATH): Published(base_url).tell,
+                ("POST", RISK_EVENTS_PATH): take_risk_events,
+                ("GET", IPS_PATH + "{ip}"): tell_about_ip,
+            }
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
         if scope["type"] != "http":
             return
-        exchange = Exchange(scope, receive, send, now=self._org.clock(), proxies=self._proxies)
+        exchange = Exchange(
+            scope,
+            receive,
+            send,
+            now=self._org.clock(),
+            proxies=self._proxies,
+            body_timeout_s=self._org.config.http.body_timeout_s,
+            https=self._https,
+        )
         try:
             await self._serve(scope, exchange)
-        except ClientGone:
-            return
         except Exception as error:  # the one place where a mistake of ours becomes an answer
             refusal = _refusal_for(error)
+            if refusal.status == 405:
+                refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
             if not exchange.started:
                 await exchange.refuse(refusal)
 
     async def _serve(self, scope: Scope, exchange: Exchange) -> None:
+        exchange.check()
         method, path = exchange.method, exchange.path
         if path not in PUBLIC:
             await self._let_in(exchange, area_of(path))
-        if path == HEALTH_PATH:
-            _expect(method, "GET")
-            return await exchange.answer(200, b'{"status":"ok"}')
-        if path == RISK_EVENTS_PATH:
-            _expect(method, "POST")
-            return await take_risk_events(self._org, exchange)
-        if path.startswith(IPS_PATH):
-            _expect(method, "GET")
-            return await tell_about_ip(self._org, exchange)
-        scope["state"] = {"exchange": exchange}
+        if door := self._doors.find(method, path):
+            return await door(self._org, exchange)
+        if method == "OPTIONS" and allowed_methods(path):
+            raise method_not_allowed()  # the framework would answer by itself
+        scope["method"], scope["state"] = method, {"exchange": exchange}
         return await self._rest(scope, exchange.receive, exchange.send)  # type: ignore[arg-type]
 
     async def _let_in(self, exchange: Exchange, area: Area) -> None:
@@ -91,12 +110,16 @@ class Front:
                 raise too_many_requests()
         if not may(principal, need):
             raise not_permitted()
+        if area.bucket is not None:  # paths of our own answer whatever was asked for, and take no body unasked
+            if not accepts_json(exchange.header(b"accept")):
+                raise not_acceptable()
+            exchange.need_length()
         exchange.refuse_large()
 
 
-def _expect(method: str, wanted: str) -> None:
-    if method != wanted:
-        raise method_not_allowed()
+async def tell_health(_org: Org, exchange: Exchange) -> None:
+    """GET /healthz: whether the process answers at all."""
+    await exchange.answer(200, b'{"status":"ok"}')
 
 
 def _refusal_for(error: Exception) -> Refusal:
@@ -104,6 +127,8 @@ def _refusal_for(error: Exception) -> Refusal:
     match error:
         case Refusal():
             return error
+        case ClientGone():
+            return not_well_formed()  # or its chunks were: the server in front says the same of both
         case NotFoundException():
             return path_not_found()
         case MethodNotAllowedException():
@@ -120,8 +145,5 @@ def _refusal_for(error: Exception) -> Refusal:
             return fault()
 
 
-def _answer_to(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    if isinstance(error, ClientGone):
-        raise error
-    refusal = _refusal_for(error)
-    return Response(refusal.body(), status_code=refusal.status, headers=refusal.headers, media_type="application/json")
+def _pass_on(_request: Request[Any, Any, Any], error: Exception) -> Any:
+    raise error

@@ -1,0 +1,227 @@
+"""The OpenAPI 3.1 document: what the table of operations says, with who may ask taken from the table of areas."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tocsin import __version__
+from tocsin.org.http.access import AREAS, PUBLIC, area_of
+from tocsin.org.http.api import OPERATIONS
+from tocsin.org.http.api.operation import JSON, Answer, Operation
+from tocsin.org.http.exchange import Exchange
+from tocsin.org.org import Org
+from tocsin.org.principals import Need
+
+_REF = "#/components/schemas/{name}"
+_LIMIT_HEADERS = {
+    "X-Rate-Limit-Limit": "Requests that the window allows",
+    "X-Rate-Limit-Remaining": "Requests left in it after this one",
+    "X-Rate-Limit-Reset": "Epoch second at which it ends, by the clock of `Date`",
+}
+_DESCRIPTION = """\
+Takes risk events about IP addresses as Okta's API documents them, and says how risky an address is now, and why.
+
+Errors of the API have the shape of `Error`; clients branch on `errorCode` alone. Objects that name a member twice are
+refused, unknown members are ignored. Every GET may be a HEAD.
+"""
+
+
+class ErrorCause(Struct, rename="camel"):
+    """One thing that is wrong."""
+
+    error_summary: str
+
+
+class Error(Struct, rename="camel"):
+    """A refusal."""
+
+    error_code: str
+    """`E` and seven digits: what to branch on."""
+    error_summary: str
+    error_link: str
+    error_id: str
+    error_causes: list[ErrorCause]
+
+
+_RESPONSES = {
+    "BadRequest": "E0000001 a rule of a field is broken, E0000002 or E0000003 the request or its body is malformed, "
+    "E0000019 and E0000021 Accept or Content-Type",
+    "Unauthorized": "E0000011 unknown API token. A bad access token is answered with an empty body and "
+    "WWW-Authenticate",
+    "Forbidden": "E0000005 no authorization, E0000006 not permitted. An access token without the scope is answered "
+    "with an empty body and WWW-Authenticate",
+    "NotFound": "E0000007 no object has this id",
+    "TooSlow": "E0000003 the body did not come in time",
+    "LengthRequired": "E0000003 neither a body nor a Content-Length",
+    "TooLarge": "E0000003 the body is too large",
+    "TooManyRequests": "E0000047 the window of the rate limit is used up: wait for X-Rate-Limit-Reset",
+    "Fault": "E0000009 a mistake of ours: its log has the request id",
+    "ReadOnly": "E0000010 nothing can be written now, and nothing was accepted",
+}
+
+
+def document(base_url: str) -> dict[str, Any]:
+    """The whole document, for an org that clients reach at `base_url`."""
+    schemas, components = _schemas(OPERATIONS)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tocsin",
+            "version": __version__,
+            "description": _DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": base_url}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in OPERATIONS)],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "responses": {name: _response(name, text) for name, text in _RESPONSES.items()},
+            "headers": {name: _header(text, int) for name, text in _LIMIT_HEADERS.items()},
+            "securitySchemes": _security_schemes(base_url),
+        },
+    }
+
+
+class Published:
+    """The door to the document; it is made when it is first asked for."""
+
+    def __init__(self, base_url: str) -> None:
+        """`base_url` is where clients reach the org."""
+        self._base_url = base_url
+        self._body = b""
+
+    async def tell(self, _org: Org, exchange: Exchange) -> None:
+        """GET /openapi.json."""
+        self._body = self._body or msgspec.json.encode(document(self._base_url))
+        await exchange.answer(200, self._body)
+
+
+class _Schemas:
+    """The JSON schemas of types, by identity: the types themselves need not be hashable."""
+
+    def __init__(self, types: list[Any], schemas: Iterable[dict[str, Any]]) -> None:
+        self._by_id = {id(kind): schema for kind, schema in zip(types, schemas, strict=True)}
+        self._types = types  # kept alive, so that no id is used twice
+
+    def of(self, kind: Any) -> dict[str, Any]:
+        return self._by_id[id(kind)]
+
+
+def _schemas(operations: Iterable[Operation]) -> tuple[_Schemas, dict[str, Any]]:
+    types: list[Any] = [Error]
+    for operation in operations:
+        answers = [answer.body for answer in operation.answers.values()]
+        found = [operation.body, *answers, *(parameter.type for parameter in operation.parameters)]
+        types += [kind for kind in found if kind is not None]
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    return _Schemas(types, schemas), components
+
+
+def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "operationId": operation.id,
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "security": _security(operation),
+    }
+    if operation.parameters:
+        told["parameters"] = [
+            {
+                "name": parameter.name,
+                "in": parameter.where,
+                "description": parameter.text,
+                "required": parameter.required,
+                "schema": schemas.of(parameter.type),
+                **({} if parameter.example is None else {"example": parameter.example}),
+            }
+            for parameter in operation.parameters
+        ]
+    if operation.body is not None:
+        content: dict[str, Any] = {"schema": schemas.of(operation.body)}
+        if operation.body_example is not None:
+            content["example"] = operation.body_example
+        told["requestBody"] = {"required": True, "content": {operation.body_media: content}}
+    told["responses"] = _responses(operation, schemas)
+    return told
+
+
+def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    limited = area_of(operation.path).bucket is not None
+    told = {str(status): _answer(answer, operation, schemas) for status, answer in operation.answers.items()}
+    refusals = {400: "BadRequest", 500: "Fault", **operation.refusals}
+    if operation.path not in PUBLIC:
+        refusals |= {401: "Unauthorized", 403: "Forbidden", 503: "ReadOnly"}
+    if limited:
+        refusals[429] = "TooManyRequests"
+    if operation.body is not None:
+        refusals |= {408: "TooSlow", 411: "LengthRequired", 413: "TooLarge"}
+    return told | {str(code): {"$ref": f"#/components/responses/{refusals[code]}"} for code in sorted(refusals)}
+
+
+def _answer(answer: Answer, operation: Operation, schemas: _Schemas) -> dict[str, Any]:
+    told: dict[str, Any] = {"description": answer.text}
+    headers = {name: _header(text, str) for name, text in answer.headers.items()}
+    if area_of(operation.path).bucket is not None:
+        headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in _LIMIT_HEADERS}
+    if headers:
+        told["headers"] = headers
+    if answer.body is not None:
+        told["content"] = {answer.media: {"schema": schemas.of(answer.body)}}
+    if operation.links:
+        told["links"] = {
+            other: {"operationId": other, "parameters": {parameter: f"$response.body#/{member}"}}
+            for other, (parameter, member) in operation.links.items()
+        }
+    return told
+
+
+def _response(name: str, text: str) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "description": text,
+        "content": {JSON: {"schema": {"$ref": _REF.format(name="Error")}}},
+    }
+    if name == "TooManyRequests":
+        told["headers"] = {header: {"$ref": f"#/components/headers/{header}"} for header in _LIMIT_HEADERS}
+    return told
+
+
+def _header(text: str, kind: type) -> dict[str, Any]:
+    return {"description": text, "schema": msgspec.json.schema(kind)}
+
+
+def _need(operation: Operation) -> Need | None:
+    return None if operation.path in PUBLIC else area_of(operation.path).need(operation.method)
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    need = _need(operation)
+    if need is None:
+        return []
+    return [{"apiToken": []}, *([{"oauth2": [need.scope]}] if need.scope is not None else [])]
+
+
+def _security_schemes(base_url: str) -> dict[str, Any]:
+    scopes = sorted({need.scope for area in AREAS for need in (area.read, area.manage) if need.scope is not None})
+    return {
+        "apiToken": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "Authorization",
+            "description": "`SSWS ` and an API token, which `tocsin token create` prints",
+        },
+        "oauth2": {
+            "type": "oauth2",
+            "flows": {
+                "clientCredentials": {
+                    "tokenUrl": f"{base_url}/oauth2/v1/token",
+                    "scopes": {scope: f"What needs {scope}" for scope in scopes},
+                }
+            },
+        },
+    }
