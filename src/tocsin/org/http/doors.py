@@ -24,6 +24,12 @@ class Doors:
             where = self._under if brace else self._exact
             where.setdefault(prefix, {})[method] = door
 
+    def routes(self) -> set[tuple[str, str]]:
+        """Method and path of every door; `{}` stands for what may follow a prefix."""
+        return {(method, path) for path, found in self._exact.items() for method in found} | {
+            (method, under + "{}") for under, found in self._under.items() for method in found
+        }
+
     def find(self, method: str, path: str) -> Door | None:
         """The door for a request, None when nothing is at `path`. Raises Refusal (405)."""
         methods = self._exact.get(path) or next((m for under, m in self._under.items() if path.startswith(under)), None)

@@ -1,11 +1,13 @@
 """The front door: every request passes here once, for authorization, rate limit, routing, refusals and headers."""
 
+import re
 from traceback import format_exception
 from typing import Any
 
 import structlog
 from litestar import Litestar, Request
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
+from litestar.routes import HTTPRoute
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError
@@ -63,6 +65,17 @@ class Front:
                 ("GET", IPS_PATH + "{ip}"): tell_about_ip,
             }
         )
+
+    def routes(self) -> set[tuple[str, str]]:
+        """Method and path of everything that is answered here; `{}` stands for a value in the path."""
+        framework = {
+            (str(method), re.sub(r"\{[^}]*\}", "{}", route.path))
+            for route in self._rest.routes
+            if isinstance(route, HTTPRoute)
+            for method in route.methods
+            if method != "OPTIONS"
+        }
+        return self._doors.routes() | framework
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""

@@ -52,7 +52,7 @@ _RESPONSES = {
     "WWW-Authenticate",
     "Forbidden": "E0000005 no authorization, E0000006 not permitted. An access token without the scope is answered "
     "with an empty body and WWW-Authenticate",
-    "NotFound": "E0000007 no object has this id",
+    "NotFound": "E0000007 no object has this id, E0000008 no such path",
     "TooSlow": "E0000003 the body did not come in time",
     "LengthRequired": "E0000003 neither a body nor a Content-Length",
     "TooLarge": "E0000003 the body is too large",
@@ -154,7 +154,9 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
 def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
     limited = area_of(operation.path).bucket is not None
     told = {str(status): _answer(answer, operation, schemas) for status, answer in operation.answers.items()}
-    refusals = {400: "BadRequest", 500: "Fault", **operation.refusals}
+    refusals = {400: "BadRequest", 500: "Fault"}
+    if "{" in operation.path:
+        refusals[404] = "NotFound"
     if operation.path not in PUBLIC:
         refusals |= {401: "Unauthorized", 403: "Forbidden", 503: "ReadOnly"}
     if limited:

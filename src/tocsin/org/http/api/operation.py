@@ -48,8 +48,6 @@ class Operation(Struct, frozen=True, kw_only=True, dict=True):
     body_media: str = JSON
     body_example: Any = None
     answers: Mapping[int, Answer]
-    refusals: Mapping[int, str] = {}
-    """Component responses by status, beside those that access and body bring with them."""
     links: Mapping[str, tuple[str, str]] = {}
     """For each operation id that the answer leads to: its parameter, and the member of the answer that fills it."""
 

@@ -77,7 +77,6 @@ RISK_OPERATIONS = (
         summary="Retrieve a risk provider",
         parameters=(_PROVIDER_ID,),
         answers={200: Answer("The provider", body=ProviderView)},
-        refusals={404: "NotFound"},
     ),
     Operation(
         id="replaceRiskProvider",
@@ -89,7 +88,6 @@ RISK_OPERATIONS = (
         body=ProviderRequest,
         body_example=_PROVIDER,
         answers={200: Answer("As it is now", body=ProviderView)},
-        refusals={404: "NotFound"},
     ),
     Operation(
         id="deleteRiskProvider",
@@ -99,7 +97,6 @@ RISK_OPERATIONS = (
         summary="Delete a risk provider; what it said does not count any more",
         parameters=(_PROVIDER_ID,),
         answers={204: Answer("Deleted")},
-        refusals={404: "NotFound"},
     ),
     Operation(
         id="getIpRisk",

@@ -1,0 +1,86 @@
+"""The org does what its OpenAPI document says: schemathesis asks it what the document allows, and what it does not."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+import schemathesis
+from schemathesis.config import GenerationConfig, ProjectConfig, ProjectsConfig, SchemathesisConfig
+from schemathesis.core.failures import Failure
+from schemathesis.engine import from_schema
+from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
+from schemathesis.specs.openapi.schemas import OpenApiSchema
+
+from support.org import PROVIDERS, OrgProcess
+from tocsin.org.http.risk import MAX_SEQ
+
+pytestmark = pytest.mark.slow
+EXAMPLES, SEED = int(os.environ.get("TOCSIN_SOAK_EXAMPLES", "20")), int(os.environ.get("TOCSIN_SOAK_SEED", "1"))
+LIMITS = "[limits]\n" + "".join(f"{name} = 1000000\n" for name in ("risk_events", "api"))
+# Right by the schema, and refused for what the org holds already: no schema can say that.
+STATE_TELLS = (
+    "An object with this field already exists in the current organization",
+    "An organization may have at most",
+)
+
+
+@pytest.fixture
+def unlimited(tmp_path: Any) -> Iterator[OrgProcess]:
+    """An org with room for thousands of requests."""
+    config = tmp_path / "org.toml"
+    config.write_text(LIMITS)
+    with OrgProcess(tmp_path / "data", "--config", str(config)) as process:
+        yield process
+
+
+@pytest.mark.timeout(3000)
+def test_the_org_keeps_to_its_document(unlimited: OrgProcess) -> None:
+    findings: list[str] = []
+    cases = 0
+    with unlimited.client(unlimited.token()) as client:
+        for event in from_schema(_schema(unlimited, client)).execute():
+            assert not isinstance(event, FatalError), event.exception
+            if isinstance(event, NonFatalError):
+                findings.append(str(event.value))
+            if isinstance(event, ScenarioFinished):
+                cases += len(event.recorder.cases)
+                findings += _failures(event)
+    assert findings == []
+    assert cases > 20 * EXAMPLES
+    assert unlimited.log.read_text() == ""
+
+
+def _schema(org: OrgProcess, client: httpx2.Client) -> OpenApiSchema:
+    project = ProjectConfig(generation=GenerationConfig(max_examples=EXAMPLES, database="none"))
+    config = SchemathesisConfig(seed=SEED, projects=ProjectsConfig(default=project))
+    # As an override, not in the project: there it would also go out with requests that are to have no authorization.
+    config.projects.override.update(headers={"Authorization": client.headers["authorization"]})
+    schema = schemathesis.openapi.from_url(f"{org.url}/openapi.json", config=config)
+
+    @schema.hook
+    def map_case(_context: Any, case: Any) -> Any:
+        after = str(case.query.get("after", ""))
+        if after.isascii() and after.isdigit() and 1 < int(after[:30]) <= MAX_SEQ:
+            case.query["after"] = 1  # the org would wait for what never comes
+        return case
+
+    @schema.hook
+    def after_call(_context: Any, case: Any, response: Any) -> None:
+        if case.operation.label == f"POST {PROVIDERS}" and response.status_code == 201:
+            for provider in client.get(PROVIDERS).json()[1:-1]:
+                client.delete(f"{PROVIDERS}/{provider['id']}")
+
+    @schema.hook
+    def filter_failure(_context: Any, failure: Failure, case: Any, response: Any) -> bool:
+        if isinstance(case.body, dict) and case.body.get("clientId") == "null":
+            return False  # the string that stands for none: right for the provider that never had one
+        return not any(text in response.text for text in STATE_TELLS)
+
+    return schema
+
+
+def _failures(event: ScenarioFinished) -> list[str]:
+    found = [check.failure_info for checks in event.recorder.checks.values() for check in checks if check.failure_info]
+    return [f"{event.label}: {one.failure.title}: {one.failure.message}\n{one.code_sample}" for one in found]
