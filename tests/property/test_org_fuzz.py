@@ -1,0 +1,77 @@
+"""Whatever is asked of the org, at any of its doors, it answers: never with a fault of its own."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from support.asgi import drive
+from support.bad_input import BadRequest, requests
+from support.wire import Answer
+from tocsin.org.config import Limits, OrgConfig
+from tocsin.org.folder import DataFolder
+from tocsin.org.http.front import Front
+from tocsin.org.org import at_work, open_org
+from tocsin.org.records import Role, local_deed
+
+PLACE_FOR_TOKEN = "TOKEN"  # the strategy is made before the org is
+LIMITS = dict.fromkeys(("risk_events", "logs", "clients", "grants", "token", "api"), 1000000000)
+
+
+class World:
+    """An org in an event loop of its own."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._runner = asyncio.Runner()
+        self._stack = AsyncExitStack()
+        self._front, self._token = self._runner.run(self._open(folder))
+
+    async def _open(self, folder: DataFolder) -> tuple[Front, str]:
+        config = OrgConfig(limits=msgspec.convert(LIMITS, Limits))
+        org = await self._stack.enter_async_context(open_org(folder, config))
+        await self._stack.enter_async_context(at_work(org))
+        token = await org.tokens.create("fuzz", Role.SUPER_ADMIN, deed=local_deed(0))
+        return Front(org, base_url="http://org.example"), token
+
+    def answer(self, request: BadRequest, parts: int) -> Answer:
+        """What the org says to `request`, whose body comes in `parts`."""
+        headers = [
+            (name, value.replace(PLACE_FOR_TOKEN.encode(), self._token.encode())) for name, value in request.headers
+        ]
+        size = len(request.body) // parts + 1
+        body = [request.body[at : at + size] for at in range(0, len(request.body), size)]
+        return self._runner.run(drive(self._front, request.method, request.target, headers, body))
+
+    def close(self) -> None:
+        self._runner.run(self._stack.aclose())
+        self._runner.close()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = World(DataFolder.open(tmp_path_factory.mktemp("fuzz") / "data"))
+    yield made
+    made.close()
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(requests(token=PLACE_FOR_TOKEN), st.integers(1, 3))
+def test_never_a_fault(world: World, request: BadRequest, parts: int) -> None:
+    with capture_logs() as logs:
+        answer = world.answer(request, parts)
+    assert 200 <= answer.status < 500
+    assert logs == []
+    if answer.body and answer.headers["content-type"] == "application/json":
+        json.loads(answer.body)
+    assert bool(answer.body) <= ("content-type" in answer.headers)
+    if answer.status in (204, 205) or request.method == "HEAD":
+        assert answer.body == b""
+    if answer.status == 405:
+        assert "allow" in answer.headers
+        assert "x-okta-request-id" not in answer.headers
