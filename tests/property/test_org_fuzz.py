@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from support.asgi import drive
-from support.bad_input import BadRequest, requests
+from support.bad_input import BODIES, PATH_TRICKS, BadRequest, requests
 from support.wire import Answer
 from tocsin.org.config import Limits, OrgConfig
 from tocsin.org.folder import DataFolder
+from tocsin.org.http.api import OPERATIONS
+from tocsin.org.http.api.operation import Operation
 from tocsin.org.http.front import Front
 from tocsin.org.org import at_work, open_org
 from tocsin.org.records import Role, local_deed
@@ -58,6 +61,27 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     made = World(DataFolder.open(tmp_path_factory.mktemp("fuzz") / "data"))
     yield made
     made.close()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+def test_every_door_answers_to_every_listed_body_and_path(world: World, operation: Operation) -> None:
+    path = re.sub(r"\{\w+\}", "x", operation.path).encode()
+    asked = [BadRequest(operation.method, path, right_headers(operation, body), body) for body in BODIES]
+    for trick in PATH_TRICKS:
+        targets = (path + trick, path.replace(b"/", trick, 1), path + b"?" + trick)
+        asked += [BadRequest(operation.method, target, right_headers(operation, b""), b"") for target in targets]
+    with capture_logs() as logs:
+        statuses = {world.answer(request, 1).status for request in asked}
+    assert logs == []
+    assert max(statuses) < 500
+
+
+def right_headers(operation: Operation, body: bytes) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"authorization", f"SSWS {PLACE_FOR_TOKEN}".encode()),
+        (b"content-type", operation.body_media.encode()),
+        (b"content-length", str(len(body)).encode()),
+    ]
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])

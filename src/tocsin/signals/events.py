@@ -69,7 +69,7 @@ def decode_events(body: bytes) -> list[RiskEvent]:
         events = _DECODER.decode(body)
         if conforms(events) and (_named_once(body, events) or not has_duplicate_keys(body)):
             return events
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         pass
     raise InvalidSignals(event_problems(decode_json(body)) or [_UNEXPLAINED])
 
@@ -106,7 +106,7 @@ def decode_json(body: bytes, *, what: str = "the body") -> object:
     """Plain values of JSON. Raises InvalidSignals with one SHAPE problem, which names it `what`, when it is not."""
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter for text that is not UTF-8
         raise InvalidSignals([_shape("", f"{what} is not JSON: {error}")]) from None
     except RecursionError:
         raise InvalidSignals([_shape("", f"{what} is nested too deeply")]) from None

@@ -14,7 +14,7 @@ from tocsin.org.http.errors import (
     not_well_formed,
     too_slow,
 )
-from tocsin.org.http.request_rules import check_path, is_json, join_headers
+from tocsin.org.http.request_rules import check_path, is_json, is_utf_8, join_headers
 from tocsin.org.ids import new_request_id
 from tocsin.org.principals import Principal
 from tocsin.org.rate_limit import Grant
@@ -153,7 +153,7 @@ class Exchange:
             self.header(b"content-type") or ""
         ):
             raise bad_content_type()
-        if unique_keys and has_duplicate_keys(body):
+        if not is_utf_8(body) or (unique_keys and has_duplicate_keys(body)):
             raise not_well_formed()
         return body
 

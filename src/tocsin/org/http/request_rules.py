@@ -57,6 +57,14 @@ def is_json(content_type: str) -> bool:
     return media_type == "application/json" and all(charset in _UTF_8 for charset in charsets)
 
 
+def is_utf_8(body: bytes) -> bool:
+    """Whether `body` is text: decoders look at the strings they want alone, and fail in a way of their own."""
+    try:
+        return body.isascii() or bool(body.decode())
+    except UnicodeDecodeError:
+        return False
+
+
 def accepts_json(accept: str | None) -> bool:
     """Whether an Accept header lets the answer be JSON; an absent or empty one lets it be anything."""
     if not accept or accept in _JSON_TYPES:
