@@ -1,17 +1,18 @@
 """Bytes that are no good request: each gets the listed answer, or a clean refusal, and leaves no trace."""
 
+import json
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.bad_input import BadRequest, requests
-from support.org import PROVIDERS, RISK_EVENTS, OrgProcess
+from support.bad_input import GOOD, KEY, TOKEN, BadRequest, is_fault, requests
+from support.org import PROVIDERS, RISK_EVENTS, OrgProcess, tocsin
 from support.wire import CLOSED, Answer, ask, connect, is_closed, read_answer
 
 pytestmark = pytest.mark.slow
-TOKEN = "TOKEN"  # stands for the token in what is written before there is one
 CONFIG = """\
 [limits]
 risk_events = 1000000
@@ -24,18 +25,35 @@ api = 1000000
 header_timeout_s = 0.2
 body_timeout_s = 0.2
 """
-LET_IN = b"Host: x\r\nAuthorization: SSWS TOKEN\r\n"
+LET_IN = b"Host: x\r\nAuthorization: " + GOOD + b"\r\n"
 POST = f"POST {RISK_EVENTS} HTTP/1.1\r\n".encode() + LET_IN + b"Content-Type: application/json\r\n"
 GET = f"GET {PROVIDERS} HTTP/1.1\r\n".encode() + LET_IN
 
 
+class Victim(NamedTuple):
+    """An org that waits for nobody, and what lets one in there."""
+
+    process: OrgProcess
+    token: bytes
+    key: bytes
+
+    def filled_in(self, request: bytes) -> bytes:
+        """`request` with the credentials that it names."""
+        return request.replace(TOKEN, self.token).replace(KEY, self.key)
+
+    def ask(self, *parts: bytes) -> Answer:
+        """What it says to a request that comes in `parts`."""
+        return ask(self.process.url, *[self.filled_in(part) for part in parts])
+
+
 @pytest.fixture(scope="module")
-def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[OrgProcess, bytes]]:
-    """An org that waits for nobody, and a token. Its log is empty at the end."""
+def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    """One for all tests here; its log is empty at the end."""
     folder = tmp_path_factory.mktemp("bad")
     (folder / "org.toml").write_text(CONFIG)
     with OrgProcess(folder / "data", "--config", str(folder / "org.toml")) as process:
-        yield process, process.token().encode()
+        key = tocsin("bouncer", "create", "victim", "--data", str(process.data)).stdout.strip()
+        yield Victim(process, process.token().encode(), key.encode())
         assert ask(process.url, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
         assert process.log.read_text() == ""
 
@@ -125,24 +143,24 @@ TOO_LARGE = {
 
 
 @pytest.mark.parametrize("name", TOO_LARGE)
-def test_what_is_too_large_is_not_read_to_its_end(org: tuple[OrgProcess, bytes], name: str) -> None:
+def test_what_is_too_large_is_not_read_to_its_end(org: Victim, name: str) -> None:
     request, statuses = TOO_LARGE[name]
-    answer = ask(org[0].url, request.replace(TOKEN.encode(), org[1]))
+    answer = org.ask(request)
     # It may hang up while we are still sending: then what it said is lost on the way, as TCP has it.
     assert answer.status in statuses or (answer == CLOSED and len(request) > 50_000)
 
 
 @pytest.mark.parametrize("name", LISTED)
-def test_the_listed_answers(org: tuple[OrgProcess, bytes], name: str) -> None:
+def test_the_listed_answers(org: Victim, name: str) -> None:
     request, status, said = LISTED[name]
-    answer = ask(org[0].url, request.replace(TOKEN.encode(), org[1]))
+    answer = org.ask(request)
     assert answer.status == status
     assert said in answer.body
     assert ("allow" in answer.headers) is (status == 405)
     assert "x-okta-request-id" not in answer.headers or status != 405
 
 
-def test_what_is_odd_and_right(org: tuple[OrgProcess, bytes]) -> None:
+def test_what_is_odd_and_right(org: Victim) -> None:
     for request in (
         GET.replace(b"HTTP/1.1", b"HTTP/1.0").replace(b"Host: x\r\n", b""),
         GET.replace(b" /", b" http://elsewhere.example/"),
@@ -152,21 +170,21 @@ def test_what_is_odd_and_right(org: tuple[OrgProcess, bytes]) -> None:
         GET + b"Accept: text/html, */*;q=0.1\r\n",
     ):
         end = b"" if b"\r\n\r\n" in request else b"\r\n"
-        assert ask(org[0].url, request.replace(TOKEN.encode(), org[1]) + end).status == 200
+        assert org.ask(request + end).status == 200
 
 
-def test_both_a_length_and_chunks_end_the_connection(org: tuple[OrgProcess, bytes]) -> None:
+def test_both_a_length_and_chunks_end_the_connection(org: Victim) -> None:
     both = lines(POST, b"Content-Length: 2", b"Transfer-Encoding: chunked", body=b"2\r\n[]\r\n0\r\n\r\n")
-    with connect(org[0].url) as connection:
-        connection.sendall(both.replace(TOKEN.encode(), org[1]) + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    with connect(org.process.url) as connection:
+        connection.sendall(org.filled_in(both) + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert read_answer(connection).status == 400
         assert is_closed(connection)
 
 
-def test_head_says_what_get_says_without_the_body(org: tuple[OrgProcess, bytes]) -> None:
+def test_head_says_what_get_says_without_the_body(org: Victim) -> None:
     for path in (PROVIDERS, "/risk/v1/ips/203.0.113.9", "/healthz", "/openapi.json"):
-        line = f" {path} HTTP/1.1\r\n".encode() + LET_IN.replace(TOKEN.encode(), org[1]) + b"\r\n"
-        with connect(org[0].url) as connection:
+        line = f" {path} HTTP/1.1\r\n".encode() + org.filled_in(LET_IN) + b"\r\n"
+        with connect(org.process.url) as connection:
             connection.sendall(b"HEAD" + line + b"GET" + line)
             head, get = read_answer(connection, method="HEAD"), read_answer(connection)
         assert (head.status, head.body) == (200, b"")
@@ -174,8 +192,8 @@ def test_head_says_what_get_says_without_the_body(org: tuple[OrgProcess, bytes])
         assert head.headers["content-type"] == get.headers["content-type"]
 
 
-def test_answers_to_many_requests_at_once_come_in_order(org: tuple[OrgProcess, bytes]) -> None:
-    with connect(org[0].url) as connection:
+def test_answers_to_many_requests_at_once_come_in_order(org: Victim) -> None:
+    with connect(org.process.url) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /%00 HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
         assert [read_answer(connection).status for _ in range(40)] == [200, 404] * 20
 
@@ -208,10 +226,9 @@ def on_the_wire(draw: st.DrawFn, request: BadRequest) -> list[bytes]:
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(requests(token=TOKEN).flatmap(on_the_wire))
-def test_whatever_comes_is_answered_or_hung_up_on(org: tuple[OrgProcess, bytes], parts: list[bytes]) -> None:
-    answer = ask(org[0].url, *[part.replace(TOKEN.encode(), org[1]) for part in parts])
-    assert answer == CLOSED or 200 <= answer.status < 500, answer
-    if answer.status and answer.body and answer.headers.get("content-type") == "application/json":
-        assert answer.body[:1] in b"[{"
-    assert isinstance(answer, Answer)
+@given(requests().flatmap(on_the_wire))
+def test_whatever_comes_is_answered_or_hung_up_on(org: Victim, parts: list[bytes]) -> None:
+    answer = org.ask(*parts)
+    assert answer == CLOSED or not is_fault(b"".join(parts), answer), answer
+    if answer.body and answer.headers.get("content-type") == "application/json":
+        json.loads(answer.body)

@@ -1,55 +1,68 @@
-"""Drives an ASGI application as a server does, without one: what a fuzz test wants thousands of times."""
+"""An org in this process, with its front door behind a client."""
 
-import asyncio
-from collections.abc import Sequence
-from typing import Any
-from urllib.parse import unquote_to_bytes
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
-from support.wire import Answer
+import httpx2
 
-ANSWER_WITHIN_S = 20.0
-Pairs = Sequence[tuple[bytes, bytes]]
+from support.org import PROVIDERS, RISK_EVENTS, event
+from tocsin.org.config import OrgConfig
+from tocsin.org.folder import DataFolder
+from tocsin.org.http.front import Front
+from tocsin.org.org import Org, at_work, open_org
+from tocsin.org.records import Role, local_deed
+
+NOW = 1_770_000_000.0
+URL = "http://org.example"
 
 
-async def drive(app: Any, method: str, target: bytes, headers: Pairs, body: Sequence[bytes] = ()) -> Answer:
-    """
-    One request and its whole answer; once the body was read, the client is gone.
+class Clock:
+    """A clock that stands until it is moved."""
 
-    Args:
-        target: path and query as they stand in the request line.
-    Raises: TimeoutError; whatever the application raises.
-    """
-    raw_path, _, query = target.partition(b"?")
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": method,
-        "path": unquote_to_bytes(raw_path).decode("utf-8", "replace"),
-        "raw_path": raw_path,
-        "query_string": query,
-        "headers": [(b"host", b"org.example"), *headers],
-        "client": ("203.0.113.1", "40000"),
-        "server": ("127.0.0.1", "80"),
-        "scheme": "http",
-    }
-    parts = [*body, b""]
-    started: dict[str, Any] = {}
-    sent: list[bytes] = []
+    def __init__(self) -> None:
+        self.now = NOW
 
-    async def receive() -> dict[str, Any]:
-        if parts:
-            return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
-        return {"type": "http.disconnect"}
+    def __call__(self) -> float:
+        return self.now
 
-    async def send(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            assert not started, "answered twice"
-            started.update(message)
-        else:
-            assert started
-            sent.append(message.get("body", b""))
 
-    async with asyncio.timeout(ANSWER_WITHIN_S):
-        await app(scope, receive, send)
-    told = {name.decode(): value.decode("latin-1") for name, value in started["headers"]}
-    return Answer(started["status"], told, b"".join(sent))
+class InProcess:
+    """One org and how to ask it."""
+
+    def __init__(self, org: Org, clock: Clock, token: str) -> None:
+        self.org, self.clock, self.token = org, clock, token
+        self.front = Front(org, base_url=URL)
+        self.client = self.from_peer("127.0.0.1", authorization=f"SSWS {token}")
+
+    def from_peer(self, ip: str, **headers: str) -> httpx2.AsyncClient:
+        """A client at `ip` that sends `headers` (`x_api_key` is X-Api-Key)."""
+        transport = httpx2.ASGITransport(self.front, client=(ip, 1234))
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx2.AsyncClient(transport=transport, base_url=URL, headers=sent)
+
+    async def enforce(self) -> None:
+        """Let the word of the default provider be enforced."""
+        (default,) = (await self.client.get(PROVIDERS)).json()
+        put = await self.client.put(f"{PROVIDERS}/{default['id']}", json={**default, "action": "enforce_and_log"})
+        assert put.status_code == 200, put.text
+
+    async def say(self, *subjects: tuple[str, str], **fields: str) -> int:
+        """Send one risk event, wait until it is in the projections, and return its seq."""
+        answer = await self.client.post(RISK_EVENTS, json=[event(*subjects, **fields)])
+        assert answer.status_code == 202, answer.text
+        seq = int(answer.headers["x-tocsin-journal-seq"])
+        assert await self.org.projector.wait_for(seq, at_most_s=10)
+        return seq
+
+
+@asynccontextmanager
+async def in_process(tmp_path: Path, config: OrgConfig | None = None) -> AsyncIterator[InProcess]:
+    """An org on a folder under `tmp_path`, which may be there from before."""
+    clock = Clock()
+    async with open_org(DataFolder.open(tmp_path / "data"), config or OrgConfig(), clock=clock) as org, at_work(org):
+        known = [token.name for token in org.tokens.all()]
+        token = await org.tokens.create(f"t{len(known)}", Role.SUPER_ADMIN, deed=local_deed(0))
+        running = InProcess(org, clock, token)
+        async with running.client:
+            yield running

@@ -8,10 +8,14 @@ from urllib.parse import quote
 
 from hypothesis import strategies as st
 
+from support.wire import Answer
 from tocsin.org.http.api import OPERATIONS
 from tocsin.org.http.api.operation import Operation
 
 _T = TypeVar("_T")
+# What stands for a token and a bouncer's key in requests that are written before there are any.
+TOKEN, KEY = b"A-TOKEN", b"A-KEY"
+GOOD = b"SSWS " + TOKEN
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY", "get", "FROB"]
 NASTY_TEXT = [
     "",
@@ -107,6 +111,17 @@ _ODD: st.SearchStrategy[object] = st.one_of(
 )
 
 
+def is_fault(request: bytes, answer: Answer) -> bool:
+    """
+    Whether an answer blames ourselves. CrowdSec's Local API answers 500 to a filter that it cannot read, so we do.
+
+    Args:
+        request: its target at least.
+    """
+    as_crowdsec = b"/v1/decisions" in request[:400] and answer.body.startswith(b'{"message":')
+    return not (200 <= answer.status < 500 or (answer.status == 500 and as_crowdsec))
+
+
 class BadRequest(NamedTuple):
     """A request; most of it may be right."""
 
@@ -117,14 +132,14 @@ class BadRequest(NamedTuple):
 
 
 @st.composite
-def requests(draw: st.DrawFn, *, token: str) -> BadRequest:
+def requests(draw: st.DrawFn) -> BadRequest:
     """A request to one of the doors, with something odd about any of its parts."""
     operation = draw(st.sampled_from(OPERATIONS))
     method = draw(usually(operation.method, METHODS))
     body = draw(bodies(operation))
     length = (b"content-length", str(len(body)).encode())
     framing = draw(usually([length], [[(b"transfer-encoding", b"chunked")], []]))
-    return BadRequest(method, draw(targets(operation)), [*draw(headers(operation, token)), *framing], body)
+    return BadRequest(method, draw(targets(operation)), [*draw(headers(operation)), *framing], body)
 
 
 def mostly(good: st.SearchStrategy[str], odd: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -155,23 +170,19 @@ def targets(draw: st.DrawFn, operation: Operation) -> bytes:
 
 
 @st.composite
-def headers(draw: st.DrawFn, operation: Operation, token: str) -> list[tuple[bytes, bytes]]:
-    good = f"SSWS {token}".encode()
+def headers(draw: st.DrawFn, operation: Operation) -> list[tuple[bytes, bytes]]:
     found = [
-        (
-            b"authorization",
-            draw(usually(good, CREDENTIALS)),
-        ),
+        (b"authorization", draw(usually(GOOD, CREDENTIALS))),
+        (b"x-api-key", draw(usually(KEY, [b"", b"x", b"\xff"]))),
         (b"content-type", draw(usually(operation.body_media.encode(), CONTENT_TYPES))),
         (b"accept", draw(usually(b"application/json", ACCEPTS))),
     ]
     odd = [
-        (b"x-api-key", b"\xff"),
         (b"dpop", b"a.b.c"),
         (b"x-forwarded-for", b"1.2.3.4, \xff, ::1%x"),
         (b"last-event-id", b"-1"),
         (b"content-encoding", b"gzip"),
-        (b"authorization", good),
+        (b"authorization", GOOD),
         (b"user-agent", b"\xff" * 500),
         (b"x-okta-retry-for", b"x" * 3000),
         (b"if-none-match", b"*"),

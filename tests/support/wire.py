@@ -39,12 +39,13 @@ def ask(url: str, *parts: bytes) -> Answer:
 
 
 def read_answer(connection: socket.socket, *, method: str = "GET") -> Answer:
-    """The next answer on `connection`. Raises TimeoutError."""
+    """The next answer on `connection`, without its body when that has no end. Raises TimeoutError."""
     response = HTTPResponse(connection, method=method)
     try:
         response.begin()
         headers = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, headers, response.read())
+        endless = headers.get("content-type") == "text/event-stream"
+        return Answer(response.status, headers, b"" if endless else response.read())
     except (HTTPException, ConnectionError):
         return CLOSED
     finally:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tocsin.cli import token
+from tocsin.cli import bouncer, token
 from tocsin.cli.check import check_command
 from tocsin.cli.demo import demo
 from tocsin.cli.formats import formats
@@ -25,6 +25,7 @@ app.command()(formats)
 app.command("serve")(serve_command)
 app.command("check")(check_command)
 app.add_typer(token.app, name="token")
+app.add_typer(bouncer.app, name="bouncer")
 
 
 def run() -> None:

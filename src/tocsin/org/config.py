@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from tocsin.org.policy import Policy
 from tocsin.signals.limits import REQUESTS_PER_WINDOW
 
 _Requests = Annotated[int, Meta(ge=1, le=1_000_000_000)]
@@ -44,8 +45,42 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
             ip_network(network)
 
 
+class Check(Struct, frozen=True, forbid_unknown_fields=True):
+    """The check door for proxies: `GET /risk/v1/check`."""
+
+    client_header: Annotated[str, Meta(pattern=r"^[a-z0-9-]+$")] = "x-forwarded-for"
+    """Lower case. Where a trusted proxy tells the client's address; read from the right, past trusted proxies."""
+    open_to_proxies: bool = False
+    """Whether a peer in `http.trusted_proxies` needs no token."""
+    any_path: bool = False
+    """Whether any method and anything after `/risk/v1/check` will do: Envoy appends the path that was asked for."""
+
+
+class Live(Struct, frozen=True, forbid_unknown_fields=True):
+    """The live stream: `GET /risk/v1/stream`."""
+
+    clients: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    """At a time."""
+    heartbeat_s: Annotated[float, Meta(ge=0.05, le=3600)] = 15.0
+    """How long a quiet stream sends nothing."""
+
+
+class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The System Log."""
+
+    retention_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+    """How long an event is shown; Okta's own."""
+    show_messages: bool = False
+    """Whether `riskSignalList` shows the messages of subjects; if Okta's does is unknown."""
+
+
 class OrgConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """One table for each concern."""
 
     limits: Limits = Limits()
     http: Http = Http()
+    policy: Policy | None = None
+    """What to do about each level, until that is changed over HTTP; see `org/policies.py`."""
+    check: Check = Check()
+    live: Live = Live()
+    log: LogConfig = LogConfig()

@@ -3,6 +3,8 @@
 marker.json   whose folder this is, and which version wrote it
 journal.db    the journal: the only thing in here that cannot be made again
 directory.db  projection: providers and tokens
+feed.db       projection: when assertions end; and how far each bouncer has come
+log.db        projection: where the events of the System Log are
 index/        projection: the risk index
 index.boot    whether that can be trusted
 lock          held by the one `serve`
@@ -43,6 +45,8 @@ class DataFolder:
         self.path = path
         self.journal = path / "journal.db"
         self.directory = path / "directory.db"
+        self.feed = path / "feed.db"
+        self.log = path / "log.db"
         self.index = path / "index"
 
     @classmethod

@@ -5,47 +5,60 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
+import structlog
+
 from tocsin.journal import Journal
 from tocsin.journal.sqlite import SqliteJournal
-from tocsin.org.assertions import consumed
+from tocsin.org.assertions import Assertion, consumed
+from tocsin.org.bouncers import Bouncer
 from tocsin.org.config import OrgConfig
-from tocsin.org.decision import Decision, ProviderWord, decide
+from tocsin.org.crowdsec.feed import Feed
+from tocsin.org.decision import ProviderWord, decide, strongest
 from tocsin.org.folder import DataFolder
+from tocsin.org.ids import token_hash
+from tocsin.org.log.index import LogIndex
+from tocsin.org.log.notes import Notes
+from tocsin.org.log.retention import Retention
+from tocsin.org.log.system_log import SystemLog
 from tocsin.org.providers import Provider
 from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
 from tocsin.org.risk_index import RiskIndex
+from tocsin.org.sign_ins import SignIns
 from tocsin.org.sweeper import Sweeper
 from tocsin.org.tokens import Token
-from tocsin.signals import RiskEvent
+from tocsin.org.verdict import Verdict, Weighed
+from tocsin.signals import RiskEvent, RiskLevel
 
 _DEFAULTS = OrgConfig()
+_log = structlog.get_logger("tocsin.org")
 Clock = Callable[[], float]
 """Epoch seconds."""
-
-
-class Verdict(Decision, frozen=True):
-    """A decision, with what it was made of."""
-
-    providers: dict[str, Provider]
-    """Those whose word is in it, by id."""
-    messages: dict[str, str | None]
-    """Why each says so, by provider id; None when it told no reason, its word expired, or the journal was trimmed."""
-    cursor: int
-    """Seq of the last journal entry that is in it."""
 
 
 class Org:
     """One org on one data folder, in one event loop."""
 
     def __init__(
-        self, journal: Journal, registry: Registry, index: RiskIndex, *, config: OrgConfig, clock: Clock
+        self,
+        journal: Journal,
+        registry: Registry,
+        index: RiskIndex,
+        feed: Feed,
+        log_index: LogIndex,
+        *,
+        config: OrgConfig,
+        clock: Clock,
     ) -> None:
         """For `open_org`."""
         self.clock, self.config = clock, config
-        self.journal, self.index = journal, index
+        self.journal, self.index, self.feed, self.log_index = journal, index, feed, log_index
+        self.system_log = SystemLog(journal, log_index, config.log)
+        self.notes = Notes(journal)
         self.projector = registry.projector
         self.providers, self.tokens = registry.providers, registry.tokens
+        self.policy, self.bouncers = registry.policy, registry.bouncers
+        self.sign_ins = SignIns(journal, self.look_up)
 
     @property
     def now_ms(self) -> int:
@@ -78,11 +91,34 @@ class Org:
         return Verdict(
             level=decision.level,
             effective_level=decision.effective_level,
+            until_ms=decision.until_ms,
             words=decision.words,
+            ruling=self.policy.standing.rules.rule_on(key, decision.effective_level),
             providers={word.assertion.provider_id: providers[word.assertion.provider_id] for word in decision.words},
             messages={word.assertion.provider_id: await self._message(word) for word in decision.words},
             cursor=look.cursor,
         )
+
+    def provider_name(self, said: Assertion) -> str:
+        """What the one who said that is called; empty when it was deleted."""
+        provider = self.providers.get(said.provider_id)
+        return "" if provider is None else provider.name
+
+    def weigh(self, key: bytes) -> Weighed:
+        """What is done about the IP of a 16-byte `key` now; a few microseconds, for the doors in a hurry. OrgError."""
+        look = self.index.look_up(key)
+        said = strongest(look.assertions, self.providers.enforcing, now_ms=self.now_ms)
+        level = None if said is None else RiskLevel.of_severity(said.severity)
+        return Weighed(said, self.policy.standing.rules.rule_on(key, level), look.cursor)
+
+    async def bouncer_of(self, key: str) -> Bouncer | None:
+        """The bouncer whose key this is, or None. One that was made a moment ago by another process is known."""
+        sha256 = token_hash(key)
+        known = self.bouncers.of_hash(sha256)
+        if known is None:
+            await self.projector.catch_up_first()
+            known = self.bouncers.of_hash(sha256)
+        return known
 
     async def _message(self, word: ProviderWord) -> str | None:
         said = word.assertion
@@ -104,10 +140,16 @@ async def open_org(
         stack.push_async_callback(journal.close)
         index = RiskIndex(folder.index)
         stack.callback(index.close)
-        registry = Registry(journal, folder.directory, [index])
+        feed = Feed(folder.feed)
+        stack.callback(feed.close)
+        log_index = LogIndex(folder.log)
+        stack.callback(log_index.close)
+        registry = Registry(journal, folder.directory, [index, feed, log_index])
         stack.push_async_callback(registry.close)
         await registry.projector.catch_up()
-        yield Org(journal, registry, index, config=config, clock=clock)
+        org = Org(journal, registry, index, feed, log_index, config=config, clock=clock)
+        stack.push_async_callback(org.system_log.close)
+        yield org
 
 
 @asynccontextmanager
@@ -131,8 +173,11 @@ async def at_work(org: Org) -> AsyncIterator[None]:
     """Make what a first start makes; then, meanwhile, keep the projections up with the journal, and swept."""
     await org.providers.make_default(at_ms=org.now_ms)
     await org.projector.catch_up()
+    await _start_policy(org)
     sweeper = Sweeper(org.projector, org.index, org.providers, clock=org.clock)
-    tasks = [asyncio.create_task(org.projector.run()), asyncio.create_task(sweeper.run())]
+    retention = Retention(org.projector, org.log_index, org.system_log, clock=org.clock)
+    work = [org.projector.run(), sweeper.run(), retention.run(), org.notes.run()]
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
     finally:
@@ -141,3 +186,11 @@ async def at_work(org: Org) -> AsyncIterator[None]:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await org.notes.drain()
+
+
+async def _start_policy(org: Org) -> None:
+    configured = org.config.policy
+    if configured is not None and not await org.policy.start_from(configured, at_ms=org.now_ms):
+        remedy = "set it over HTTP to what the configuration says, or take it out of the configuration"
+        _log.warning("policy.set_over_http_holds", remedy=remedy)

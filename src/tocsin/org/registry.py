@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tocsin.journal import Journal
+from tocsin.org.bouncers import Bouncers, BouncerTable
 from tocsin.org.changes import Changes
 from tocsin.org.directory import Directory
+from tocsin.org.policies import Policies, PolicyTable
 from tocsin.org.projector import Projection, Projector
 from tocsin.org.providers import Providers, ProviderTable
 from tocsin.org.tokens import Tokens, TokenTable
@@ -22,11 +24,14 @@ class Registry:
         Raises: OrgError, when the file cannot be used.
         """
         providers, tokens = ProviderTable(), TokenTable()
-        self.directory = Directory(path, [providers, tokens])
+        policy, bouncers = PolicyTable(), BouncerTable()
+        self.directory = Directory(path, [providers, tokens, policy, bouncers])
         self.projector = Projector(journal, [self.directory, *others])
         changes = Changes(journal, self.projector)
         self.providers = Providers(providers, changes)
         self.tokens = Tokens(tokens, changes)
+        self.policy = Policies(policy, changes)
+        self.bouncers = Bouncers(bouncers, changes)
 
     async def close(self) -> None:
         """Let what is being applied finish, and let go of the file."""

@@ -28,6 +28,7 @@ from tocsin.signals.timestamps import Timestamp, format_timestamp, parse_timesta
 # Told to readers of the schema only: the decoder would stop at the first that is broken, and say less.
 _MESSAGE = {"maxLength": MESSAGE_CHARS, "pattern": f"^{MESSAGE_ALLOWED}$"}
 _SUBJECTS = {"minItems": 1, "maxItems": SUBJECTS_PER_EVENT}
+AnyIp = Annotated[str, Meta(extra_json_schema={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]})]
 _LEVELS = frozenset(RiskLevel)
 _ALLOWED = re.compile(MESSAGE_ALLOWED)
 _FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
@@ -38,7 +39,7 @@ class RiskEventSubject(Struct, frozen=True, rename="camel", omit_defaults=True, 
     """One IP address and how risky the provider says it is."""
 
     # gc=False: it holds only strings, so it is in no cycle, and a full request does not set the collector off.
-    ip: Annotated[str, Meta(extra_json_schema={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]})]
+    ip: AnyIp
     """IPv4 or IPv6 address as the sender wrote it; `ip_key` gives its identity."""
     risk_level: RiskLevel
     message: Annotated[str | None, Meta(extra_json_schema=_MESSAGE)] = None

@@ -6,9 +6,7 @@ from tocsin.org.principals import Need
 from tocsin.org.records import Role
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-HEALTH_PATH = "/healthz"
-OPENAPI_PATH = "/openapi.json"
-PUBLIC = frozenset({HEALTH_PATH, OPENAPI_PATH})
+PUBLIC = frozenset({"/healthz", "/readyz", "/openapi.json"})
 """Paths that ask for no authorization and count in no bucket."""
 
 _ANY = frozenset(Role)
@@ -43,7 +41,11 @@ AREAS = (
         manage=Need("okta.riskProviders.manage", _PROVIDERS),
         bucket="api",
     ),
+    Area("/api/v1/logs", read=Need("okta.logs.read", _ANY), manage=Need(None, _ADMIN), bucket="logs"),
     Area("/api/v1/", read=Need(None, _ANY), manage=Need(None, _ADMIN), bucket="api"),
+    Area("/risk/v1/check", read=Need("tocsin.risk.read", _ANY), manage=Need("tocsin.risk.read", _ANY)),
+    Area("/risk/v1/ips", read=Need("tocsin.risk.read", _ANY), manage=Need("tocsin.risk.read", _ANY)),
+    Area("/risk/v1/sign-ins", read=Need(None, _ADMIN), manage=Need("tocsin.signIns.manage", _PROVIDERS)),
     Area("/risk/v1/", read=Need("tocsin.risk.read", _ANY), manage=Need(None, _ADMIN)),
     Area("/", read=Need(None, _ANY), manage=Need(None, _ADMIN)),
 )
@@ -52,4 +54,4 @@ _LONGEST_FIRST = sorted(AREAS, key=lambda area: -len(area.prefix))
 
 def area_of(path: str) -> Area:
     """The area of `path`: there is one for every path."""
-    return next(area for area in _LONGEST_FIRST if path.startswith(area.prefix))
+    return next((area for area in _LONGEST_FIRST if path.startswith(area.prefix)), _LONGEST_FIRST[-1])

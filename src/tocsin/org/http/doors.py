@@ -4,9 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from tocsin.org.http.errors import method_not_allowed
 from tocsin.org.http.exchange import Exchange
-from tocsin.org.org import Org
 
-Door = Callable[[Org, Exchange], Awaitable[None]]
+Door = Callable[[Exchange], Awaitable[None]]
 
 
 class Doors:

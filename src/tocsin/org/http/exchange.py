@@ -67,8 +67,8 @@ class Exchange:
         """
         self._receive, self._send, self._proxies = receive, send, proxies
         self._scope, self._body_timeout_s, self._https = scope, body_timeout_s, https
-        self._head = scope["method"] == "HEAD"
-        self.method: str = "GET" if self._head else scope["method"]
+        self.head = scope["method"] == "HEAD"
+        self.method: str = "GET" if self.head else scope["method"]
         """HEAD is GET whose answer stays without its body."""
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
@@ -79,13 +79,20 @@ class Exchange:
         self.principal: Principal | None = None
         """Who asks, once that is known."""
         self.peer: str = (scope.get("client") or ("",))[0]
-        self.started = False
+        self.status = 0
+        """Of the answer; 0 until it has begun."""
         self._now = now
 
-    def check(self) -> None:
-        """Raise Refusal (400, 404, 405) for a request that can be read in two ways. Nothing else works before this."""
+    def check(self, *, any_path: bool = False) -> None:
+        """
+        Raise Refusal (400, 404, 405) for a request that can be read in two ways. Nothing else works before this.
+
+        Args:
+            any_path: whether the path is nobody's but a client's of somebody else.
+        """
         self._headers = join_headers(self._scope["headers"])
-        check_path(self.path, self._scope.get("raw_path", b""))
+        if not any_path:
+            check_path(self.path, self._scope.get("raw_path", b""))
         if self._scope.get("http_version") == "1.1" and not self._headers.get(b"host"):
             raise bad_argument("no Host header")  # RFC 9112, 3.2
 
@@ -93,6 +100,11 @@ class Exchange:
         """A request header by its lower-case name."""
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    @property
+    def started(self) -> bool:
+        """Whether the answer has begun."""
+        return self.status != 0
 
     @property
     def client_ip(self) -> str:
@@ -119,23 +131,8 @@ class Exchange:
             raise length_required()
 
     async def body(self) -> bytes:
-        """The whole body. Raises Refusal: 413 when it is too large, 408 when it does not come; ClientGone."""
-        try:
-            async with asyncio.timeout(self._body_timeout_s):
-                return await self._whole_body()
-        except TimeoutError:
-            raise too_slow() from None
-
-    async def _whole_body(self) -> bytes:
-        parts, size, more = [], 0, True
-        while more:
-            message = await self.receive()
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > MAX_REQUEST_BYTES:
-                raise not_well_formed(413)
-            more = message.get("more_body", False)
-        return b"".join(parts)
+        """The whole body. Raises Refusal (408, 413), ClientGone."""
+        return await read_body(self._receive, at_most=MAX_REQUEST_BYTES, within_s=self._body_timeout_s)
 
     async def json_body(self, *, unique_keys: bool = True) -> bytes:
         """
@@ -159,10 +156,7 @@ class Exchange:
 
     async def receive(self) -> Message:
         """The next ASGI message. Raises ClientGone."""
-        message = await self._receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        return message
+        return await _next(self._receive)
 
     async def answer(self, status: int, body: bytes = b"", headers: Headers | None = None) -> None:
         """Send the whole answer; `body` is JSON, and an empty one has no Content-Type."""
@@ -180,9 +174,9 @@ class Exchange:
     async def send(self, message: Message) -> None:
         """Send one ASGI message; the first gets the headers that every answer has."""
         if message["type"] == "http.response.start":
-            self.started = True
+            self.status = message["status"]
             message = {**message, "headers": [*message["headers"], *self._common_headers(message["status"])]}
-        elif self._head:
+        elif self.head:
             message = {**message, "body": b""}
         await self._send(message)
 
@@ -205,3 +199,31 @@ class Exchange:
             (b"x-rate-limit-remaining", str(self.grant.remaining).encode()),
             (b"x-rate-limit-reset", str(self.grant.reset).encode()),
         ]
+
+
+async def read_body(receive: Receive, *, at_most: int, within_s: float) -> bytes:
+    """
+    The whole body of a request.
+
+    Raises: Refusal, 413 when it has more than `at_most` bytes, 408 when it is not there `within_s` seconds; ClientGone.
+    """
+    parts, size, more = [], 0, True
+    try:
+        async with asyncio.timeout(within_s):
+            while more:
+                message = await _next(receive)
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > at_most:
+                    raise not_well_formed(413)
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise too_slow() from None
+    return b"".join(parts)
+
+
+async def _next(receive: Receive) -> Message:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message

@@ -1,6 +1,7 @@
 """The front door: every request passes here once, for authorization, rate limit, routing, refusals and headers."""
 
 import re
+from functools import partial
 from traceback import format_exception
 from typing import Any
 
@@ -11,9 +12,11 @@ from litestar.routes import HTTPRoute
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError
-from tocsin.org.http.access import AREAS, HEALTH_PATH, OPENAPI_PATH, PUBLIC, Area, area_of
-from tocsin.org.http.api import allowed_methods
+from tocsin.org.http.access import AREAS, PUBLIC, Area, area_of
+from tocsin.org.http.api import OPENAPI_PATH, allowed_methods
 from tocsin.org.http.authorization import authorize
+from tocsin.org.http.batch import BATCH_PATH, tell_about_ips
+from tocsin.org.http.check import CHECK_PATH, CheckDoor, is_check
 from tocsin.org.http.client_ip import TrustedProxies
 from tocsin.org.http.doors import Doors
 from tocsin.org.http.errors import (
@@ -28,13 +31,28 @@ from tocsin.org.http.errors import (
     too_many_requests,
 )
 from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
+from tocsin.org.http.health import (
+    HEALTH_PATH,
+    METRICS_PATH,
+    READY_PATH,
+    Metrics,
+    needs_no_token,
+    tell_health,
+    tell_ready,
+)
+from tocsin.org.http.lapi import BouncerDoor
+from tocsin.org.http.live import LIVE_PATH, LiveDoor
+from tocsin.org.http.logs import LOGS_PATH, tell_log
 from tocsin.org.http.openapi import Published
+from tocsin.org.http.policy import POLICY_PATH, replace_policy, tell_policy
 from tocsin.org.http.providers import provider_routes
 from tocsin.org.http.request_rules import accepts_json
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
+from tocsin.org.http.sign_ins import SIGN_INS_PATH, evaluate_sign_in
 from tocsin.org.org import Org
 from tocsin.org.principals import may
 from tocsin.org.rate_limit import RateLimits
+from tocsin.org.records import RATE_LIMIT_TOPIC, RateLimitExceeded
 
 _log = structlog.get_logger("tocsin.org")
 
@@ -51,6 +69,10 @@ class Front:
         buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
         self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
+        self._metrics = Metrics(org)
+        self._bouncers = BouncerDoor(org, self._metrics.answers)
+        self._live = LiveDoor(org)
+        self._check = CheckDoor(org, self._proxies)
         self._rest = Litestar(
             [provider_routes(org, base_url)],
             openapi_config=None,
@@ -59,10 +81,18 @@ class Front:
         )
         self._doors = Doors(
             {
-                ("GET", HEALTH_PATH): tell_health,
+                ("GET", HEALTH_PATH): partial(tell_health, org),
+                ("GET", READY_PATH): partial(tell_ready, org),
+                ("GET", METRICS_PATH): self._metrics.tell,
                 ("GET", OPENAPI_PATH): Published(base_url).tell,
-                ("POST", RISK_EVENTS_PATH): take_risk_events,
-                ("GET", IPS_PATH + "{ip}"): tell_about_ip,
+                ("POST", RISK_EVENTS_PATH): partial(take_risk_events, org),
+                ("GET", LOGS_PATH): partial(tell_log, org, base_url=base_url),
+                ("GET", IPS_PATH + "{ip}"): partial(tell_about_ip, org),
+                ("POST", BATCH_PATH): partial(tell_about_ips, org),
+                ("GET", POLICY_PATH): partial(tell_policy, org),
+                ("PUT", POLICY_PATH): partial(replace_policy, org),
+                ("POST", SIGN_INS_PATH): partial(evaluate_sign_in, org),
+                ("GET", LIVE_PATH): self._live.answer,
             }
         )
 
@@ -75,12 +105,18 @@ class Front:
             for method in route.methods
             if method != "OPTIONS"
         }
-        return self._doors.routes() | framework
+        return self._doors.routes() | framework | self._bouncers.routes() | {("GET", CHECK_PATH)}
+
+    def stop(self) -> None:
+        """The org is about to stop: end what would go on for ever."""
+        self._live.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
         if scope["type"] != "http":
-            return
+            return None
+        if self._bouncers.handles(scope["path"]):
+            return await self._bouncers(scope, receive, send)
         exchange = Exchange(
             scope,
             receive,
@@ -98,14 +134,18 @@ class Front:
                 refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
             if not exchange.started:
                 await exchange.refuse(refusal)
+        finally:
+            self._metrics.answers[area_of(exchange.path).prefix, exchange.status] += 1
 
     async def _serve(self, scope: Scope, exchange: Exchange) -> None:
-        exchange.check()
         method, path = exchange.method, exchange.path
-        if path not in PUBLIC:
+        exchange.check(any_path=is_check(path))  # a proxy may append the path that it was asked for
+        if not (path in PUBLIC or self._check.open_to(exchange) or needs_no_token(exchange)):
             await self._let_in(exchange, area_of(path))
+        if is_check(path):
+            return await self._check.answer(exchange)
         if door := self._doors.find(method, path):
-            return await door(self._org, exchange)
+            return await door(exchange)
         if method == "OPTIONS" and allowed_methods(path):
             raise method_not_allowed()  # the framework would answer by itself
         scope["method"], scope["state"] = method, {"exchange": exchange}
@@ -120,6 +160,7 @@ class Front:
         if area.bucket is not None:
             exchange.grant = self._limits.take(area.bucket, principal.id, now=org.clock())
             if not exchange.grant.allowed:
+                self._note(exchange, area)
                 raise too_many_requests()
         if not may(principal, need):
             raise not_permitted()
@@ -129,10 +170,14 @@ class Front:
             exchange.need_length()
         exchange.refuse_large()
 
-
-async def tell_health(_org: Org, exchange: Exchange) -> None:
-    """GET /healthz: whether the process answers at all."""
-    await exchange.answer(200, b'{"status":"ok"}')
+    def _note(self, exchange: Exchange, area: Area) -> None:
+        """Have the System Log tell of the first request that a window refuses."""
+        grant = exchange.grant
+        assert grant is not None
+        assert area.bucket is not None
+        if grant.first_refusal:
+            violation = RateLimitExceeded(exchange.deed(), area.bucket, area.prefix, grant.limit, grant.reset)
+            self._org.notes.soon(RATE_LIMIT_TOPIC, violation)
 
 
 def _refusal_for(error: Exception) -> Refusal:
@@ -142,6 +187,8 @@ def _refusal_for(error: Exception) -> Refusal:
             return error
         case ClientGone():
             return not_well_formed()  # or its chunks were: the server in front says the same of both
+        case RecursionError():
+            return not_well_formed()  # nothing but a body is nested that deep
         case NotFoundException():
             return path_not_found()
         case MethodNotAllowedException():

@@ -4,15 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from tocsin import __version__
-from tocsin.org.http.access import AREAS, PUBLIC, area_of
+from tocsin.org.http.access import AREAS, area_of
 from tocsin.org.http.api import OPERATIONS
+from tocsin.org.http.api.errors import Error
 from tocsin.org.http.api.operation import JSON, Answer, Operation
 from tocsin.org.http.exchange import Exchange
-from tocsin.org.org import Org
-from tocsin.org.principals import Need
 
 _REF = "#/components/schemas/{name}"
 _LIMIT_HEADERS = {
@@ -26,23 +24,6 @@ Takes risk events about IP addresses as Okta's API documents them, and says how 
 Errors of the API have the shape of `Error`; clients branch on `errorCode` alone. Objects that name a member twice are
 refused, unknown members are ignored. Every GET may be a HEAD.
 """
-
-
-class ErrorCause(Struct, rename="camel"):
-    """One thing that is wrong."""
-
-    error_summary: str
-
-
-class Error(Struct, rename="camel"):
-    """A refusal."""
-
-    error_code: str
-    """`E` and seven digits: what to branch on."""
-    error_summary: str
-    error_link: str
-    error_id: str
-    error_causes: list[ErrorCause]
 
 
 _RESPONSES = {
@@ -96,7 +77,7 @@ class Published:
         self._base_url = base_url
         self._body = b""
 
-    async def tell(self, _org: Org, exchange: Exchange) -> None:
+    async def tell(self, exchange: Exchange) -> None:
         """GET /openapi.json."""
         self._body = self._body or msgspec.json.encode(document(self._base_url))
         await exchange.answer(200, self._body)
@@ -116,7 +97,7 @@ class _Schemas:
 def _schemas(operations: Iterable[Operation]) -> tuple[_Schemas, dict[str, Any]]:
     types: list[Any] = [Error]
     for operation in operations:
-        answers = [answer.body for answer in operation.answers.values()]
+        answers = [answer.body for told in (operation.answers, operation.refusals) for answer in told.values()]
         found = [operation.body, *answers, *(parameter.type for parameter in operation.parameters)]
         types += [kind for kind in found if kind is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
@@ -152,18 +133,28 @@ def _operation(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
 
 
 def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
-    limited = area_of(operation.path).bucket is not None
-    told = {str(status): _answer(answer, operation, schemas) for status, answer in operation.answers.items()}
-    refusals = {400: "BadRequest", 500: "Fault"}
+    common = {status: {"$ref": f"#/components/responses/{name}"} for status, name in _refusals(operation).items()}
+    own = {status: _answer(answer, operation, schemas) for status, answer in operation.refusals.items()}
+    told = {status: _answer(answer, operation, schemas) for status, answer in operation.answers.items()} | common | own
+    return {str(status): told[status] for status in sorted(told)}
+
+
+def _refusals(operation: Operation) -> dict[int, str]:
+    """The components that tell of each refusal which is not the operation's own, by status."""
+    if operation.asked_by == "bouncer":
+        return {}
+    found = {400: "BadRequest", 500: "Fault"}
     if "{" in operation.path:
-        refusals[404] = "NotFound"
-    if operation.path not in PUBLIC:
-        refusals |= {401: "Unauthorized", 403: "Forbidden", 503: "ReadOnly"}
-    if limited:
-        refusals[429] = "TooManyRequests"
+        found[404] = "NotFound"
+    if operation.asked_by != "anyone":
+        found |= {401: "Unauthorized", 403: "Forbidden", 503: "ReadOnly"}
+    if area_of(operation.path).bucket is not None:
+        found[429] = "TooManyRequests"
+        if operation.body is not None:
+            found[411] = "LengthRequired"
     if operation.body is not None:
-        refusals |= {408: "TooSlow", 411: "LengthRequired", 413: "TooLarge"}
-    return told | {str(code): {"$ref": f"#/components/responses/{refusals[code]}"} for code in sorted(refusals)}
+        found |= {408: "TooSlow", 413: "TooLarge"}
+    return found
 
 
 def _answer(answer: Answer, operation: Operation, schemas: _Schemas) -> dict[str, Any]:
@@ -175,7 +166,7 @@ def _answer(answer: Answer, operation: Operation, schemas: _Schemas) -> dict[str
         told["headers"] = headers
     if answer.body is not None:
         told["content"] = {answer.media: {"schema": schemas.of(answer.body)}}
-    if operation.links:
+    if operation.links and answer in operation.answers.values():
         told["links"] = {
             other: {"operationId": other, "parameters": {parameter: f"$response.body#/{member}"}}
             for other, (parameter, member) in operation.links.items()
@@ -197,15 +188,15 @@ def _header(text: str, kind: type) -> dict[str, Any]:
     return {"description": text, "schema": msgspec.json.schema(kind)}
 
 
-def _need(operation: Operation) -> Need | None:
-    return None if operation.path in PUBLIC else area_of(operation.path).need(operation.method)
-
-
 def _security(operation: Operation) -> list[dict[str, list[str]]]:
-    need = _need(operation)
-    if need is None:
+    if operation.asked_by == "anyone":
         return []
-    return [{"apiToken": []}, *([{"oauth2": [need.scope]}] if need.scope is not None else [])]
+    if operation.asked_by == "bouncer":
+        return [{"bouncerKey": []}]
+    need = area_of(operation.path).need(operation.method)
+    by_scope: list[dict[str, list[str]]] = [{"oauth2": [need.scope]}] if need.scope is not None else []
+    nobody: list[dict[str, list[str]]] = [{}] if operation.asked_by == "this machine or a principal" else []
+    return [{"apiToken": []}, *by_scope, *nobody]
 
 
 def _security_schemes(base_url: str) -> dict[str, Any]:
@@ -216,6 +207,12 @@ def _security_schemes(base_url: str) -> dict[str, Any]:
             "in": "header",
             "name": "Authorization",
             "description": "`SSWS ` and an API token, which `tocsin token create` prints",
+        },
+        "bouncerKey": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-Api-Key",
+            "description": "A key that `tocsin bouncer create` prints",
         },
         "oauth2": {
             "type": "oauth2",

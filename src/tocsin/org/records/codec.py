@@ -8,19 +8,26 @@ import msgspec
 
 from tocsin.journal.protocol import Entry  # not the door: what decides must not import what waits
 from tocsin.org.errors import OrgError
+from tocsin.org.records.bouncers import BOUNCER_TOPIC, BouncerRecord
+from tocsin.org.records.policy import POLICY_TOPIC, PolicyRecord
 from tocsin.org.records.providers import PROVIDER_TOPIC, ProviderRecord
+from tocsin.org.records.rate_limit import RateLimitExceeded
 from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RawEvents, RiskEventsConsumed
+from tocsin.org.records.sign_ins import SignInEvaluated
 from tocsin.org.records.tokens import TOKEN_TOPIC, TokenRecord
 
-DirectoryRecord = ProviderRecord | TokenRecord
+DirectoryRecord = ProviderRecord | TokenRecord | PolicyRecord | BouncerRecord
 """What changes the directory. It is kept for ever: the directory is made again from it."""
-Record = DirectoryRecord | RiskEventsConsumed
-DIRECTORY_TOPICS = frozenset({PROVIDER_TOPIC, TOKEN_TOPIC})
+LogRecord = RateLimitExceeded | SignInEvaluated
+"""What only the System Log shows."""
+Record = DirectoryRecord | RiskEventsConsumed | LogRecord
+DIRECTORY_TOPICS = frozenset({PROVIDER_TOPIC, TOKEN_TOPIC, POLICY_TOPIC, BOUNCER_TOPIC})
 LOG_TOPIC_PREFIX = "log."
 """Of records that only the System Log shows. Past its retention they may be forgotten, as may risk events."""
 
 _DIRECTORY_DECODER: msgspec.msgpack.Decoder[DirectoryRecord] = msgspec.msgpack.Decoder(DirectoryRecord)
 _RISK_DECODER = msgspec.msgpack.Decoder(RiskEventsConsumed)
+_LOG_DECODER: msgspec.msgpack.Decoder[LogRecord] = msgspec.msgpack.Decoder(LogRecord)
 _RAW_EVENTS_DECODER = msgspec.msgpack.Decoder(RawEvents)
 _EVENT_DECODER = msgspec.msgpack.Decoder(ConsumedEvent)
 _ENCODER = msgspec.msgpack.Encoder()
@@ -49,6 +56,21 @@ def risk_record(entry: Entry) -> RiskEventsConsumed | None:
         return _RISK_DECODER.decode(entry.body)
     except msgspec.MsgspecError as error:
         raise _unreadable(entry, error) from error
+
+
+def log_record(entry: Entry) -> LogRecord | None:
+    """What `entry` holds for the System Log alone, or None when it is about something else. Raises OrgError."""
+    if not entry.topic.startswith(LOG_TOPIC_PREFIX):
+        return None
+    try:
+        return _LOG_DECODER.decode(entry.body)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(entry, error) from error
+
+
+def record_of(entry: Entry) -> Record | None:
+    """The record of `entry`, of whatever kind, or None when its topic is none of the org's. Raises OrgError."""
+    return risk_record(entry) or directory_record(entry) or log_record(entry)
 
 
 def risk_message(entry: Entry, event: int, subject: int) -> str | None:

@@ -27,7 +27,7 @@ class Answer(Struct, frozen=True):
 
     text: str
     body: Any = None
-    """Type of the body; None for an empty one."""
+    """Type of the body; None for an empty one, or one that is no JSON."""
     media: str = JSON
     headers: Mapping[str, str] = {}
     """What each header says, by name."""
@@ -48,6 +48,11 @@ class Operation(Struct, frozen=True, kw_only=True, dict=True):
     body_media: str = JSON
     body_example: Any = None
     answers: Mapping[int, Answer]
+    refusals: Mapping[int, Answer] = {}
+    """Where they are not what access and body bring with them."""
+    asked_by: Literal["anyone", "principal", "bouncer", "this machine or a principal"] = "principal"
+    head: bool = True
+    """Whether a GET may be a HEAD."""
     links: Mapping[str, tuple[str, str]] = {}
     """For each operation id that the answer leads to: its parameter, and the member of the answer that fills it."""
 
@@ -59,5 +64,5 @@ class Operation(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Its own method; HEAD comes with GET."""
-        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+        """Its own method; HEAD comes with most GETs."""
+        return ("GET", "HEAD") if self.method == "GET" and self.head else (self.method,)

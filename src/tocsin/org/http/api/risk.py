@@ -1,18 +1,17 @@
-"""Operations on risk events, risk providers, and what is known about an IP. Source: spec 1."""
+"""Operations on risk events and risk providers. Source: spec 1."""
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from tocsin.org.http.api.operation import Answer, Operation, Parameter
-from tocsin.org.http.risk import IPS_PATH, MAX_SEQ, RISK_EVENTS_PATH
-from tocsin.org.http.views import PROVIDERS_PATH, IpView, ProviderView
+from tocsin.org.http.risk import RISK_EVENTS_PATH
+from tocsin.org.http.views import PROVIDERS_PATH, ProviderView
 from tocsin.signals import RiskEvent, RiskProviderAction
 from tocsin.signals.limits import CLIENT_ID_CHARS, EVENTS_PER_REQUEST, NAME_CHARS
 
 # In a JSON schema, and only there: the decoder has its own words for what is wrong.
 _PRINTABLE = {"pattern": "^[ -~]*[!-~][ -~]*$"}
-_IP_OF_ANY_KIND = {"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
 
 _PROVIDER_ID = Parameter("id", "path", "`id` of the risk provider", required=True, example="rkp7b1ZfQm3xT9aLw0g7")
 _EVENT = {
@@ -97,29 +96,5 @@ RISK_OPERATIONS = (
         summary="Delete a risk provider; what it said does not count any more",
         parameters=(_PROVIDER_ID,),
         answers={204: Answer("Deleted")},
-    ),
-    Operation(
-        id="getIpRisk",
-        method="GET",
-        path=IPS_PATH + "{ip}",
-        tag="Decisions",
-        summary="How risky an IP is now, and why",
-        parameters=(
-            Parameter(
-                "ip",
-                "path",
-                "An IPv4 or IPv6 address",
-                Annotated[str, Meta(extra_json_schema=_IP_OF_ANY_KIND)],
-                required=True,
-                example="203.0.113.9",
-            ),
-            Parameter(
-                "after",
-                "query",
-                "Wait up to 10 s until the journal entry with this seq is in the answer",
-                Annotated[int, Meta(ge=0, le=MAX_SEQ)],
-            ),
-        ),
-        answers={200: Answer("Also for an IP that nobody spoke about", body=IpView)},
     ),
 )
