@@ -13,16 +13,23 @@ from schemathesis.engine import from_schema
 from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from support.org import PROVIDERS, OrgProcess
+from support.org import PROVIDERS, OrgProcess, tocsin
 from tocsin.org.http.risk import MAX_SEQ
 
 pytestmark = pytest.mark.slow
 EXAMPLES, SEED = int(os.environ.get("TOCSIN_SOAK_EXAMPLES", "20")), int(os.environ.get("TOCSIN_SOAK_SEED", "1"))
-LIMITS = "[limits]\n" + "".join(f"{name} = 1000000\n" for name in ("risk_events", "api"))
-# Right by the schema, and refused for what the org holds already: no schema can say that.
-STATE_TELLS = (
+LIMITS = "[limits]\n" + "".join(f"{name} = 1000000\n" for name in ("risk_events", "logs", "api"))
+# Right by the schema, and refused for what a schema cannot say.
+NOT_IN_THE_SCHEMA = (
     "An object with this field already exists in the current organization",
     "An organization may have at most",
+    "does not appear to be an IPv4 or IPv6 network",
+    "has host bits set",
+    '"errorCode":"E0000029"',  # a cursor that is not one
+    '"errorCode":"E0000031"',  # a filter
+    '"errorCode":"E0000053"',
+    "Api validation failed: 'q'",
+    '"errorCode":"E0000005"',  # no authorization is 403 at Okta's doors, not 401
 )
 
 
@@ -53,10 +60,13 @@ def test_the_org_keeps_to_its_document(unlimited: OrgProcess) -> None:
 
 
 def _schema(org: OrgProcess, client: httpx2.Client) -> OpenApiSchema:
-    project = ProjectConfig(generation=GenerationConfig(max_examples=EXAMPLES, database="none"))
+    generation = GenerationConfig(max_examples=EXAMPLES, database="none")
+    project = ProjectConfig(generation=generation, max_stream_events=1)
     config = SchemathesisConfig(seed=SEED, projects=ProjectsConfig(default=project))
     # As an override, not in the project: there it would also go out with requests that are to have no authorization.
-    config.projects.override.update(headers={"Authorization": client.headers["authorization"]})
+    key = tocsin("bouncer", "create", "schemathesis", "--data", str(org.data)).stdout.strip()
+    credentials = {"Authorization": client.headers["authorization"], "X-Api-Key": key}
+    config.projects.override.update(headers=credentials)
     schema = schemathesis.openapi.from_url(f"{org.url}/openapi.json", config=config)
 
     @schema.hook
@@ -76,7 +86,9 @@ def _schema(org: OrgProcess, client: httpx2.Client) -> OpenApiSchema:
     def filter_failure(_context: Any, failure: Failure, case: Any, response: Any) -> bool:
         if isinstance(case.body, dict) and case.body.get("clientId") == "null":
             return False  # the string that stands for none: right for the provider that never had one
-        return not any(text in response.text for text in STATE_TELLS)
+        if response.status_code == 500 and case.path.startswith("/v1/decisions"):
+            return '{"message":' not in response.text  # as CrowdSec answers to a filter that it cannot read
+        return not any(text in response.text for text in NOT_IN_THE_SCHEMA)
 
     return schema
 

@@ -107,8 +107,9 @@ class BouncerDoor:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method, answers = scope["path"], scope["method"], self._answers
         if path == UP_PATH:
-            known = method == "GET"
-            return await (answers.whole(send, 200, b'{"status":"up"}') if known else answers.empty(send, 405))
+            if method != "GET":
+                return await answers.empty(send, 405, [(b"allow", b"GET")])
+            return await answers.whole(send, 200, b'{"status":"up"}')
         if path.startswith(_MACHINES_PATHS) or (method == "DELETE" and path.startswith(DECISIONS_PATH)):
             # What a CrowdSec agent would ask, with a login that this org does not give.
             header = (b"www-authenticate", b"JWT realm=Crowdsec API local")
@@ -117,7 +118,9 @@ class BouncerDoor:
             return await answers.empty(send, 301, [(b"location", path.rstrip("/").encode())])
         door = self._doors.get((method, path))
         if door is None:
-            return await answers.empty(send, 405 if path.startswith(DECISIONS_PATH) else 404)
+            allowed = b", ".join(sorted(other.encode() for other, at in self._doors if at == path))
+            known = allowed or path.startswith(DECISIONS_PATH)
+            return await (answers.empty(send, 405, [(b"allow", allowed)]) if known else answers.empty(send, 404))
         bouncer = await self._bouncer(scope)
         if bouncer is None:
             return await answers.told(send, 403, "access forbidden")
@@ -156,7 +159,7 @@ class BouncerDoor:
         """What bouncers of CrowdSec 1.6 and later report. It is checked to be JSON, and not kept."""
         within_s = self._org.config.http.body_timeout_s
         try:
-            msgspec.json.decode(await read_body(receive, at_most=_MOST_METRICS_BYTES, within_s=within_s))
+            msgspec.json.decode(await read_body(receive, at_most=_MOST_METRICS_BYTES, within_s=within_s), type=dict)
         except Refusal as refusal:
             late = refusal.status == 408
             text = "request body did not come" if late else "request body too large"

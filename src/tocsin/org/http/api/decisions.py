@@ -1,8 +1,8 @@
 """Operations that say how risky an IP is, and what to do about it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from tocsin.org.http.api.operation import Answer, Operation, Parameter
 from tocsin.org.http.batch import BATCH_PATH, MOST_IPS, Asked, Weights
@@ -23,6 +23,17 @@ _RISK_HEADERS = {
     "X-Risk-Provider": "Who says so",
     "X-Risk-Expires": "Until when",
 }
+
+
+class StreamEvent(Struct):
+    """A server-sent event."""
+
+    id: str
+    """Where in the journal it stands: what to send as Last-Event-ID."""
+    event: Literal["ready", "risk", "changed", "reset"]
+    data: str
+    """JSON."""
+
 
 DECISION_OPERATIONS = (
     Operation(
@@ -103,10 +114,10 @@ DECISION_OPERATIONS = (
                 "Last-Event-ID",
                 "header",
                 "The id of the last event that came: what followed it is told, nothing twice and nothing left out",
-                Annotated[str, Meta(pattern=r"^[0-9]{1,18}(-[0-9]{1,4})?$")],
+                Annotated[str, Meta(pattern=r"^([0-9]{1,18}(-[0-9]{1,4})?)?$")],
             ),
         ),
-        answers={200: Answer("For as long as the client stays", body=str, media="text/event-stream")},
+        answers={200: Answer("For as long as the client stays", body=StreamEvent, media="text/event-stream")},
         refusals={429: Answer("There are as many streams as the org is set up for")},
         head=False,
     ),
