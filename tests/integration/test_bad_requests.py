@@ -20,6 +20,7 @@ logs = 1000000
 clients = 1000000
 grants = 1000000
 token = 1000000
+oauth = 1000000
 api = 1000000
 [http]
 header_timeout_s = 0.2

@@ -59,7 +59,9 @@ def test_pycrowdsec_asks_and_follows(enforcing: OrgProcess) -> None:
     stream.cycle("true")
     assert stream.get_current_decisions() == {f"{BAD}/32": "ban", f"{BAD6}/128": "ban", f"{ODD}/32": "captcha"}
     say(enforcing, (BAD, "LOW"), (ODD, "HIGH"), name="b")
-    stream.cycle("false")
+    enforcing.kill()
+    with OrgProcess(enforcing.data, port=int(enforcing.url.rpartition(":")[2])):
+        stream.cycle("false")
     assert [stream.get_action_for(ip) for ip in (BAD, BAD6, ODD)] == [None, "ban", "ban"]
 
 

@@ -75,3 +75,12 @@ def test_the_node_sdk_with_an_api_token(org: OrgProcess) -> None:
     token = org.token()
     check(call_with_node({"orgUrl": org.url, "token": token}, node_plan()))
     assert heard_of(org, token) == "HIGH"
+
+
+def test_the_node_sdk_reads_the_system_log(org: OrgProcess) -> None:
+    token = org.token()
+    wanted = {"filter": 'eventType eq "system.api_token.create"'}
+    (told,) = call_with_node({"orgUrl": org.url, "token": token}, [["systemLogApi", "listLogEvents", wanted]])
+    (event,) = told["value"]
+    assert (event["displayMessage"], event["target"][0]["displayName"]) == ("Create API token", "test")
+    assert event["version"] == "0"

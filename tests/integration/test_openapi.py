@@ -18,11 +18,14 @@ from tocsin.org.http.risk import MAX_SEQ
 
 pytestmark = pytest.mark.slow
 EXAMPLES, SEED = int(os.environ.get("TOCSIN_SOAK_EXAMPLES", "20")), int(os.environ.get("TOCSIN_SOAK_SEED", "1"))
-LIMITS = "[limits]\n" + "".join(f"{name} = 1000000\n" for name in ("risk_events", "logs", "api"))
+LIMITS = "[limits]\n" + "".join(
+    f"{name} = 1000000\n" for name in ("risk_events", "logs", "clients", "grants", "token", "oauth", "api")
+)
 # Right by the schema, and refused for what a schema cannot say.
 NOT_IN_THE_SCHEMA = (
     "An object with this field already exists in the current organization",
     "An organization may have at most",
+    '"error":"invalid_client_metadata"',  # what of a client goes with what
     "does not appear to be an IPv4 or IPv6 network",
     "has host bits set",
     '"errorCode":"E0000029"',  # a cursor that is not one

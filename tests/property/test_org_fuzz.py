@@ -23,7 +23,7 @@ from tocsin.org.http.front import Front
 from tocsin.org.org import at_work, open_org
 from tocsin.org.records import Role, local_deed
 
-LIMITS = dict.fromkeys(("risk_events", "logs", "clients", "grants", "token", "api"), 1000000000)
+LIMITS = dict.fromkeys(("risk_events", "logs", "clients", "grants", "token", "oauth", "api"), 1000000000)
 
 
 class World:

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from hypothesis import strategies as st
 
@@ -16,6 +16,7 @@ _T = TypeVar("_T")
 # What stands for a token and a bouncer's key in requests that are written before there are any.
 TOKEN, KEY = b"A-TOKEN", b"A-KEY"
 GOOD = b"SSWS " + TOKEN
+BASIC = b"Basic MG9hNGsyWXE4VmZXbjZSc2QwZzc6eA=="
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "QUERY", "get", "FROB"]
 NASTY_TEXT = [
     "",
@@ -172,7 +173,7 @@ def targets(draw: st.DrawFn, operation: Operation) -> bytes:
 @st.composite
 def headers(draw: st.DrawFn, operation: Operation) -> list[tuple[bytes, bytes]]:
     found = [
-        (b"authorization", draw(usually(GOOD, CREDENTIALS))),
+        (b"authorization", draw(usually(BASIC if operation.asked_by == "client" else GOOD, CREDENTIALS))),
         (b"x-api-key", draw(usually(KEY, [b"", b"x", b"\xff"]))),
         (b"content-type", draw(usually(operation.body_media.encode(), CONTENT_TYPES))),
         (b"accept", draw(usually(b"application/json", ACCEPTS))),
@@ -198,7 +199,10 @@ def headers(draw: st.DrawFn, operation: Operation) -> list[tuple[bytes, bytes]]:
 def bodies(draw: st.DrawFn, operation: Operation) -> bytes:
     if operation.body_example is None or draw(st.integers(0, 2)) == 0:
         return draw(st.one_of(st.sampled_from(BODIES), st.binary(max_size=50)))
-    return json.dumps(draw(bent(operation.body_example))).encode()
+    value = draw(bent(operation.body_example))
+    if operation.body_media == "application/x-www-form-urlencoded" and isinstance(value, dict):
+        return urlencode(value, errors="replace").encode()
+    return json.dumps(value).encode()
 
 
 @st.composite

@@ -1,7 +1,7 @@
 """The settings of an org, as a TOML file holds them. Each has its limits in its type, and a default that is right."""
 
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -20,6 +20,9 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     clients: _Requests = 100
     grants: _Requests = 100
     token: _Requests = 150
+    """POST /oauth2/v1/token, of each client at each address; nobody can use up the requests of others."""
+    oauth: _Requests = 1200
+    """Introspection and revocation, counted the same way."""
     api: _Requests = 1200
     """All else under /api/v1/."""
     principal_share_percent: Annotated[int, Meta(ge=1, le=100)] = 100
@@ -65,6 +68,21 @@ class Live(Struct, frozen=True, forbid_unknown_fields=True):
     """How long a quiet stream sends nothing."""
 
 
+class OAuth(Struct, frozen=True, forbid_unknown_fields=True):
+    """OAuth 2.0 for service apps."""
+
+    assertion_skew_s: Annotated[int, Meta(ge=0, le=300)] = 0
+    """By how much the clock of a client may be wrong; Okta allows nothing."""
+    proof_skew_s: Annotated[int, Meta(ge=0, le=60)] = 5
+    """By how much it may be ahead in a DPoP proof; what Okta allows is not known."""
+    token_parameters_in_query: bool = True
+    """Take parameters of a token request from the query too: okta-sdk-python 3.0.0 puts them there."""
+    post_grants_status: Literal[200, 201] = 200
+    """Of a new grant; Okta documents 201 and answers 200."""
+    key_rotation_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+    """How long a key signs access tokens."""
+
+
 class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The System Log."""
 
@@ -83,4 +101,5 @@ class OrgConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """What to do about each level, until that is changed over HTTP; see `org/policies.py`."""
     check: Check = Check()
     live: Live = Live()
+    oauth: OAuth = OAuth()
     log: LogConfig = LogConfig()

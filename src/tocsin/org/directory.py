@@ -13,7 +13,7 @@ from tocsin.journal import Entry
 from tocsin.org.projection_file import ProjectionFile
 from tocsin.org.records import DirectoryRecord, directory_record
 
-LAYOUT = 2  # a file with another one is deleted and made again
+LAYOUT = 3  # a file with another one is deleted and made again
 
 Statement = tuple[str, tuple[object, ...]]
 """One SQL statement and its values."""
@@ -43,7 +43,8 @@ class Directory:
         self._parts = parts
         self._file = ProjectionFile(path, layout=LAYOUT, tables="".join(part.tables for part in parts))
         with self._file.telling():
-            self._load(self._file.reader)
+            for part in parts:
+                part.load(self._file.reader)
 
     def cursor(self) -> int:
         """Seq of the last entry applied."""
@@ -52,16 +53,14 @@ class Directory:
     def apply(self, entries: Sequence[Entry]) -> None:
         """Apply those of `entries`, in order, that lie beyond the cursor. All of them, or on an error none."""
         records = [(entry.seq, record) for entry in entries if (record := directory_record(entry)) is not None]
-        if not entries:
+        if not entries or (not records and self._file.has_applied(entries[-1].seq)):
             return
         with self._file.applying(entries[-1].seq) as cursor:
-            for seq, record in records:
-                if seq > cursor:
-                    self._change(seq, record)
-        if records:
-            # Also when another process applied them: its change has to be seen here too.
-            with self._file.telling():
-                self._load(self._file.db)
+            touched = self._change(records, after=cursor)
+        # Also those that another process applied: its changes have to be seen here too.
+        with self._file.telling():
+            for part in touched:
+                part.load(self._file.db)
 
     def query(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         """All rows of a SELECT, for what a part does not keep in memory. Raises OrgError."""
@@ -72,11 +71,13 @@ class Directory:
         """Let go of the file."""
         self._file.close()
 
-    def _change(self, seq: int, record: DirectoryRecord) -> None:
+    def _change(self, records: Sequence[tuple[int, DirectoryRecord]], *, after: int) -> list[Part]:
+        """Apply those with a seq beyond `after`. Returns: the parts that any of all of them is about."""
+        touched = []
         for part in self._parts:
-            for statement, values in part.changes(record, seq=seq):
+            changes = [(seq, list(part.changes(record, seq=seq))) for seq, record in records]
+            for statement, values in (one for seq, some in changes if seq > after for one in some):
                 self._file.db.execute(statement, values)
-
-    def _load(self, db: sqlite3.Connection) -> None:
-        for part in self._parts:
-            part.load(db)
+            if any(some for _, some in changes):
+                touched.append(part)
+        return touched

@@ -9,10 +9,11 @@ _BASE62 = string.digits + string.ascii_letters
 _ID_CHARS = 17
 _TOKEN_CHARS = 40
 _BOUNCER_KEY_CHARS = 43
+_SECRET_CHARS = 40
 
 
 def new_id(prefix: str) -> str:
-    """`prefix` and 17 base62 characters: `rkp` for a provider, `00T` for a token."""
+    """`prefix` and 17 base62 characters: `rkp` for a provider, `00T` for a token, `0oa` for a client."""
     return prefix + _base62(_ID_CHARS)
 
 
@@ -26,9 +27,19 @@ def new_bouncer_key() -> str:
     return _base62(_BOUNCER_KEY_CHARS)
 
 
+def new_client_secret() -> str:
+    """The secret of an OAuth client: 40 base62 characters, 238 random bits."""
+    return _base62(_SECRET_CHARS)
+
+
 def token_hash(token: str) -> bytes:
     """What is kept of a token or key. It has at least 238 random bits, so a plain SHA-256 cannot be searched."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def new_access_token_id() -> str:
+    """`AT.` and 36 base64url characters."""
+    return "AT." + secrets.token_urlsafe(27)
 
 
 def new_request_id() -> str:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import NamedTuple
 
 import structlog
 
@@ -16,10 +17,13 @@ from tocsin.org.crowdsec.feed import Feed
 from tocsin.org.decision import ProviderWord, decide, strongest
 from tocsin.org.folder import DataFolder
 from tocsin.org.ids import token_hash
+from tocsin.org.last_uses import LastUses
 from tocsin.org.log.index import LogIndex
 from tocsin.org.log.notes import Notes
-from tocsin.org.log.retention import Retention
+from tocsin.org.log.retention import LogRetention
 from tocsin.org.log.system_log import SystemLog
+from tocsin.org.oauth.keys import SigningKeys
+from tocsin.org.oauth.proofs import UsedProofs
 from tocsin.org.providers import Provider
 from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
@@ -36,6 +40,18 @@ Clock = Callable[[], float]
 """Epoch seconds."""
 
 
+class Local(NamedTuple):
+    """What an org has on this machine alone, and not in the journal."""
+
+    secret: bytes
+    used_proofs: UsedProofs
+    last_uses: LastUses
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return "Local(<hidden>)"
+
+
 class Org:
     """One org on one data folder, in one event loop."""
 
@@ -47,6 +63,7 @@ class Org:
         feed: Feed,
         log_index: LogIndex,
         *,
+        local: Local,
         config: OrgConfig,
         clock: Clock,
     ) -> None:
@@ -59,6 +76,12 @@ class Org:
         self.providers, self.tokens = registry.providers, registry.tokens
         self.policy, self.bouncers = registry.policy, registry.bouncers
         self.sign_ins = SignIns(journal, self.look_up)
+        self.clients, self.grants, self.issued = registry.clients, registry.grants, registry.issued
+        self.secret, self.used_proofs, self.last_uses = local
+        period_ms = config.oauth.key_rotation_days * 24 * 3600 * 1000
+        self.signing_keys = SigningKeys(
+            registry.signing_key_table, registry.changes, secret=local.secret, period_ms=period_ms
+        )
 
     @property
     def now_ms(self) -> int:
@@ -81,6 +104,8 @@ class Org:
         if known is None:
             await self.projector.catch_up_first()
             known = self.tokens.of_secret(secret)
+        if known is not None:
+            self.last_uses.note(known.id, self.now_ms)
         return known
 
     async def look_up(self, key: bytes) -> Verdict:
@@ -147,7 +172,12 @@ async def open_org(
         registry = Registry(journal, folder.directory, [index, feed, log_index])
         stack.push_async_callback(registry.close)
         await registry.projector.catch_up()
-        org = Org(journal, registry, index, feed, log_index, config=config, clock=clock)
+        used_proofs = UsedProofs(folder.proofs, now=clock())
+        stack.callback(used_proofs.close)
+        last_uses = LastUses(folder.uses)
+        stack.callback(last_uses.close)
+        local = Local(folder.secret(), used_proofs, last_uses)
+        org = Org(journal, registry, index, feed, log_index, local=local, config=config, clock=clock)
         stack.push_async_callback(org.system_log.close)
         yield org
 
@@ -175,7 +205,7 @@ async def at_work(org: Org) -> AsyncIterator[None]:
     await org.projector.catch_up()
     await _start_policy(org)
     sweeper = Sweeper(org.projector, org.index, org.providers, clock=org.clock)
-    retention = Retention(org.projector, org.log_index, org.system_log, clock=org.clock)
+    retention = LogRetention(org.projector, org.log_index, org.system_log, clock=org.clock)
     work = [org.projector.run(), sweeper.run(), retention.run(), org.notes.run()]
     tasks = [asyncio.create_task(each) for each in work]
     try:

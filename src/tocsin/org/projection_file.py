@@ -6,16 +6,13 @@ its transaction and skips what another one did. Commits are not synced to disk o
 is whole and some entries behind, which are then applied again.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from tocsin.org.errors import OrgError
-from tocsin.org.folder import telling
+from tocsin.org.private_sqlite import connect, delete, telling_of
 
-_LOCK_WAIT_S = 10.0
 _TABLES = """
 CREATE TABLE IF NOT EXISTS cursor (seq INTEGER NOT NULL);
 INSERT INTO cursor SELECT 0 WHERE NOT EXISTS (SELECT * FROM cursor);
@@ -40,18 +37,23 @@ class ProjectionFile:
         with self.telling():
             self.db = _open(path, layout, tables)
             # Another connection to read with: what is applied must not be seen before it is whole.
-            self.reader = _connect(path)
+            self.reader = connect(path)
 
     def cursor(self) -> int:
         """Seq of the last entry applied."""
         with self.telling():
-            return cursor_of(self.reader)
+            return _cursor_of(self.reader)
+
+    def has_applied(self, seq: int) -> bool:
+        """Whether somebody applied entry `seq` already: then it need not wait for our lock. For the thread of `db`."""
+        with self.telling():
+            return _cursor_of(self.db) >= seq
 
     @contextmanager
     def applying(self, up_to: int) -> Iterator[int]:
         """One transaction on `db` that ends with the cursor at `up_to`, or not at all. Gives the cursor before."""
         with self.changing():
-            cursor = cursor_of(self.db)
+            cursor = _cursor_of(self.db)
             yield cursor
             self.db.execute(_ADVANCE, (max(cursor, up_to),))
 
@@ -73,38 +75,26 @@ class ProjectionFile:
             self.reader.close()
             self.db.close()
 
-    @contextmanager
-    def telling(self) -> Iterator[None]:
+    def telling(self) -> AbstractContextManager[None]:
         """Errors of SQLite and the file system as OrgErrors that say what to do."""
-        try:
-            with telling(self.path.parent):
-                yield
-        except sqlite3.Error as error:
-            text = f"{self.path} cannot be used: {error}"
-            raise OrgError(text, hint="it can be deleted while the org is stopped: it is made again") from error
+        return telling_of(self.path, hint="it can be deleted while the org is stopped: it is made again")
 
 
-def cursor_of(db: sqlite3.Connection) -> int:
+def _cursor_of(db: sqlite3.Connection) -> int:
     """Seq of the last entry applied, as `db` sees it now."""
     (seq,) = db.execute(_CURSOR).fetchone()
     assert isinstance(seq, int)
     return seq
 
 
-def delete(path: Path) -> None:
-    """Delete the projection at `path`; nobody may have it open."""
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
-
-
 def _open(path: Path, layout: int, tables: str) -> sqlite3.Connection:
-    db = _connect(path)
+    db = connect(path)
     try:
         (written,) = db.execute("PRAGMA user_version").fetchone()
         if written not in (0, layout):
             db.close()
             delete(path)
-            db = _connect(path)
+            db = connect(path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {tables} COMMIT;")
@@ -113,18 +103,3 @@ def _open(path: Path, layout: int, tables: str) -> sqlite3.Connection:
         db.close()
         raise
     return db
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    _make(path)
-    return sqlite3.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
-
-
-def _make(path: Path) -> None:
-    """An empty file for its owner alone, where there is none; SQLite would let everybody read it."""
-    try:
-        # EXCL, so that one that is there is not even opened: to close it again would drop the locks that this process'
-        # other connections hold on it, and the next process to end would take the write-ahead log away from under us.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        return

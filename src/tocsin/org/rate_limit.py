@@ -81,9 +81,14 @@ class RateLimits:
         self._windows: dict[tuple[str, str | None], Window] = {}
         self._sweep_at = _SWEEP_AT
 
-    def take(self, bucket: str, principal: str, *, now: float) -> Grant:
-        """One request of `principal` at epoch second `now`."""
-        org, own = (bucket, None), (bucket, principal)
+    def take(self, bucket: str, principal: str, *, now: float, alone: bool = False) -> Grant:
+        """
+        One request of `principal` at epoch second `now`.
+
+        Args:
+            alone: who asks is not known yet, and has the bucket for itself: nobody shall use up that of others.
+        """
+        org, own = (bucket, f"all of {principal}" if alone else None), (bucket, principal)
         self._windows[org], self._windows[own], grant = take(
             self._windows.get(org),
             self._windows.get(own),

@@ -6,7 +6,11 @@ from pathlib import Path
 from tocsin.journal import Journal
 from tocsin.org.bouncers import Bouncers, BouncerTable
 from tocsin.org.changes import Changes
-from tocsin.org.directory import Directory
+from tocsin.org.directory import Directory, Part
+from tocsin.org.oauth.clients import Clients, ClientTable
+from tocsin.org.oauth.grants import Grants, GrantTable
+from tocsin.org.oauth.issued import Issued, IssuedTable
+from tocsin.org.oauth.keys import SigningKeyTable
 from tocsin.org.policies import Policies, PolicyTable
 from tocsin.org.projector import Projection, Projector
 from tocsin.org.providers import Providers, ProviderTable
@@ -25,13 +29,18 @@ class Registry:
         """
         providers, tokens = ProviderTable(), TokenTable()
         policy, bouncers = PolicyTable(), BouncerTable()
-        self.directory = Directory(path, [providers, tokens, policy, bouncers])
+        clients, grants, issued, self.signing_key_table = ClientTable(), GrantTable(), IssuedTable(), SigningKeyTable()
+        of_oauth: list[Part] = [clients, grants, issued, self.signing_key_table]
+        self.directory = Directory(path, [providers, tokens, policy, bouncers, *of_oauth])
         self.projector = Projector(journal, [self.directory, *others])
-        changes = Changes(journal, self.projector)
+        self.changes = changes = Changes(journal, self.projector)
         self.providers = Providers(providers, changes)
         self.tokens = Tokens(tokens, changes)
         self.policy = Policies(policy, changes)
         self.bouncers = Bouncers(bouncers, changes)
+        self.clients = Clients(clients, changes)
+        self.grants = Grants(grants, self.clients, changes)
+        self.issued = Issued(issued, self.directory, changes)
 
     async def close(self) -> None:
         """Let what is being applied finish, and let go of the file."""

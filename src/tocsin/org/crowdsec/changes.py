@@ -30,6 +30,7 @@ from tocsin.signals.ip import KEY_BYTES
 _IPS_AT_ONCE = 200  # looked at in about a millisecond; then others get a turn
 _ENTRIES_AT_ONCE = 8
 _ENDS_AT_ONCE = 100
+_USUAL_TYPES = ("ban", "captcha")
 
 
 class Change(NamedTuple):
@@ -60,14 +61,14 @@ class Scribe:
             if (one := self.holding(key, assertions)) is not None:
                 yield one
 
-    async def since(self, pull: Pull | None) -> AsyncIterator[Change]:
-        """What has changed after `pull` and up to `until`. With no pull, or one that is too old, all there is."""
-        if pull is None or pull.at_ms < self._now_ms - KEPT_MS:
+    async def since(self, pull: Pull) -> AsyncIterator[Change]:
+        """What has changed after `pull` and up to `until`; all there is, when `pull` is too old to tell."""
+        if pull.at_ms < self._now_ms - KEPT_MS:
             async for one in self.all():
                 yield Change([], one)
         elif await self._all_may_have_changed(pull):
             async for key, assertions in self._walk():
-                yield self._change(key, assertions, told_of(key, "", until_ms=self._now_ms))
+                yield self._change(key, assertions, told_of(key, "", until_ms=self._now_ms), every_type=True)
         else:
             async for change in self._said(pull.seq, self.until.seq):
                 yield change
@@ -166,16 +167,22 @@ class Scribe:
                 if self._wanted.covers(key):
                     yield _Subject(key, severity, subject_position(number, place))
 
-    def _change(self, key: bytes, assertions: list[Assertion], gone: Told) -> Change:
-        """What the IP of `key` changes to; `gone` says what is told of those that are deleted, but their type."""
+    def _change(self, key: bytes, assertions: list[Assertion], gone: Told, *, every_type: bool = False) -> Change:
+        """
+        What the IP of `key` changes to.
+
+        Args:
+            gone: what is told of a decision that is deleted, but its type.
+            every_type: whether weaker types than the new one, and such as the policy has no more, may be held too.
+        """
         new = self.holding(key, assertions)
-        stronger = []
-        for kind in self._org.policy.standing.rules.types():
-            if new is not None and kind == new.type:
-                break
-            if self._wanted.type in (None, kind) and not self._wanted.nothing:
-                stronger.append(gone._replace(type=kind))
-        return Change(stronger, new)
+        kinds = self._org.policy.standing.rules.types()
+        if every_type:
+            kinds = [kind for kind in dict.fromkeys([*kinds, *_USUAL_TYPES]) if new is None or kind != new.type]
+        elif new is not None:
+            kinds = kinds[: kinds.index(new.type)]
+        asked = () if self._wanted.nothing else kinds
+        return Change([gone._replace(type=kind) for kind in asked if self._wanted.type in (None, kind)], new)
 
     def _name(self, provider_id: str) -> str:
         provider = self._org.providers.get(provider_id)

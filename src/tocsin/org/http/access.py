@@ -31,7 +31,7 @@ class Area(NamedTuple):
 AREAS = (
     Area(
         "/api/v1/risk/events/ip",
-        read=Need(None, _PROVIDERS),
+        read=Need("okta.riskEvents.manage", _PROVIDERS),
         manage=Need("okta.riskEvents.manage", _PROVIDERS),
         bucket="risk_events",
     ),
@@ -41,6 +41,29 @@ AREAS = (
         manage=Need("okta.riskProviders.manage", _PROVIDERS),
         bucket="api",
     ),
+    # What a client is made with has a scope of its own; all else about one lies below.
+    Area(
+        "/oauth2/v1/clients",
+        read=Need("okta.clients.read", _ANY),
+        manage=Need("okta.clients.register", _ADMIN),
+        bucket="clients",
+    ),
+    Area(
+        "/oauth2/v1/clients/",
+        read=Need("okta.clients.read", _ANY),
+        manage=Need("okta.clients.manage", _ADMIN),
+        bucket="clients",
+    ),
+    Area(
+        "/api/v1/apps/",
+        read=Need("okta.appGrants.read", _ANY),
+        manage=Need("okta.appGrants.manage", _ADMIN),
+        bucket="grants",
+    ),
+    # These find out by themselves who asks.
+    Area("/oauth2/v1/token", read=Need(None, _ANY), manage=Need(None, _ANY), bucket="token"),
+    Area("/oauth2/v1/introspect", read=Need(None, _ANY), manage=Need(None, _ANY), bucket="oauth"),
+    Area("/oauth2/v1/revoke", read=Need(None, _ANY), manage=Need(None, _ANY), bucket="oauth"),
     Area("/api/v1/logs", read=Need("okta.logs.read", _ANY), manage=Need(None, _ADMIN), bucket="logs"),
     Area("/api/v1/", read=Need(None, _ANY), manage=Need(None, _ADMIN), bucket="api"),
     Area("/risk/v1/check", read=Need("tocsin.risk.read", _ANY), manage=Need("tocsin.risk.read", _ANY)),
@@ -49,6 +72,8 @@ AREAS = (
     Area("/risk/v1/", read=Need("tocsin.risk.read", _ANY), manage=Need(None, _ADMIN)),
     Area("/", read=Need(None, _ANY), manage=Need(None, _ADMIN)),
 )
+SCOPES = frozenset(need.scope for area in AREAS for need in (area.read, area.manage) if need.scope is not None)
+"""All that a service app may be granted."""
 _LONGEST_FIRST = sorted(AREAS, key=lambda area: -len(area.prefix))
 
 

@@ -16,6 +16,7 @@ from tocsin.org.http.errors import (
 )
 from tocsin.org.http.request_rules import check_path, is_json, is_utf_8, join_headers
 from tocsin.org.ids import new_request_id
+from tocsin.org.oauth.dpop import Proof
 from tocsin.org.principals import Principal
 from tocsin.org.rate_limit import Grant
 from tocsin.org.records import Deed, Origin
@@ -36,12 +37,23 @@ _ALWAYS: Headers = [
 ]
 _HTTPS_ONLY: Headers = [(b"strict-transport-security", b"max-age=315360000; includeSubDomains")]
 _MOST_AGENT_CHARS = 300
+_MOST_FORM_BYTES = 64 * 1024
 _LENGTH_MAX_DIGITS = 18  # int() refuses thousands
 _NOT_STORED: Headers = [(b"cache-control", b"no-cache, no-store"), (b"pragma", b"no-cache"), (b"expires", b"0")]
 
+SLOWEST_S = 30.0
+"""How long one part of a long answer may wait for the client to take it."""
+
 
 class ClientGone(Exception):
-    """The client hung up before its request was whole."""
+    """The client hung up before its request was whole, or does not take its answer."""
+
+
+def exchange_of(request: Any) -> "Exchange":
+    """The exchange that a Litestar request belongs to."""
+    exchange = request.scope["state"]["exchange"]
+    assert isinstance(exchange, Exchange)
+    return exchange
 
 
 class Exchange:
@@ -67,12 +79,14 @@ class Exchange:
         """
         self._receive, self._send, self._proxies = receive, send, proxies
         self._scope, self._body_timeout_s, self._https = scope, body_timeout_s, https
-        self.head = scope["method"] == "HEAD"
-        self.method: str = "GET" if self.head else scope["method"]
+        self.sent_method: str = scope["method"]
+        self.head = self.sent_method == "HEAD"
+        self.method: str = "GET" if self.head else self.sent_method
         """HEAD is GET whose answer stays without its body."""
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
         self._headers: dict[bytes, bytes] = {}
+        self._version: str = scope.get("http_version", "1.1")
         self.request_id = new_request_id()
         self.grant: Grant | None = None
         """What the rate limit said, once it was asked."""
@@ -81,7 +95,12 @@ class Exchange:
         self.peer: str = (scope.get("client") or ("",))[0]
         self.status = 0
         """Of the answer; 0 until it has begun."""
-        self._now = now
+        self.proof: Proof | None = None
+        """The DPoP proof that was used up for it."""
+        self.more_headers: Headers = []
+        """What the answer has besides; a name may come several times."""
+        self.now = now
+        """Epoch seconds."""
 
     def check(self, *, any_path: bool = False) -> None:
         """
@@ -101,6 +120,10 @@ class Exchange:
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
 
+    def all_headers(self, name: bytes) -> list[str]:
+        """Every request header with this lower-case name."""
+        return [value.decode("latin-1") for known, value in self._scope["headers"] if known == name]
+
     @property
     def started(self) -> bool:
         """Whether the answer has begun."""
@@ -116,7 +139,13 @@ class Exchange:
         assert self.principal is not None
         agent = (self.header(b"user-agent") or "")[:_MOST_AGENT_CHARS]
         origin = Origin(self.request_id, self.client_ip, agent, self.path)
-        return Deed(int(self._now * 1000), self.principal.author, origin)
+        return Deed(int(self.now * 1000), self.principal.author, origin)
+
+    def refuse_unmeasured(self) -> None:
+        """Raise Refusal (411) for a body of which neither a length nor an end is told."""
+        is_told = b"content-length" in self._headers or b"transfer-encoding" in self._headers
+        if self.method in ("POST", "PUT") and not is_told and self._version.startswith("1"):
+            raise length_required()
 
     def refuse_large(self) -> None:
         """Raise Refusal (413) when the body is announced as too large."""
@@ -124,15 +153,9 @@ class Exchange:
         if not length.isdigit() or len(length) > _LENGTH_MAX_DIGITS or int(length) > MAX_REQUEST_BYTES:
             raise not_well_formed(413)
 
-    def need_length(self) -> None:
-        """Raise Refusal (411) when a PUT or POST does not say that it has a body, nor that it has none."""
-        announced = b"content-length" in self._headers or b"transfer-encoding" in self._headers
-        if self.method in ("POST", "PUT") and not announced:
-            raise length_required()
-
-    async def body(self) -> bytes:
+    async def body(self, *, most_bytes: int = MAX_REQUEST_BYTES) -> bytes:
         """The whole body. Raises Refusal (408, 413), ClientGone."""
-        return await read_body(self._receive, at_most=MAX_REQUEST_BYTES, within_s=self._body_timeout_s)
+        return await read_body(self._receive, at_most=most_bytes, within_s=self._body_timeout_s)
 
     async def json_body(self, *, unique_keys: bool = True) -> bytes:
         """
@@ -152,6 +175,14 @@ class Exchange:
             raise bad_content_type()
         if not is_utf_8(body) or (unique_keys and has_duplicate_keys(body)):
             raise not_well_formed()
+        return body
+
+    async def form_body(self) -> bytes:
+        """The whole body, when its type is that of a form, or it is empty. Raises Refusal (400, 413), ClientGone."""
+        body = await self.body(most_bytes=_MOST_FORM_BYTES)
+        media_type = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        if body and media_type != "application/x-www-form-urlencoded":
+            raise bad_content_type()
         return body
 
     async def receive(self) -> Message:
@@ -175,16 +206,18 @@ class Exchange:
         """Send one ASGI message; the first gets the headers that every answer has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message["headers"], *self._common_headers(message["status"])]}
+            own = [*message["headers"], *self.more_headers]
+            message = {**message, "headers": [*own, *self._common_headers(message["status"], own)]}
         elif self.head:
             message = {**message, "body": b""}
         await self._send(message)
 
-    def _common_headers(self, status: int) -> Headers:
-        headers = [(b"date", formatdate(self._now, usegmt=True).encode()), *_ALWAYS]
+    def _common_headers(self, status: int, own: Headers) -> Headers:
+        headers = [(b"date", formatdate(self.now, usegmt=True).encode()), *_ALWAYS]
         if self._https:
             headers += _HTTPS_ONLY
-        if status != 429:  # seen: no cache headers on a 429, and neither id nor limits on a 405
+        says_cache = any(name == b"cache-control" for name, _ in own)
+        if status != 429 and not says_cache:  # seen: no cache headers on a 429, and neither id nor limits on a 405
             headers += _NOT_STORED
         if status != 405:
             headers.append((b"x-okta-request-id", self.request_id.encode()))

@@ -1,6 +1,9 @@
 """The front door: every request passes here once, for authorization, rate limit, routing, refusals and headers."""
 
+import math
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from traceback import format_exception
 from typing import Any
@@ -12,12 +15,13 @@ from litestar.routes import HTTPRoute
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError
-from tocsin.org.http.access import AREAS, PUBLIC, Area, area_of
+from tocsin.org.http.access import AREAS, PUBLIC, SCOPES, Area, area_of
 from tocsin.org.http.api import OPENAPI_PATH, allowed_methods
-from tocsin.org.http.authorization import authorize
+from tocsin.org.http.authorization import authorize, check_allowed, use_up_proof
 from tocsin.org.http.batch import BATCH_PATH, tell_about_ips
 from tocsin.org.http.check import CHECK_PATH, CheckDoor, is_check
 from tocsin.org.http.client_ip import TrustedProxies
+from tocsin.org.http.clients import client_routes
 from tocsin.org.http.doors import Doors
 from tocsin.org.http.errors import (
     Refusal,
@@ -25,12 +29,14 @@ from tocsin.org.http.errors import (
     fault,
     method_not_allowed,
     not_acceptable,
-    not_permitted,
     not_well_formed,
+    oauth_fault,
+    oauth_refused,
     path_not_found,
     too_many_requests,
 )
 from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
+from tocsin.org.http.grants import grant_routes
 from tocsin.org.http.health import (
     HEALTH_PATH,
     METRICS_PATH,
@@ -43,15 +49,17 @@ from tocsin.org.http.health import (
 from tocsin.org.http.lapi import BouncerDoor
 from tocsin.org.http.live import LIVE_PATH, LiveDoor
 from tocsin.org.http.logs import LOGS_PATH, tell_log
+from tocsin.org.http.oauth import OAuthDoors
 from tocsin.org.http.openapi import Published
 from tocsin.org.http.policy import POLICY_PATH, replace_policy, tell_policy
 from tocsin.org.http.providers import provider_routes
 from tocsin.org.http.request_rules import accepts_json
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
 from tocsin.org.http.sign_ins import SIGN_INS_PATH, evaluate_sign_in
+from tocsin.org.oauth.refusals import OAuthRefused
+from tocsin.org.oauth.server import AuthorizationServer
 from tocsin.org.org import Org
-from tocsin.org.principals import may
-from tocsin.org.rate_limit import RateLimits
+from tocsin.org.rate_limit import Grant, RateLimits
 from tocsin.org.records import RATE_LIMIT_TOPIC, RateLimitExceeded
 
 _log = structlog.get_logger("tocsin.org")
@@ -63,18 +71,20 @@ class Front:
     def __init__(self, org: Org, *, base_url: str) -> None:
         """`base_url` is where clients reach the org, without a slash at the end; links are made from it."""
         self._org = org
-        scheme, _, self._host = base_url.partition("://")
-        self._https = scheme == "https"
+        self._https = base_url.startswith("https://")
         limits = org.config.limits
         buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
         self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
+        self._in_flight, self._most_in_flight = 0, limits.concurrent
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
         self._metrics = Metrics(org)
         self._bouncers = BouncerDoor(org, self._metrics.answers)
         self._live = LiveDoor(org)
         self._check = CheckDoor(org, self._proxies)
+        self._server = AuthorizationServer(org, issuer=base_url, known_scopes=SCOPES, settings=org.config.oauth)
+        self._oauth = OAuthDoors(org, self._server, self._limits)
         self._rest = Litestar(
-            [provider_routes(org, base_url)],
+            [provider_routes(org, base_url), client_routes(org, base_url), grant_routes(org, self._server)],
             openapi_config=None,
             logging_config=None,
             exception_handlers={Exception: _pass_on},
@@ -105,7 +115,8 @@ class Front:
             for method in route.methods
             if method != "OPTIONS"
         }
-        return self._doors.routes() | framework | self._bouncers.routes() | {("GET", CHECK_PATH)}
+        raw = self._doors.routes() | self._oauth.routes() | self._bouncers.routes() | {("GET", CHECK_PATH)}
+        return raw | framework
 
     def stop(self) -> None:
         """The org is about to stop: end what would go on for ever."""
@@ -126,22 +137,46 @@ class Front:
             body_timeout_s=self._org.config.http.body_timeout_s,
             https=self._https,
         )
+        area = area_of(exchange.path)
         try:
-            await self._serve(scope, exchange)
+            async with self._in_flight_with(exchange, area):
+                await self._serve(scope, exchange, area)
         except Exception as error:  # the one place where a mistake of ours becomes an answer
             refusal = _refusal_for(error)
             if refusal.status == 405:
                 refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
+            if refusal.status == 500 and self._oauth.at(exchange.path) is not None:
+                refusal = oauth_fault()
+            if refusal.status == 503 and exchange.proof is not None:
+                self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
             if not exchange.started:
                 await exchange.refuse(refusal)
         finally:
-            self._metrics.answers[area_of(exchange.path).prefix, exchange.status] += 1
+            self._metrics.answers[area.prefix, exchange.status] += 1
 
-    async def _serve(self, scope: Scope, exchange: Exchange) -> None:
+    @asynccontextmanager
+    async def _in_flight_with(self, exchange: Exchange, area: Area) -> AsyncIterator[None]:
+        """One more request under way, where they are limited. Raises Refusal when there are as many as may be."""
+        if area.bucket is None:
+            yield
+            return
+        if self._in_flight >= self._most_in_flight:
+            # D: limit and remaining are 0, which tells it from a window that is full. When one ends nobody knows.
+            exchange.grant = Grant(allowed=False, limit=0, remaining=0, reset=math.ceil(exchange.now) + 1)
+            raise too_many_requests()
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+
+    async def _serve(self, scope: Scope, exchange: Exchange, area: Area) -> None:
         method, path = exchange.method, exchange.path
         exchange.check(any_path=is_check(path))  # a proxy may append the path that it was asked for
+        if (oauth_door := self._oauth.at(path)) is not None:
+            return await self._oauth.serve(exchange, oauth_door)
         if not (path in PUBLIC or self._check.open_to(exchange) or needs_no_token(exchange)):
-            await self._let_in(exchange, area_of(path))
+            await self._let_in(exchange, area)
         if is_check(path):
             return await self._check.answer(exchange)
         if door := self._doors.find(method, path):
@@ -154,21 +189,19 @@ class Front:
     async def _let_in(self, exchange: Exchange, area: Area) -> None:
         """Find whose request it is. Raises Refusal, when nobody's, or it is one too many, too large or not allowed."""
         org, need = self._org, area.need(exchange.method)
-        credential = exchange.header(b"authorization")
-        principal = await authorize(org, credential, need=need, path=exchange.path, host=self._host)
-        exchange.principal = principal
+        exchange.refuse_unmeasured()
+        caller = await authorize(org, self._server, exchange, need=need)
+        principal = exchange.principal = caller.principal
         if area.bucket is not None:
             exchange.grant = self._limits.take(area.bucket, principal.id, now=org.clock())
             if not exchange.grant.allowed:
                 self._note(exchange, area)
                 raise too_many_requests()
-        if not may(principal, need):
-            raise not_permitted()
-        if area.bucket is not None:  # paths of our own answer whatever was asked for, and take no body unasked
-            if not accepts_json(exchange.header(b"accept")):
-                raise not_acceptable()
-            exchange.need_length()
+        check_allowed(caller, need)
+        if area.bucket is not None and not accepts_json(exchange.header(b"accept")):
+            raise not_acceptable()  # paths of our own answer whatever was asked for
         exchange.refuse_large()
+        use_up_proof(org, exchange, caller)
 
     def _note(self, exchange: Exchange, area: Area) -> None:
         """Have the System Log tell of the first request that a window refuses."""
@@ -189,6 +222,8 @@ def _refusal_for(error: Exception) -> Refusal:
             return not_well_formed()  # or its chunks were: the server in front says the same of both
         case RecursionError():
             return not_well_formed()  # nothing but a body is nested that deep
+        case OAuthRefused():
+            return oauth_refused(error)
         case NotFoundException():
             return path_not_found()
         case MethodNotAllowedException():

@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from functools import partial
 from tempfile import SpooledTemporaryFile
+from traceback import format_exception
 
 import msgspec
 import structlog
@@ -21,7 +22,7 @@ from tocsin.org.crowdsec.feed import Pull
 from tocsin.org.crowdsec.filters import BadFilter, Filter, read_filter
 from tocsin.org.decision import strongest
 from tocsin.org.http.errors import Refusal
-from tocsin.org.http.exchange import ClientGone, Receive, Scope, Send, read_body
+from tocsin.org.http.exchange import ClientGone, Message, Receive, Scope, Send, read_body
 from tocsin.org.http.lapi_answers import CHUNK_CHARS, Answers, LongAnswer
 from tocsin.org.org import Org
 from tocsin.signals import from_ms, ip_key, ip_text
@@ -62,12 +63,23 @@ class BouncerDoor:
         if body is not None:
             await self._answers.whole(send, 200, body)
             return
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
         try:
-            await self._serve(scope, receive, send)
+            await self._serve(scope, receive, noting)
         except BadFilter as error:
             await self._answers.told(send, 500, str(error))
-        except TocsinError as error:
-            await self._failed(send, error)
+        except ClientGone:
+            return
+        except Exception as error:  # as in `front`: the one place where a mistake of ours becomes an answer
+            _log_failure(error)
+            if not started:  # what was begun is broken off, so that nobody takes it for whole
+                await self._answers.told(send, 500, "the decisions cannot be read")
 
     def routes(self) -> set[tuple[str, str]]:
         """Method and path of every door; HEAD comes with GET."""
@@ -134,11 +146,7 @@ class BouncerDoor:
         wanted = read_filter(scope["query_string"])
         if scope["method"] == "HEAD":
             return await self._answers.head(send)
-        answer = self._long(scope, send)
-        try:
-            return await _tell_all(Scribe(self._org, wanted), answer)
-        except TocsinError as error:
-            return await self._failed(send, error, answer)
+        return await _tell_all(Scribe(self._org, wanted), self._long(scope, send))
 
     async def _stream(self, scope: Scope, _receive: Receive, send: Send, bouncer: Bouncer) -> None:
         startup = b"startup=true" in scope["query_string"].split(b"&")
@@ -146,12 +154,11 @@ class BouncerDoor:
         wanted = _stream_filter(scope["query_string"], startup=startup, pull=pull)
         if scope["method"] == "HEAD":  # nobody was told anything, so nothing is noted
             return await self._answers.head(send)
-        answer = self._long(scope, send)
         scribe = Scribe(self._org, wanted)
-        try:
-            await _tell_changes(scribe, None if startup else pull, answer)
-        except TocsinError as error:
-            return await self._failed(send, error, answer)
+        if startup or pull is None:
+            await _tell_all(scribe, self._long(scope, send), before='{"deleted":null,"new":', after="}")
+        else:
+            await _tell_changes(scribe, pull, self._long(scope, send))
         # Only now: what was under way when the process was killed is told again.
         return await self._org.projector.alone(partial(self._org.feed.pulled, bouncer.id, scribe.until))
 
@@ -174,11 +181,12 @@ class BouncerDoor:
         zipped = b"gzip" in dict(scope["headers"]).get(b"accept-encoding", b"")
         return LongAnswer(self._answers, send, zipped=zipped)
 
-    async def _failed(self, send: Send, error: TocsinError, answer: LongAnswer | None = None) -> None:
-        """What was begun is broken off, so that nobody takes it for whole."""
+
+def _log_failure(error: Exception) -> None:
+    if isinstance(error, TocsinError):
         _log.error("request.failed", error=str(error), remedy=error.hint)
-        if answer is None or not answer.started:
-            await self._answers.told(send, 500, "the decisions cannot be read")
+    else:
+        _log.error("request.failed", exception="".join(format_exception(error)))
 
 
 def _stream_filter(query: bytes, *, startup: bool, pull: Pull | None) -> Filter:
@@ -190,15 +198,15 @@ def _stream_filter(query: bytes, *, startup: bool, pull: Pull | None) -> Filter:
         raise BadFilter(f"{what}: unable to query") from error
 
 
-async def _tell_all(scribe: Scribe, answer: LongAnswer) -> None:
-    comma = "["
+async def _tell_all(scribe: Scribe, answer: LongAnswer, *, before: str = "", after: str = "") -> None:
+    comma = before + "["
     async for one in scribe.all():
         await answer.write(comma + one.json(scribe.until.at_ms))
         comma = ","
-    await answer.end("]" if comma == "," else "null")
+    await answer.end(f"]{after}" if comma == "," else f"{before}null{after}")
 
 
-async def _tell_changes(scribe: Scribe, pull: Pull | None, answer: LongAnswer) -> None:
+async def _tell_changes(scribe: Scribe, pull: Pull, answer: LongAnswer) -> None:
     # What is deleted stands first in the answer, so what is new waits meanwhile, on the disk when it is much.
     with SpooledTemporaryFile(_SPOOL_BYTES, mode="w+", encoding="utf-8") as waiting:
         comma, waiting_comma = '{"deleted":[', "["

@@ -1,12 +1,13 @@
 """Answers in the form of CrowdSec's Local API: JSON in UTF-8, short or long; long ones in chunks."""
 
+import asyncio
 import zlib
 from collections import Counter
 from collections.abc import Callable
 from email.utils import formatdate
 
 from tocsin.org.crowdsec.decisions import go_json
-from tocsin.org.http.exchange import Headers, Send
+from tocsin.org.http.exchange import SLOWEST_S, ClientGone, Headers, Send
 
 _JSON = (b"content-type", b"application/json; charset=utf-8")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
@@ -51,14 +52,18 @@ class Answers:
 
 
 class LongAnswer:
-    """200 with a long JSON text, zipped if that was asked for. Holds no more than a chunk."""
+    """
+    200 with a long JSON text, zipped if that was asked for. Holds no more than a chunk.
+
+    All methods raise ClientGone, when the client does not take what it is sent.
+    """
 
     def __init__(self, answers: Answers, send: Send, *, zipped: bool) -> None:
         self._answers, self._send = answers, send
         self._zip = zlib.compressobj(1, wbits=31) if zipped else None
         self._parts: list[str] = []
         self._chars = 0
-        self.started = False
+        self._started = False
 
     async def write(self, text: str) -> None:
         """More of it."""
@@ -77,12 +82,16 @@ class LongAnswer:
         self._parts, self._chars = [], 0
         if self._zip is not None:
             chunk = self._zip.compress(chunk) + (b"" if more else self._zip.flush())
-        if not self.started:
-            self.started = True
+        if not self._started:
+            self._started = True
             headers: Headers = [_JSON]
             if self._zip is not None:
                 headers.append((b"content-encoding", b"gzip"))
             if not more:
                 headers.append((b"content-length", b"%d" % len(chunk)))
             await self._answers.start(self._send, 200, headers)
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
+        try:
+            async with asyncio.timeout(SLOWEST_S):
+                await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
+        except TimeoutError:
+            raise ClientGone from None

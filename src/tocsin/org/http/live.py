@@ -22,7 +22,7 @@ from msgspec import Struct
 from tocsin.journal import Entry
 from tocsin.org.assertions import life_of, subject_position
 from tocsin.org.http.errors import bad_argument, method_not_allowed, too_many_requests
-from tocsin.org.http.exchange import ClientGone, Exchange
+from tocsin.org.http.exchange import SLOWEST_S, ClientGone, Exchange
 from tocsin.org.http.views import JournalPlace, time_text
 from tocsin.org.org import Org
 from tocsin.org.policy import Ruling
@@ -31,7 +31,6 @@ from tocsin.signals import RiskLevel, RiskProviderAction, ip_text
 from tocsin.signals.ip import KEY_BYTES
 
 LIVE_PATH = "/risk/v1/stream"
-SLOWEST_S = 30.0
 _ENTRIES_AT_ONCE = 4
 _ID = re.compile(r"(?P<seq>\d{1,18})(-(?P<position>\d{1,4}))?")
 _WHOLE = 1_000_000  # beyond any position in an entry

@@ -1,8 +1,9 @@
 """GET /api/v1/logs: a page of the System Log, and links to it and on from it. Source: spec 5.1, 5.2."""
 
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from tocsin.org.http.exchange import Exchange
+from tocsin.org.http.links import link_header
 from tocsin.org.http.log_errors import log_refusal
 from tocsin.org.http.log_query import read_query
 from tocsin.org.log.query import Cursor, LogTimeout
@@ -20,13 +21,8 @@ async def tell_log(org: Org, exchange: Exchange, *, base_url: str) -> None:
     except LogTimeout as error:
         raise log_refusal(error) from error
     place = f"{base_url}{LOGS_PATH}"
-    links = [_link(place, given, "self")]
+    links = [link_header(place, given, "self")]
     if page.following is not None:
         after = Cursor(query.order, page.following).text()
-        links.append(_link(place, [*(pair for pair in given if pair[0] != "after"), ("after", after)], "next"))
+        links.append(link_header(place, [*(pair for pair in given if pair[0] != "after"), ("after", after)], "next"))
     await exchange.answer(200, b"[" + b",".join(page.events) + b"]", links)
-
-
-def _link(place: str, parameters: list[tuple[str, str]], relation: str) -> tuple[bytes, bytes]:
-    query = f"?{urlencode(parameters)}" if parameters else ""
-    return b"link", f'<{place}{query}>; rel="{relation}"'.encode()

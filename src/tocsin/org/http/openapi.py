@@ -35,7 +35,7 @@ _RESPONSES = {
     "with an empty body and WWW-Authenticate",
     "NotFound": "E0000007 no object has this id, E0000008 no such path",
     "TooSlow": "E0000003 the body did not come in time",
-    "LengthRequired": "E0000003 neither a body nor a Content-Length",
+    "LengthRequired": "Neither a length nor chunks were told",
     "TooLarge": "E0000003 the body is too large",
     "TooManyRequests": "E0000047 the window of the rate limit is used up: wait for X-Rate-Limit-Reset",
     "Fault": "E0000009 a mistake of ours: its log has the request id",
@@ -141,7 +141,7 @@ def _responses(operation: Operation, schemas: _Schemas) -> dict[str, Any]:
 
 def _refusals(operation: Operation) -> dict[int, str]:
     """The components that tell of each refusal which is not the operation's own, by status."""
-    if operation.asked_by == "bouncer":
+    if operation.asked_by in ("bouncer", "client"):
         return {}
     found = {400: "BadRequest", 500: "Fault"}
     if "{" in operation.path:
@@ -175,10 +175,9 @@ def _answer(answer: Answer, operation: Operation, schemas: _Schemas) -> dict[str
 
 
 def _response(name: str, text: str) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "description": text,
-        "content": {JSON: {"schema": {"$ref": _REF.format(name="Error")}}},
-    }
+    told: dict[str, Any] = {"description": text}
+    if name != "LengthRequired":
+        told["content"] = {JSON: {"schema": {"$ref": _REF.format(name="Error")}}}
     if name == "TooManyRequests":
         told["headers"] = {header: {"$ref": f"#/components/headers/{header}"} for header in _LIMIT_HEADERS}
     return told
@@ -193,6 +192,8 @@ def _security(operation: Operation) -> list[dict[str, list[str]]]:
         return []
     if operation.asked_by == "bouncer":
         return [{"bouncerKey": []}]
+    if operation.asked_by == "client":
+        return [{"clientSecret": []}, {}]  # or in the form
     need = area_of(operation.path).need(operation.method)
     by_scope: list[dict[str, list[str]]] = [{"oauth2": [need.scope]}] if need.scope is not None else []
     nobody: list[dict[str, list[str]]] = [{}] if operation.asked_by == "this machine or a principal" else []
@@ -214,6 +215,7 @@ def _security_schemes(base_url: str) -> dict[str, Any]:
             "name": "X-Api-Key",
             "description": "A key that `tocsin bouncer create` prints",
         },
+        "clientSecret": {"type": "http", "scheme": "basic", "description": "A client's id and secret"},
         "oauth2": {
             "type": "oauth2",
             "flows": {

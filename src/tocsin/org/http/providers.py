@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from tocsin.org.changes import NameTaken
 from tocsin.org.http.errors import Refusal, invalid, resource_not_found, validation_failed
-from tocsin.org.http.exchange import Exchange
+from tocsin.org.http.exchange import exchange_of
 from tocsin.org.http.views import PROVIDERS_PATH, ProviderView, provider_view
 from tocsin.org.org import Org
 from tocsin.org.providers import Provider, ProviderUnknown, TooManyProviders
@@ -29,7 +29,7 @@ def provider_routes(org: Org, base_url: str) -> Router:
     async def create_risk_provider(request: Request[Any, Any, Any]) -> ProviderView:
         wanted = await _wanted(request)
         try:
-            created = await org.providers.create(wanted, deed=_exchange(request).deed())
+            created = await org.providers.create(wanted, deed=exchange_of(request).deed())
         except (NameTaken, TooManyProviders) as error:
             raise _refusal(error) from error
         return provider_view(created, base_url)
@@ -43,7 +43,7 @@ def provider_routes(org: Org, base_url: str) -> Router:
         known = _found(org, provider_id)
         wanted = await _wanted(request, client_id_needed=known.client_id is not None)
         try:
-            replaced = await org.providers.replace(provider_id, wanted, deed=_exchange(request).deed())
+            replaced = await org.providers.replace(provider_id, wanted, deed=exchange_of(request).deed())
         except (NameTaken, ProviderUnknown) as error:
             raise _refusal(error) from error
         return provider_view(replaced, base_url)
@@ -51,7 +51,7 @@ def provider_routes(org: Org, base_url: str) -> Router:
     @delete("/{provider_id:str}")
     async def delete_risk_provider(request: Request[Any, Any, Any], provider_id: FromPath[str]) -> None:
         try:
-            await org.providers.delete(provider_id, deed=_exchange(request).deed())
+            await org.providers.delete(provider_id, deed=exchange_of(request).deed())
         except ProviderUnknown as error:
             raise _refusal(error) from error
 
@@ -65,15 +65,9 @@ def provider_routes(org: Org, base_url: str) -> Router:
     return Router(PROVIDERS_PATH, route_handlers=handlers)
 
 
-def _exchange(request: Request[Any, Any, Any]) -> Exchange:
-    exchange = request.scope["state"]["exchange"]
-    assert isinstance(exchange, Exchange)
-    return exchange
-
-
 async def _wanted(request: Request[Any, Any, Any], *, client_id_needed: bool = True) -> RiskProvider:
     try:
-        return decode_provider(await _exchange(request).json_body(), client_id_needed=client_id_needed)
+        return decode_provider(await exchange_of(request).json_body(), client_id_needed=client_id_needed)
     except InvalidSignals as error:
         raise invalid(error.problems) from error
 

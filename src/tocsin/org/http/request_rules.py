@@ -11,7 +11,7 @@ from tocsin.org.http.errors import bad_argument, method_not_allowed, path_not_fo
 
 # Segments that are neither empty nor dots, and hold no control character nor what stands for bytes that are not UTF-8.
 _PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f\ufffd]+)+")
-_ONCE = frozenset({b"authorization", b"content-type", b"content-length", b"host", b"dpop", b"x-api-key", b"accept"})
+_ONCE = frozenset({b"authorization", b"content-type", b"content-length", b"host", b"accept"})
 _JSON_TYPES = frozenset({"*/*", "application/*", "application/json"})
 _UTF_8 = frozenset({"utf-8", "utf8"})
 

@@ -8,6 +8,7 @@ from tocsin.org.http.errors import bad_argument, invalid, not_permitted
 from tocsin.org.http.exchange import Exchange
 from tocsin.org.http.views import ip_view
 from tocsin.org.org import Org
+from tocsin.org.records import AuthorKind
 from tocsin.signals import InvalidSignals, decode_events, ip_key
 
 RISK_EVENTS_PATH = "/api/v1/risk/events/ip"
@@ -24,7 +25,9 @@ async def take_risk_events(org: Org, exchange: Exchange) -> None:
         events = decode_events(body)
     except InvalidSignals as error:
         raise invalid(error.problems) from error
-    provider = org.providers.default()
+    author = exchange.deed().author
+    is_client = author.kind is AuthorKind.CLIENT
+    provider = org.providers.of_client(author.id) if is_client else org.providers.default()
     if provider is None:
         raise not_permitted()  # I: nobody to attribute the events to
     seq = await org.accept(events, provider, deed=exchange.deed())

@@ -10,9 +10,8 @@ the order of persistence. State and cursor move in one transaction; see `project
 
 import hashlib
 import math
-import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +57,9 @@ class LogIndex:
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Apply those of `entries`, in order, that lie beyond the cursor. All of them, or on an error none."""
-        records = [(entry.seq, record) for entry in entries if (record := record_of(entry)) is not None]
-        if not entries:
+        if not entries or self._file.has_applied(entries[-1].seq):
             return
+        records = [(entry.seq, record) for entry in entries if (record := record_of(entry)) is not None]
         with self._file.applying(entries[-1].seq) as cursor:
             self._add([(seq, record) for seq, record in records if seq > cursor])
 
@@ -76,8 +75,8 @@ class LogIndex:
         return {name: number for number, name in self.select(_TYPES)}
 
     def known(self, seq: int) -> Known:
-        """What things were before entry `seq`."""
-        return _known(self._file.reader, seq)
+        """What things were before entry `seq`. What it gives raises OrgError."""
+        return lambda thing: _named(self.select(_NAMED, (thing, seq)))
 
     def select(
         self, statement: str, values: Sequence[object] = (), *, deadline: float = math.inf
@@ -99,7 +98,10 @@ class LogIndex:
             db.executemany(_NAME, [(thing, seq, *named) for thing, named in names(record)])
 
     def _rows(self, seq: int, record: Record) -> Iterator[_Row]:
-        for number, draft in enumerate(drafts(record, _known(self._file.db, seq))):
+        def known(thing: str) -> Named | None:
+            return _named(self._file.db.execute(_NAMED, (thing, seq)).fetchall())
+
+        for number, draft in enumerate(drafts(record, known)):
             yield place_of(seq, number), draft.deed.at_ms, self._type(draft.event_type), actor_key(draft.actor.id)
 
     def _type(self, name: str) -> int:
@@ -121,9 +123,5 @@ def actor_key(actor_id: str) -> int:
     return int.from_bytes(digest, signed=True)
 
 
-def _known(db: sqlite3.Connection, seq: int) -> Callable[[str], Named | None]:
-    def known(thing: str) -> Named | None:
-        row = db.execute(_NAMED, (thing, seq)).fetchone()
-        return None if row is None else Named(*row)
-
-    return known
+def _named(rows: list[tuple[Any, ...]]) -> Named | None:
+    return Named(*rows[0]) if rows else None

@@ -88,14 +88,14 @@ class Cursor(NamedTuple):
     def read(cls, text: str, order: Order) -> Self:
         """The cursor of a link of a query in this `order`. Raises BadCursor."""
         try:
-            whole = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-            packed = whole[:-_CHECK_BYTES]
-            number, *position = _CURSOR.unpack(packed)
+            packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            number, *position = _CURSOR.unpack(packed[:-_CHECK_BYTES])
+            cursor = cls(Order(number), Position(*position))
         except (ValueError, struct.error):
             raise BadCursor from None
-        if whole[-_CHECK_BYTES:] != _check(packed) or number != order:
+        if cursor.text() != text or cursor.order is not order:
             raise BadCursor
-        return cls(order, Position(*position))
+        return cursor
 
 
 def _check(packed: bytes) -> bytes:

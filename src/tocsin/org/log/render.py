@@ -7,6 +7,7 @@ already become other events than before, `index.LAYOUT` has to change, so that t
 from collections.abc import Iterator
 
 from tocsin.org.log.draft import Draft, Known, Named
+from tocsin.org.log.kinds import oauth
 from tocsin.org.log.kinds.bouncers import bouncer_created, bouncer_deleted
 from tocsin.org.log.kinds.policy import policy_replaced
 from tocsin.org.log.kinds.providers import provider_created, provider_deleted, provider_replaced
@@ -15,8 +16,18 @@ from tocsin.org.log.kinds.risk import risk_events_consumed
 from tocsin.org.log.kinds.sign_ins import sign_in_evaluated
 from tocsin.org.log.kinds.tokens import token_created, token_revoked
 from tocsin.org.records import (
+    AccessTokenIssued,
+    AccessTokenRefused,
+    AccessTokenRevoked,
+    AssertionUsed,
     BouncerCreated,
     BouncerDeleted,
+    ClientCreated,
+    ClientDeleted,
+    ClientReplaced,
+    ClientSecretRenewed,
+    GrantCreated,
+    GrantRevoked,
     PolicyReplaced,
     ProviderCreated,
     ProviderDeleted,
@@ -25,9 +36,12 @@ from tocsin.org.records import (
     Record,
     RiskEventsConsumed,
     SignInEvaluated,
+    SigningKeyMade,
     TokenCreated,
     TokenRevoked,
 )
+from tocsin.org.records.clients import ClientRecord
+from tocsin.org.records.grants import GrantRecord
 
 
 def drafts(record: Record, known: Known, *, show_messages: bool = False) -> list[Draft]:
@@ -61,6 +75,40 @@ def drafts(record: Record, known: Known, *, show_messages: bool = False) -> list
             return [rate_limit_exceeded(record)]
         case SignInEvaluated():
             return sign_in_evaluated(record)
+        case SigningKeyMade():
+            return [oauth.signing_key_made(record)]
+        case AssertionUsed():
+            return []  # what it was used for shows, where it changed something
+        case AccessTokenIssued() | AccessTokenRefused() | AccessTokenRevoked():
+            return [_token_draft(record)]
+        case _:
+            return [_client_draft(record, known)]
+
+
+def _token_draft(record: AccessTokenIssued | AccessTokenRefused | AccessTokenRevoked) -> Draft:
+    match record:
+        case AccessTokenIssued():
+            return oauth.access_token_issued(record)
+        case AccessTokenRefused():
+            return oauth.access_token_refused(record)
+        case AccessTokenRevoked():
+            return oauth.access_token_revoked(record)
+
+
+def _client_draft(record: ClientRecord | GrantRecord, known: Known) -> Draft:
+    match record:
+        case ClientCreated():
+            return oauth.client_created(record)
+        case ClientReplaced():
+            return oauth.client_replaced(record)
+        case ClientSecretRenewed():
+            return oauth.client_secret_renewed(record, known)
+        case ClientDeleted():
+            return oauth.client_deleted(record)
+        case GrantCreated():
+            return oauth.grant_created(record, known)
+        case GrantRevoked():
+            return oauth.grant_revoked(record, known)
 
 
 def names(record: Record) -> Iterator[tuple[str, Named]]:
@@ -72,3 +120,5 @@ def names(record: Record) -> Iterator[tuple[str, Named]]:
             yield record.id, Named(record.name, record.role)
         case BouncerCreated():
             yield record.id, Named(record.name)
+        case ClientCreated() | ClientReplaced():
+            yield record.id, Named(record.metadata.client_name)

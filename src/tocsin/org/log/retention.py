@@ -17,7 +17,7 @@ _REST_S = 600.0
 _log = structlog.get_logger("tocsin.org")
 
 
-class Retention:
+class LogRetention:
     """Keeps one index to its retention."""
 
     def __init__(

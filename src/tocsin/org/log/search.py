@@ -9,7 +9,8 @@ from tocsin.org.config import LogConfig
 from tocsin.org.log.draft import MOST_EVENTS, Draft
 from tocsin.org.log.event import LogEvent
 from tocsin.org.log.filters.matching import matches
-from tocsin.org.log.filters.narrowing import possible_types, wanted_actors
+from tocsin.org.log.filters.narrowing import may_match, possible_types, wanted_actors
+from tocsin.org.log.filters.syntax import Path
 from tocsin.org.log.finish import finish
 from tocsin.org.log.index import LogIndex, actor_key, place_of
 from tocsin.org.log.keywords import holds
@@ -50,6 +51,8 @@ class Search:
 
     def step(self, position: Position, limit: int) -> list[Position]:
         """The next positions, at most `limit`, where an event may be; empty at the end. Raises OrgError."""
+        if [] in (self._bounds.types, self._bounds.actors):
+            return []
         rows = self._index.select(*rows_after(self._query, self._bounds, position, limit), deadline=self._deadline)
         polling = self._query.order is Order.PERSISTED
         return [Position(0 if polling else published_ms, place) for published_ms, place in rows]
@@ -65,8 +68,8 @@ class Search:
                 continue  # the journal was trimmed
             if drawn[0] != seq:
                 drawn = (seq, self._drafts(entry))
-            event = finish(drawn[1][number], entry, number)
-            if self._wanted(event):
+            event = self._event(drawn[1][number], entry, number)
+            if event is not None:
                 found.append((position, _ENCODER.encode(event)))
         return found
 
@@ -76,12 +79,19 @@ class Search:
             return []
         return drafts(record, self._index.known(entry.seq), show_messages=self._show_messages)
 
-    def _wanted(self, event: LogEvent) -> bool:
+    def _event(self, draft: Draft, entry: Entry, number: int) -> LogEvent | None:
+        """The event of a draft, or None when it is not asked for."""
         node, keywords = self._query.node, self._query.keywords
-        if node is None and not keywords:
-            return True
-        plain = msgspec.to_builtins(event)
-        return (node is None or matches(node, plain)) and holds(keywords, plain)
+        if node is not None:
+            plain = msgspec.to_builtins(finish(draft, entry, number, explained=False))
+            if may_match(node, plain, _is_cheap) is False:
+                return None
+        event = finish(draft, entry, number)
+        if node is not None or keywords:
+            plain = msgspec.to_builtins(event)
+            if not (node is None or matches(node, plain)) or not holds(keywords, plain):
+                return None
+        return event
 
     def _narrowed(self) -> tuple[list[int] | None, list[int] | None]:
         """Numbers of the types and keys of the actors that the filter leaves; None for all."""
@@ -105,3 +115,7 @@ class Search:
                 return Position(self._query.since_ms, -1)
             case Order.DESCENDING:
                 return Position(self._query.until_ms, -1)
+
+
+def _is_cheap(path: Path) -> bool:
+    return path[0] != "debugContext"

@@ -4,10 +4,10 @@ from msgspec import Struct
 
 from tocsin.org.records.deed import Deed
 
-RATE_LIMIT_TOPIC = "log.rate_limit"
+RATE_LIMIT_TOPIC = "log.rate-limit"
 
 
-class RateLimitExceeded(Struct, frozen=True, tag_field="t", tag="rate_limit.exceeded"):
+class RateLimitExceeded(Struct, frozen=True, tag_field="t", tag="log.rate-limit"):
     """A principal's window refused its first request; the others that it refuses are told by this one too."""
 
     deed: Deed

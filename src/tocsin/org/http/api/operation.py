@@ -47,10 +47,11 @@ class Operation(Struct, frozen=True, kw_only=True, dict=True):
     """Type of the body; None when it takes none."""
     body_media: str = JSON
     body_example: Any = None
+    """Of JSON, or the fields of a form."""
     answers: Mapping[int, Answer]
     refusals: Mapping[int, Answer] = {}
     """Where they are not what access and body bring with them."""
-    asked_by: Literal["anyone", "principal", "bouncer", "this machine or a principal"] = "principal"
+    asked_by: Literal["anyone", "principal", "bouncer", "client", "this machine or a principal"] = "principal"
     head: bool = True
     """Whether a GET may be a HEAD."""
     links: Mapping[str, tuple[str, str]] = {}

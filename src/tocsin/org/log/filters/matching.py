@@ -34,7 +34,7 @@ def matches(node: Node, event: Event) -> bool:
     """Whether `event` meets the filter."""
     match node:
         case Comparison(path, operator, value):
-            return compare(operator, values_at(path, event), value)
+            return _compare(operator, values_at(path, event), value)
         case Present(path):
             return any(value is not None for value in values_at(path, event))
         case Not(inner):
@@ -45,7 +45,7 @@ def matches(node: Node, event: Event) -> bool:
             return any(matches(inner, event) for inner in nodes)
 
 
-def compare(operator: Operator, found: Iterator[object], value: Value) -> bool:
+def _compare(operator: Operator, found: Iterator[object], value: Value) -> bool:
     """Whether any of the values `found` compares so with the filter's `value`."""
     if operator is Operator.NE:
         return not any(_meets(Operator.EQ, each, value) for each in found)

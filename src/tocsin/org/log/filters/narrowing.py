@@ -3,10 +3,10 @@
 Sound, not complete: what it leaves out cannot meet the filter, what it leaves in has to be looked at.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
-from tocsin.org.log.filters.matching import compare
-from tocsin.org.log.filters.syntax import And, Comparison, Node, Not, Operator, Or, Present
+from tocsin.org.log.filters.matching import Event, matches
+from tocsin.org.log.filters.syntax import And, Comparison, Node, Not, Operator, Or, Path, Present
 
 _TYPE = ("eventType",)
 _ACTOR = ("actor", "id")
@@ -14,7 +14,7 @@ _ACTOR = ("actor", "id")
 
 def possible_types(node: Node, types: Collection[str]) -> set[str]:
     """Those of `types` whose events may meet the filter."""
-    return {name for name in types if _may(node, name) is not False}
+    return {name for name in types if may_match(node, {_TYPE[0]: name}, lambda path: path == _TYPE) is not False}
 
 
 def wanted_actors(node: Node) -> set[str] | None:
@@ -33,23 +33,24 @@ def wanted_actors(node: Node) -> set[str] | None:
             return None
 
 
-def _may(node: Node, event_type: str) -> bool | None:
-    """Whether an event of this type meets the filter; None when that depends on more (Kleene's logic)."""
+def may_match(node: Node, part: Event, is_known: Callable[[Path], bool]) -> bool | None:
+    """
+    Whether an event of which `part` is known meets the filter; None when that depends on the rest (Kleene's logic).
+
+    Args:
+        is_known: whether `part` says all about the member at a path.
+    """
     match node:
-        case Comparison(path, operator, value) if path == _TYPE:
-            return compare(operator, iter([event_type]), value)
-        case Present(path) if path == _TYPE:
-            return True
+        case Comparison(path) | Present(path):
+            return matches(node, part) if is_known(path) else None
         case Not(inner):
-            met = _may(inner, event_type)
+            met = may_match(inner, part, is_known)
             return None if met is None else not met
         case And(nodes):
-            return _all([_may(inner, event_type) for inner in nodes])
+            return _all([may_match(inner, part, is_known) for inner in nodes])
         case Or(nodes):
-            none = _all([_may(Not(inner), event_type) for inner in nodes])
+            none = _all([may_match(Not(inner), part, is_known) for inner in nodes])
             return None if none is None else not none
-        case _:
-            return None
 
 
 def _all(each: Collection[bool | None]) -> bool | None:
