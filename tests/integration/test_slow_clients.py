@@ -48,7 +48,7 @@ def test_hundreds_of_half_open_connections_keep_nobody_out(tmp_path: Path) -> No
         send(client, event(("203.0.113.1", "HIGH")))
         before = resident_mib(org)
         token = org.token("slow")
-        starts = (b"", b"GET", LONG_HEADERS, beginning_of_a_body(token))
+        starts = (b"", b"", b"GET", LONG_HEADERS, LONG_HEADERS, beginning_of_a_body(token))
         for number in range(HALF_OPEN):
             slow.enter_context(half_open(org, starts[number % len(starts)]))
         seq = send(client, event(("203.0.113.2", "HIGH")))
