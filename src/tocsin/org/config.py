@@ -48,6 +48,21 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
             ip_network(network)
 
 
+class OAuth(Struct, frozen=True, forbid_unknown_fields=True):
+    """OAuth 2.0 for service apps."""
+
+    assertion_skew_s: Annotated[int, Meta(ge=0, le=300)] = 0
+    """By how much the clock of a client may be wrong; Okta allows nothing."""
+    proof_skew_s: Annotated[int, Meta(ge=0, le=60)] = 5
+    """By how much it may be ahead in a DPoP proof; what Okta allows is not known."""
+    token_parameters_in_query: bool = True
+    """Take parameters of a token request from the query too: okta-sdk-python 3.0.0 puts them there."""
+    post_grants_status: Literal[200, 201] = 200
+    """Of a new grant; Okta documents 201 and answers 200."""
+    key_rotation_days: Annotated[int, Meta(ge=1, le=3650)] = 90
+    """How long a key signs access tokens."""
+
+
 class Check(Struct, frozen=True, forbid_unknown_fields=True):
     """The check door for proxies: `GET /risk/v1/check`."""
 
@@ -68,21 +83,6 @@ class Live(Struct, frozen=True, forbid_unknown_fields=True):
     """How long a quiet stream sends nothing."""
 
 
-class OAuth(Struct, frozen=True, forbid_unknown_fields=True):
-    """OAuth 2.0 for service apps."""
-
-    assertion_skew_s: Annotated[int, Meta(ge=0, le=300)] = 0
-    """By how much the clock of a client may be wrong; Okta allows nothing."""
-    proof_skew_s: Annotated[int, Meta(ge=0, le=60)] = 5
-    """By how much it may be ahead in a DPoP proof; what Okta allows is not known."""
-    token_parameters_in_query: bool = True
-    """Take parameters of a token request from the query too: okta-sdk-python 3.0.0 puts them there."""
-    post_grants_status: Literal[200, 201] = 200
-    """Of a new grant; Okta documents 201 and answers 200."""
-    key_rotation_days: Annotated[int, Meta(ge=1, le=3650)] = 90
-    """How long a key signs access tokens."""
-
-
 class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The System Log."""
 
@@ -97,9 +97,9 @@ class OrgConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
     limits: Limits = Limits()
     http: Http = Http()
+    oauth: OAuth = OAuth()
     policy: Policy | None = None
     """What to do about each level, until that is changed over HTTP; see `org/policies.py`."""
     check: Check = Check()
     live: Live = Live()
-    oauth: OAuth = OAuth()
     log: LogConfig = LogConfig()

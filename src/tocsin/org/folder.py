@@ -2,9 +2,8 @@
 
 marker.json   whose folder this is, and which version wrote it
 journal.db    the journal: the only thing in here that cannot be made again
-directory.db  projection: providers and tokens
+directory.db  projection: who may ask, who asserts, who was let in, what the policy is
 feed.db       projection: when assertions end; and how far each bouncer has come
-directory.db  projection: who may ask, who asserts, who was let in
 log.db        projection: where the events of the System Log are
 index/        projection: the risk index
 index.boot    whether that can be trusted

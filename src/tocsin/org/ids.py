@@ -8,8 +8,8 @@ import string
 _BASE62 = string.digits + string.ascii_letters
 _ID_CHARS = 17
 _TOKEN_CHARS = 40
-_BOUNCER_KEY_CHARS = 43
 _SECRET_CHARS = 40
+_BOUNCER_KEY_CHARS = 43
 
 
 def new_id(prefix: str) -> str:
@@ -22,14 +22,14 @@ def new_token() -> str:
     return "00" + _base62(_TOKEN_CHARS)
 
 
-def new_bouncer_key() -> str:
-    """A bouncer's key: 43 base62 characters, 256 random bits, in the length that CrowdSec's own have."""
-    return _base62(_BOUNCER_KEY_CHARS)
-
-
 def new_client_secret() -> str:
     """The secret of an OAuth client: 40 base62 characters, 238 random bits."""
     return _base62(_SECRET_CHARS)
+
+
+def new_bouncer_key() -> str:
+    """A bouncer's key: 43 base62 characters, 256 random bits, in the length that CrowdSec's own have."""
+    return _base62(_BOUNCER_KEY_CHARS)
 
 
 def token_hash(token: str) -> bytes:

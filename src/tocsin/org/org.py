@@ -74,14 +74,14 @@ class Org:
         self.notes = Notes(journal)
         self.projector = registry.projector
         self.providers, self.tokens = registry.providers, registry.tokens
-        self.policy, self.bouncers = registry.policy, registry.bouncers
-        self.sign_ins = SignIns(journal, self.look_up)
         self.clients, self.grants, self.issued = registry.clients, registry.grants, registry.issued
         self.secret, self.used_proofs, self.last_uses = local
         period_ms = config.oauth.key_rotation_days * 24 * 3600 * 1000
         self.signing_keys = SigningKeys(
             registry.signing_key_table, registry.changes, secret=local.secret, period_ms=period_ms
         )
+        self.policy, self.bouncers = registry.policy, registry.bouncers
+        self.sign_ins = SignIns(journal, self.look_up)
 
     @property
     def now_ms(self) -> int:

@@ -27,20 +27,19 @@ class Registry:
             others: projections of the same journal, kept up after the directory.
         Raises: OrgError, when the file cannot be used.
         """
-        providers, tokens = ProviderTable(), TokenTable()
-        policy, bouncers = PolicyTable(), BouncerTable()
+        providers, tokens, policy, bouncers = ProviderTable(), TokenTable(), PolicyTable(), BouncerTable()
         clients, grants, issued, self.signing_key_table = ClientTable(), GrantTable(), IssuedTable(), SigningKeyTable()
-        of_oauth: list[Part] = [clients, grants, issued, self.signing_key_table]
-        self.directory = Directory(path, [providers, tokens, policy, bouncers, *of_oauth])
+        parts: list[Part] = [providers, tokens, policy, bouncers, clients, grants, issued, self.signing_key_table]
+        self.directory = Directory(path, parts)
         self.projector = Projector(journal, [self.directory, *others])
         self.changes = changes = Changes(journal, self.projector)
         self.providers = Providers(providers, changes)
         self.tokens = Tokens(tokens, changes)
-        self.policy = Policies(policy, changes)
-        self.bouncers = Bouncers(bouncers, changes)
         self.clients = Clients(clients, changes)
         self.grants = Grants(grants, self.clients, changes)
         self.issued = Issued(issued, self.directory, changes)
+        self.policy = Policies(policy, changes)
+        self.bouncers = Bouncers(bouncers, changes)
 
     async def close(self) -> None:
         """Let what is being applied finish, and let go of the file."""

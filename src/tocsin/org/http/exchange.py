@@ -41,6 +41,7 @@ _MOST_FORM_BYTES = 64 * 1024
 _LENGTH_MAX_DIGITS = 18  # int() refuses thousands
 _NOT_STORED: Headers = [(b"cache-control", b"no-cache, no-store"), (b"pragma", b"no-cache"), (b"expires", b"0")]
 
+
 SLOWEST_S = 30.0
 """How long one part of a long answer may wait for the client to take it."""
 
@@ -93,12 +94,12 @@ class Exchange:
         self.principal: Principal | None = None
         """Who asks, once that is known."""
         self.peer: str = (scope.get("client") or ("",))[0]
-        self.status = 0
-        """Of the answer; 0 until it has begun."""
         self.proof: Proof | None = None
         """The DPoP proof that was used up for it."""
         self.more_headers: Headers = []
         """What the answer has besides; a name may come several times."""
+        self.status = 0
+        """Of the answer; 0 until it has begun."""
         self.now = now
         """Epoch seconds."""
 

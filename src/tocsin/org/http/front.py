@@ -77,12 +77,12 @@ class Front:
         self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
         self._in_flight, self._most_in_flight = 0, limits.concurrent
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
+        self._server = AuthorizationServer(org, issuer=base_url, known_scopes=SCOPES, settings=org.config.oauth)
+        self._oauth = OAuthDoors(org, self._server, self._limits)
         self._metrics = Metrics(org)
         self._bouncers = BouncerDoor(org, self._metrics.answers)
         self._live = LiveDoor(org)
         self._check = CheckDoor(org, self._proxies)
-        self._server = AuthorizationServer(org, issuer=base_url, known_scopes=SCOPES, settings=org.config.oauth)
-        self._oauth = OAuthDoors(org, self._server, self._limits)
         self._rest = Litestar(
             [provider_routes(org, base_url), client_routes(org, base_url), grant_routes(org, self._server)],
             openapi_config=None,

@@ -118,7 +118,7 @@ def names(record: Record) -> Iterator[tuple[str, Named]]:
             yield record.id, Named(record.name, record.action)
         case TokenCreated():
             yield record.id, Named(record.name, record.role)
-        case BouncerCreated():
-            yield record.id, Named(record.name)
         case ClientCreated() | ClientReplaced():
             yield record.id, Named(record.metadata.client_name)
+        case BouncerCreated():
+            yield record.id, Named(record.name)
