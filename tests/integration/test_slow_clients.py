@@ -7,7 +7,7 @@ from socket import SHUT_WR, socket
 
 import pytest
 
-from support.org import RISK_EVENTS, OrgProcess, event, send
+from support.org import PROVIDERS, RISK_EVENTS, OrgProcess, event, send
 from support.wire import CLOSED, ask, connect, is_closed, read_answer
 
 pytestmark = pytest.mark.slow
@@ -57,6 +57,14 @@ def test_hundreds_of_half_open_connections_keep_nobody_out(tmp_path: Path) -> No
         assert resident_mib(org) - before < 64
 
 
+def test_whoever_has_not_told_who_it_is_takes_up_no_place(tmp_path: Path) -> None:
+    start = b"POST /oauth2/v1/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\ngrant_type="
+    with org_with(tmp_path) as org, org.client(org.token()) as client, ExitStack() as slow:
+        for _ in range(100):  # more than may be under way at a time
+            slow.enter_context(half_open(org, start))
+        assert client.get(PROVIDERS).status_code == 200
+
+
 def test_headers_that_do_not_come_end_the_connection(impatient: OrgProcess) -> None:
     for start in (b"", b"GET /healthz HT", LONG_HEADERS):
         with half_open(impatient, start) as connection:
@@ -67,7 +75,7 @@ def test_headers_that_do_not_come_end_the_connection(impatient: OrgProcess) -> N
 
 
 def test_a_body_that_does_not_come_is_answered_and_ends_the_connection(impatient: OrgProcess) -> None:
-    token = impatient.token()
+    token = impatient.token("stalls")
     chunked = beginning_of_a_body(token).replace(
         b"Content-Length: 1000\r\n\r\n[{", b"Transfer-Encoding: chunked\r\n\r\n"
     )
@@ -80,7 +88,7 @@ def test_a_body_that_does_not_come_is_answered_and_ends_the_connection(impatient
 
 
 def test_a_body_that_trickles_is_not_waited_for_longer(impatient: OrgProcess) -> None:
-    with half_open(impatient, beginning_of_a_body(impatient.token())) as connection:
+    with half_open(impatient, beginning_of_a_body(impatient.token("trickles"))) as connection:
         connection.settimeout(0.1)
         answer = CLOSED
         while answer is CLOSED:  # as long as it takes: what never ends is ended by pytest
@@ -110,7 +118,7 @@ def test_who_asks_and_never_listens_fills_no_memory(tmp_path: Path) -> None:
 
 
 def test_who_hangs_up_while_sending_leaves_no_trace(impatient: OrgProcess) -> None:
-    token = impatient.token()
+    token = impatient.token("hangs-up")
     for start in (b"GET", beginning_of_a_body(token), beginning_of_a_body(token) + b'"subjects"'):
         with half_open(impatient, start) as connection:
             connection.shutdown(SHUT_WR)

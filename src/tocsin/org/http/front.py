@@ -46,6 +46,7 @@ from tocsin.org.http.health import (
     tell_health,
     tell_ready,
 )
+from tocsin.org.http.in_flight import InFlight
 from tocsin.org.http.lapi import BouncerDoor
 from tocsin.org.http.live import LIVE_PATH, LiveDoor
 from tocsin.org.http.logs import LOGS_PATH, tell_log
@@ -75,10 +76,10 @@ class Front:
         limits = org.config.limits
         buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
         self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
-        self._in_flight, self._most_in_flight = 0, limits.concurrent
+        self._in_flight = InFlight(limits.concurrent)
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
         self._server = AuthorizationServer(org, issuer=base_url, known_scopes=SCOPES, settings=org.config.oauth)
-        self._oauth = OAuthDoors(org, self._server, self._limits)
+        self._oauth = OAuthDoors(org, self._server, self._limits, self._in_flight)
         self._metrics = Metrics(org)
         self._bouncers = BouncerDoor(org, self._metrics.answers)
         self._live = LiveDoor(org)
@@ -160,15 +161,12 @@ class Front:
         if area.bucket is None:
             yield
             return
-        if self._in_flight >= self._most_in_flight:
+        if self._in_flight.is_full:
             # D: limit and remaining are 0, which tells it from a window that is full. When one ends nobody knows.
             exchange.grant = Grant(allowed=False, limit=0, remaining=0, reset=math.ceil(exchange.now) + 1)
             raise too_many_requests()
-        self._in_flight += 1
-        try:
+        with self._in_flight.one_more():
             yield
-        finally:
-            self._in_flight -= 1
 
     async def _serve(self, scope: Scope, exchange: Exchange, area: Area) -> None:
         method, path = exchange.method, exchange.path

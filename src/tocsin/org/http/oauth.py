@@ -14,6 +14,7 @@ import msgspec
 
 from tocsin.org.http.errors import method_not_allowed, too_many_requests
 from tocsin.org.http.exchange import Exchange
+from tocsin.org.http.in_flight import InFlight
 from tocsin.org.http.oauth_views import metadata_view
 from tocsin.org.oauth import dpop
 from tocsin.org.oauth.assertion import ASSERTION_TYPE, named_client
@@ -45,8 +46,8 @@ Door = Callable[[Exchange], Awaitable[None]]
 class OAuthDoors:
     """The doors of one authorization server."""
 
-    def __init__(self, org: Org, server: AuthorizationServer, limits: RateLimits) -> None:
-        self._org, self._server, self._limits = org, server, limits
+    def __init__(self, org: Org, server: AuthorizationServer, limits: RateLimits, in_flight: InFlight) -> None:
+        self._org, self._server, self._limits, self._in_flight = org, server, limits, in_flight
         self._in_query = org.config.oauth.token_parameters_in_query
         self._doors: dict[str, tuple[str, Door]] = {
             TOKEN_PATH: ("POST", self._give_token),
@@ -145,7 +146,9 @@ class OAuthDoors:
         """The parameters of a request, which counts also when they cannot be read. Raises Refusal, OAuthRefused."""
         form: Form = {}
         try:
-            form = _form(await exchange.form_body(), query)
+            with self._in_flight.one_less():
+                body = await exchange.form_body()
+            form = _form(body, query)
         finally:
             self._count(exchange, form, bucket)
         return form
