@@ -65,7 +65,7 @@ def lines(request: bytes, *headers: bytes, body: bytes = b"") -> bytes:
 
 LISTED: dict[str, tuple[bytes, int, bytes]] = {
     # name: (bytes, status, what the body holds; nothing is said of an answer that the HTTP server itself gives)
-    "no body and no length": (lines(POST), 411, b"E0000003"),
+    "no body and no length": (lines(POST), 411, b""),
     "an empty body": (lines(POST, b"Content-Length: 0"), 400, b"E0000003"),
     "a length that is none": (lines(POST, b"Content-Length: abc"), 400, b""),
     "a negative length": (lines(POST, b"Content-Length: -1"), 400, b""),

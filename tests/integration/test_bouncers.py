@@ -116,3 +116,17 @@ def test_a_bouncer_of_debian_adds_and_takes_back(enforcing: OrgProcess, debian_b
 
 def actions(told: Path) -> set[str]:
     return {" ".join(line.split()[:2]) for line in told.read_text().splitlines()}
+
+
+def test_bouncers_are_listed_and_deleted_from_the_command_line(tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path / "data"))
+    assert tocsin("bouncer", "create", "edge", *data).returncode == 0
+    again = tocsin("bouncer", "create", "edge", *data)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.startswith("tocsin: there is a bouncer named 'edge' already\n")
+    (line,) = tocsin("bouncer", "list", *data).stdout.splitlines()
+    name, bouncer_id, _created = line.split("\t")
+    assert (name, bouncer_id[:3]) == ("edge", "bnc")
+    assert tocsin("bouncer", "delete", "edge", *data).returncode == 0
+    assert tocsin("bouncer", "list", *data).stdout == ""
+    assert "no bouncer named 'edge'" in tocsin("bouncer", "delete", "edge", *data).stderr

@@ -155,6 +155,11 @@ async def test_a_proxy_that_does_not_say_for_whom_it_asks_gets_what_the_policy_s
         assert (await check(running, told)).status_code == 200
 
 
+async def test_a_proxy_that_comes_over_a_socket_of_both_families_is_known(tmp_path: Path) -> None:
+    async with in_process(tmp_path, BEHIND_PROXY) as running:
+        assert (await check(running, CLEAN, peer=f"::ffff:{PROXY}")).status_code == 200
+
+
 async def test_an_index_that_cannot_answer_fails_as_the_policy_says(tmp_path: Path) -> None:
     async with in_process(tmp_path, BEHIND_PROXY) as running:
         running.org.index.look_up = broken  # type: ignore[method-assign]

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
 from typing import Any
+from urllib.parse import quote
 
-from tocsin.org.http.client_ip import TrustedProxies
+from tocsin.org.http.client_ip import TrustedProxies, plain_address
 from tocsin.org.http.errors import (
     Refusal,
     bad_argument,
@@ -86,6 +87,8 @@ class Exchange:
         """HEAD is GET whose answer stays without its body."""
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
+        self.raw_path: str = (scope.get("raw_path") or quote(self.path).encode()).decode("latin-1")
+        """The path as it was sent, percent signs and all."""
         self._headers: dict[bytes, bytes] = {}
         self._version: str = scope.get("http_version", "1.1")
         self.request_id = new_request_id()
@@ -93,7 +96,7 @@ class Exchange:
         """What the rate limit said, once it was asked."""
         self.principal: Principal | None = None
         """Who asks, once that is known."""
-        self.peer: str = (scope.get("client") or ("",))[0]
+        self.peer = plain_address((scope.get("client") or ("",))[0])
         self.proof: Proof | None = None
         """The DPoP proof that was used up for it."""
         self.more_headers: Headers = []
@@ -112,7 +115,7 @@ class Exchange:
         """
         self._headers = join_headers(self._scope["headers"])
         if not any_path:
-            check_path(self.path, self._scope.get("raw_path", b""))
+            check_path(self.path, self.raw_path)
         if self._scope.get("http_version") == "1.1" and not self._headers.get(b"host"):
             raise bad_argument("no Host header")  # RFC 9112, 3.2
 

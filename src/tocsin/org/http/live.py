@@ -1,9 +1,9 @@
 """GET /risk/v1/stream: server-sent events about every IP that somebody asserts something of, as it happens.
 
 Each event stands for one place of the journal, and its id says which: a client that comes back with `Last-Event-ID`
-gets what followed, nothing twice and nothing left out, however long it was away. What an event tells of the IP is what
-holds when it is sent. Not told are the level from before, which nobody keeps, and the end of an assertion, which
-`until` says ahead. Source of the form: HTML, 9.2, Server-sent events.
+gets what followed, nothing twice and nothing left out, as far back as the journal keeps what is asserted. What an event
+tells of the IP is what holds when it is sent. Not told are the level from before, which nobody keeps, and the end of an
+assertion, which `until` says ahead. Source of the form: HTML, 9.2, Server-sent events.
 
     ready     the first of a client that names no id: from here on
     risk      a provider asserted something about an IP

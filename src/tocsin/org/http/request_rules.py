@@ -16,7 +16,7 @@ _JSON_TYPES = frozenset({"*/*", "application/*", "application/json"})
 _UTF_8 = frozenset({"utf-8", "utf8"})
 
 
-def check_path(path: str, raw_path: bytes) -> None:
+def check_path(path: str, raw_path: str) -> None:
     """
     Raise Refusal (404) for a path that another server may read as another one: `//`, `/../`, `%2F`, a last slash.
 
@@ -27,7 +27,7 @@ def check_path(path: str, raw_path: bytes) -> None:
     """
     if not path.startswith("/"):
         raise method_not_allowed()
-    if (path != "/" and not _PLAIN_PATH.fullmatch(path)) or b"%2f" in raw_path.lower():
+    if (path != "/" and not _PLAIN_PATH.fullmatch(path)) or "%2f" in raw_path.lower():
         raise path_not_found()
 
 
