@@ -79,8 +79,9 @@ def test_a_body_that_does_not_come_is_answered_and_ends_the_connection(impatient
     chunked = beginning_of_a_body(token).replace(
         b"Content-Length: 1000\r\n\r\n[{", b"Transfer-Encoding: chunked\r\n\r\n"
     )
-    for start in (beginning_of_a_body(token), chunked, chunked + b"2\r\n[{\r\n5"):
-        with half_open(impatient, start) as connection:
+    with ExitStack() as slow:
+        starts = (beginning_of_a_body(token), chunked, chunked + b"2\r\n[{\r\n5")
+        for connection in [slow.enter_context(half_open(impatient, start)) for start in starts for _ in range(10)]:
             answer = read_answer(connection)
             assert (answer.status, answer.headers["connection"]) == (408, "close")
             assert b'"errorCode":"E0000003"' in answer.body

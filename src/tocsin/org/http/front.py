@@ -143,17 +143,22 @@ class Front:
             async with self._in_flight_with(exchange, area):
                 await self._serve(scope, exchange, area)
         except Exception as error:  # the one place where a mistake of ours becomes an answer
-            refusal = _refusal_for(error)
-            if refusal.status == 405:
-                refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
-            if refusal.status == 500 and self._oauth.at(exchange.path) is not None:
-                refusal = oauth_fault()
-            if refusal.status == 503 and exchange.proof is not None:
-                self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
-            if not exchange.started:
-                await exchange.refuse(refusal)
+            await self._refuse(exchange, error)
         finally:
             self._metrics.answers[area.prefix, exchange.status] += 1
+
+    async def _refuse(self, exchange: Exchange, error: Exception) -> None:
+        # Not in the frame that the traceback of `error` holds: a refusal that is kept there keeps itself, the exchange and
+        # so the server's connection, until garbage is collected.
+        refusal = _refusal_for(error)
+        if refusal.status == 405:
+            refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
+        if refusal.status == 500 and self._oauth.at(exchange.path) is not None:
+            refusal = oauth_fault()
+        if refusal.status == 503 and exchange.proof is not None:
+            self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
+        if not exchange.started:
+            await exchange.refuse(refusal)
 
     @asynccontextmanager
     async def _in_flight_with(self, exchange: Exchange, area: Area) -> AsyncIterator[None]:
