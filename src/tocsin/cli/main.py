@@ -10,6 +10,7 @@ from tocsin.cli.demo import demo
 from tocsin.cli.formats import formats
 from tocsin.cli.send import send
 from tocsin.cli.serve import serve_command
+from tocsin.cli.upkeep import backup_command, doctor_command, rebuild_command, restore_command
 from tocsin.errors import TocsinError
 
 app = typer.Typer(
@@ -24,6 +25,10 @@ app.command()(send)
 app.command()(formats)
 app.command("serve")(serve_command)
 app.command("check")(check_command)
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
+app.command("rebuild")(rebuild_command)
+app.command("doctor")(doctor_command)
 app.add_typer(token.app, name="token")
 app.add_typer(bouncer.app, name="bouncer")
 

@@ -148,8 +148,8 @@ class Front:
             self._metrics.answers[area.prefix, exchange.status] += 1
 
     async def _refuse(self, exchange: Exchange, error: Exception) -> None:
-        # Not in the frame that the traceback of `error` holds: a refusal that is kept there keeps itself, the exchange and
-        # so the server's connection, until garbage is collected.
+        # Not in the frame that the traceback of `error` holds: a refusal that is kept there keeps itself, the exchange
+        # and so the server's connection, until garbage is collected.
         refusal = _refusal_for(error)
         if refusal.status == 405:
             refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
