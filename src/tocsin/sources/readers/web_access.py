@@ -25,6 +25,7 @@ WEB_RULE = Rule(
 # `client, proxy - user [time] "request" status bytes ...`, perhaps with the name of the site before it. Possessive
 # where it can be: what stands in quotes is the client's own word.
 _LINE = re.compile(
+    r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [\w-]+(?:\[\d+\])?: )?"  # from syslog
     r'(?:(?P<site>[^\s":]+(?::\d+)?) (?=[0-9a-fA-F.:]+ \S+ \S))?(?P<who>[^\s,"]++(?:, ?[^\s,"]++)*+) \S+ .*? ?'
     r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
     r'"(?P<request>[^"\\]*+(?:\\.[^"\\]*+)*+)" (?P<status>\d{3}) (?P<rest>.*)'
