@@ -11,6 +11,7 @@ import re
 from datetime import timedelta
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason, ip_key
+from tocsin.signals.skipped import EXCERPT_CHARS
 from tocsin.sources.format import Format
 from tocsin.sources.readers.counted import CountedReader, Event, Rule
 from tocsin.sources.readers.log_times import LogTimes
@@ -65,7 +66,7 @@ class WebAccessReader(CountedReader):
                 points = _SCAN_POINTS
                 break
         if not points:
-            return Skipped(SkipReason.NO_CLAIM, number, "a request like others", text[:60])
+            return Skipped(SkipReason.NO_CLAIM, number, "a request like others", text[:EXCERPT_CHARS])
         # Where X-Forwarded-For stands in place of the peer, its last entry is the nearest.
         chain, _, peer = who.rpartition(",")
         address = peer.strip()
