@@ -7,7 +7,9 @@ import typer
 from tocsin.cli import bouncer, token
 from tocsin.cli.check import check_command
 from tocsin.cli.demo import demo
+from tocsin.cli.explain import explain
 from tocsin.cli.formats import formats
+from tocsin.cli.map import map_command
 from tocsin.cli.send import send
 from tocsin.cli.serve import serve_command
 from tocsin.cli.upkeep import backup_command, doctor_command, rebuild_command, restore_command
@@ -22,6 +24,8 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(send)
+app.command()(explain)
+app.command("map")(map_command)
 app.command()(formats)
 app.command("serve")(serve_command)
 app.command("check")(check_command)
