@@ -85,7 +85,7 @@ def beside_the_peer(ours: float) -> None:
     with crowdsec_peer.running() as peer:
         theirs = peer.take_in([ip for ip in _held_ips(50_000) if ":" not in ip])
     print(
-        f"the peer (CrowdSec, SQLite with WAL) takes in: {theirs:,.0f} decisions/s; ours is {ours / theirs:.1f} times that"
+        f"the peer (CrowdSec, SQLite, WAL) takes in: {theirs:,.0f} decisions/s; ours is {ours / theirs:.1f} times that"
     )
 
 
