@@ -140,7 +140,7 @@ async def test_a_certificate_is_verified_and_no_redirect_leads_out_of_tls(tmp_pa
         ) as far:
             with pytest.raises(SourceError, match="is not trusted"):
                 await _first(_source(url=far.url).batches(b""))
-            known = {"ca_file": str(tmp_path / "ca.pem"), "key_file": _key(tmp_path)}
+            known: dict[str, Any] = {"ca_file": str(tmp_path / "ca.pem"), "key_file": _key(tmp_path)}
             (batch,) = await _first(_source(url=far.url, **known).batches(b""))
             assert _ips([batch]) == ["1.2.3.4", "1.2.3.5"]
             with pytest.raises(SourceError, match="from TLS to clear text"):
