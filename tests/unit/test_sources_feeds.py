@@ -158,6 +158,7 @@ async def test_a_certificate_is_verified_and_no_redirect_leads_out_of_tls(tmp_pa
         ("https://user:pass@feed.example/", False, "holds a user name"),
         ("https://feed.example:99999/", False, "no http or https URL"),
         ("//feed.example", False, "no http or https URL"),
+        ("https://[feed", False, "no http or https URL"),
     ],
 )
 def test_urls_that_are_not_fetched(url: str, secret: bool, why: str) -> None:
