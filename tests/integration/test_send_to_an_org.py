@@ -60,7 +60,7 @@ def test_a_wrong_token_is_one_clear_line_and_not_repeated(org: OrgProcess, tmp_p
     run = tocsin("send", path, "--to", org.url, "--allow-non-global", "--token-file", str(token_file))
     assert run.returncode == 1
     assert "has stopped: it answered 401: Invalid token provided" in run.stderr
-    assert "not delivered 10: they are still in the files" in run.stdout
+    assert "not delivered 10: the same command again goes on from here" in run.stdout
     assert "00wrong" not in run.stdout + run.stderr
     assert "Traceback" not in run.stderr
 
@@ -86,7 +86,7 @@ def test_what_someone_else_used_of_the_window_is_respected(tmp_path: Path) -> No
         assert "the window is used up; 1,000 of 2,600 IPs delivered" in seen
         assert "delivered 1,000 IPs" in out
         assert "with 1 request in" in out
-        assert "not delivered 1,600: they are still in the files" in out
+        assert "not delivered 1,600: the same command again goes on from here" in out
 
 
 def _read_until(descriptor: int, text: bytes) -> str:

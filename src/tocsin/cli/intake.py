@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from tocsin.errors import TocsinError
-from tocsin.signals import Signal, Skipped, SkipReason
+from tocsin.signals import Batch, Retraction, Signal, Skipped, SkipReason
 from tocsin.sources import Format, Reading, display_name, read_source
 
 BROKEN_SHOWN = 5
@@ -30,6 +30,14 @@ class Intake(Struct):
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     first_broken: list[str] = field(default_factory=list)
     """`FILE:LINE: what is wrong`, for the first few."""
+
+    @property
+    def batches(self) -> list[Batch]:
+        """Each input as one list, which is whole."""
+        by_source: dict[str, list[Signal | Retraction]] = {}
+        for signal in self.signals:
+            by_source.setdefault(signal.source, []).append(signal)
+        return [Batch(source=source, claims=claims, ends_list=True) for source, claims in by_source.items()]
 
     @property
     def broken(self) -> int:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import chain, islice
 
 from tocsin.signals import Signal, Skipped, SkipReason
+from tocsin.signals.special_addresses import why_not_global
 from tocsin.sources.formats import Format, format_of
 from tocsin.sources.reading import FUTURE_TOLERANCE, Line, Reading, skipped
-from tocsin.sources.special_addresses import why_not_global
 from tocsin.sources.text import display_name, open_lines
 
 _SAMPLE_LINES = 50

@@ -1,0 +1,139 @@
+"""What one transaction of the outbox changes: each IP decided anew, then all of it written in key order."""
+
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from msgspec import Struct
+
+from tocsin.relay.reconcile import Policy, Rank, look_again_ms, rank, wanted
+from tocsin.relay.record import EMPTY, NEVER_MS, Claim, Record, Standing, decode, encode, with_claim
+from tocsin.relay.store import Store, Txn, due_entry, pending_entry, put_all
+
+_COUNT = struct.Struct("<q")
+_COUNT_KEY = struct.Struct(">6sHB")
+_REFUSED = int(Rank.REFUSED)
+
+
+class Served(Struct, frozen=True):
+    """One target that work is found for."""
+
+    policy: Policy
+    excludes: Callable[[bytes], bool]
+    """Says of an IP key whether the target is never told about it."""
+
+
+def pending_count(store: Store, txn: Txn, target: int, of_rank: int) -> int:
+    """How many IPs wait with one rank."""
+    stored = txn.get(_COUNT_KEY.pack(b"count/", target, of_rank), db=store.books)
+    return 0 if stored is None else int(_COUNT.unpack(stored)[0])
+
+
+def records(store: Store, txn: Txn, keys: Sequence[bytes]) -> Iterator[tuple[bytes, Record]]:
+    """The record of each of these keys, which are sorted; an empty one where there is none."""
+    stored: dict[bytes, bytes] = dict(txn.cursor(db=store.ips).getmulti(keys))
+    for key in keys:
+        held = stored.get(key)
+        yield key, EMPTY if held is None else decode(held)
+
+
+class Changes:
+    """Collects them; `write` puts all into the transaction. Each IP is settled once."""
+
+    def __init__(self, store: Store, txn: Txn, served: Mapping[int, Served] | None, now_ms: int) -> None:
+        """`served` is None where nobody knows what the targets want: all is left to the relay, at its next look."""
+        self._store, self._txn, self._now_ms = store, txn, now_ms
+        self._served, self._undecided = served or {}, served is None
+        self._policies = {number: target.policy for number, target in self._served.items()}
+        self._ips: dict[bytes, bytes | None] = {}
+        self._due: dict[bytes, bytes | None] = {}
+        self._pending: dict[bytes, bytes | None] = {}
+        self._counts: dict[tuple[int, int], int] = {}
+
+    def fold(self, claims: Mapping[bytes, Sequence[Claim]]) -> None:
+        """Take in claims by IP key."""
+        for key, record in records(self._store, self._txn, sorted(claims)):
+            after = record.claims
+            for claim in claims[key]:
+                after = with_claim(after, claim)
+            if after is not record.claims:
+                self.settle(key, record, record.standings, after)
+
+    def settle(self, key: bytes, before: Record, standings: Sequence[Standing], claims: Sequence[Claim]) -> None:
+        """
+        Decide what is to be done about one IP, and keep it.
+
+        Args:
+            before: its record as it is stored.
+            standings, claims: what is to be kept in place of those of `before`.
+        """
+        now_ms = self._now_ms
+        if self._undecided:
+            self._reschedule(key, before.due_ms, now_ms)
+            self._ips[key] = encode(Record(now_ms, standings, claims))
+            return
+        live = [claim for claim in claims if claim.expires_ms > now_ms]
+        after = [s for s in standings if s.target not in self._served and (s.until_ms > now_ms or s.rank)]
+        for number, target in self._served.items():
+            standing = next((s for s in standings if s.target == number), None)
+            if standing is None:
+                if target.excludes(key):
+                    continue
+                standing = Standing(number)
+            new_rank = rank(wanted(live, target.policy, now_ms), standing, target.policy, now_ms)
+            if new_rank != standing.rank:
+                standing = self._moved(key, standing, new_rank)
+            if standing.rank or standing.until_ms > now_ms:
+                after.append(standing)
+        if live or after:
+            due_ms = self._due_of(key, before.due_ms, look_again_ms(live, after, self._policies, now_ms))
+            self._ips[key] = encode(Record(due_ms, after, live))
+        elif before is not EMPTY:
+            self._reschedule(key, before.due_ms, NEVER_MS)
+            self._ips[key] = None
+
+    def set_rank(self, key: bytes, before: Record, target: int, new_rank: Rank) -> None:
+        """Move one IP of one target into quarantine, or out of it."""
+        held = before.standing(target)
+        moved = self._moved(key, held, int(new_rank))
+        self.settle(key, before, with_standing(before.standings, moved), before.claims)
+
+    def write(self) -> None:
+        """All of it into the transaction."""
+        store, txn = self._store, self._txn
+        put_all(txn, store.ips, self._ips)
+        put_all(txn, store.pending, self._pending)
+        put_all(txn, store.due, self._due)
+        for (target, of_rank), change in self._counts.items():
+            if change:
+                count = pending_count(store, txn, target, of_rank) + change
+                txn.put(_COUNT_KEY.pack(b"count/", target, of_rank), _COUNT.pack(count), db=store.books)
+
+    def _moved(self, key: bytes, standing: Standing, new_rank: int) -> Standing:
+        """The standing with another place in the pending set."""
+        s, number = standing, standing.target
+        if 0 < s.rank < _REFUSED:
+            self._pending[pending_entry(number, s.rank, s.since_ms, key)] = None
+            self._counts[number, s.rank] = self._counts.get((number, s.rank), 0) - 1
+        if 0 < new_rank < _REFUSED:
+            self._pending[pending_entry(number, new_rank, self._now_ms, key)] = b""
+            self._counts[number, new_rank] = self._counts.get((number, new_rank), 0) + 1
+        return Standing(number, s.severity, new_rank, s.told_ms, s.until_ms, self._now_ms)
+
+    def _due_of(self, key: bytes, before_ms: int, due_ms: int) -> int:
+        """When to look again. Too early is harmless, and moving it would cost as much as all the rest."""
+        if self._now_ms < before_ms <= due_ms < NEVER_MS:
+            return before_ms
+        if before_ms != due_ms:
+            self._reschedule(key, before_ms, due_ms)
+        return due_ms
+
+    def _reschedule(self, key: bytes, before_ms: int, due_ms: int) -> None:
+        if before_ms < NEVER_MS:
+            self._due[due_entry(before_ms, key)] = None
+        if due_ms < NEVER_MS:
+            self._due[due_entry(due_ms, key)] = b""
+
+
+def with_standing(standings: Sequence[Standing], new: Standing) -> list[Standing]:
+    """The standings after one target's has changed."""
+    return [*(standing for standing in standings if standing.target != new.target), new]
