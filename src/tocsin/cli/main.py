@@ -4,12 +4,14 @@ import sys
 
 import typer
 
-from tocsin.cli import token
+from tocsin.cli import quarantine, token
 from tocsin.cli.check import check_command
 from tocsin.cli.demo import demo
 from tocsin.cli.formats import formats
+from tocsin.cli.relay import relay_command
 from tocsin.cli.send import send
 from tocsin.cli.serve import serve_command
+from tocsin.cli.status import status_command
 from tocsin.errors import TocsinError
 
 app = typer.Typer(
@@ -21,10 +23,13 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(send)
+app.command("relay")(relay_command)
+app.command("status")(status_command)
 app.command()(formats)
 app.command("serve")(serve_command)
 app.command("check")(check_command)
 app.add_typer(token.app, name="token")
+app.add_typer(quarantine.app, name="quarantine")
 
 
 def run() -> None:

@@ -34,8 +34,8 @@ def serve_command(
     asyncio.run(_run(data, host, port, url, requests_per_minute))
 
 
-def configure_logging() -> None:
-    """Warnings and worse go to standard error, one line each."""
+def configure_logging(level: int = logging.WARNING) -> None:
+    """What is at least of `level` goes to standard error, one line each."""
     import structlog
 
     structlog.configure(
@@ -45,7 +45,7 @@ def configure_logging() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 

@@ -10,6 +10,7 @@ from tocsin.relay.plan import Request, Telling, pack, requests_needed
 from tocsin.relay.reconcile import Rank
 from tocsin.relay.relay import Relay, is_running, work_for
 from tocsin.relay.ruling import Answer, Failure
+from tocsin.relay.status import SourceStatus, Status, TargetStatus, open_outbox, status_of
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
 from tocsin.relay.window import Told, Window
@@ -31,11 +32,14 @@ __all__ = [
     "Request",
     "Sent",
     "SourceBook",
+    "SourceStatus",
+    "Status",
     "Tally",
     "Target",
     "TargetBook",
     "TargetConfig",
     "TargetPaused",
+    "TargetStatus",
     "Telling",
     "Told",
     "Waits",
@@ -43,7 +47,9 @@ __all__ = [
     "Window",
     "is_running",
     "okta_target",
+    "open_outbox",
     "pack",
     "requests_needed",
+    "status_of",
     "work_for",
 ]

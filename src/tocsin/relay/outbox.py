@@ -13,12 +13,13 @@ from msgspec import Struct
 
 from tocsin.relay.books import Kind, Refusal, SourceBook, TargetBook, dump, load_source, load_target
 from tocsin.relay.changes import Changes, Served, pending_count, records, with_standing
-from tocsin.relay.intake import Intake, Prepared
+from tocsin.relay.intake import Intake, Prepared, prepare_signals
 from tocsin.relay.plan import Request, Telling
 from tocsin.relay.quarantine import TARGET_BOOK, Quarantine, keep, refuse
 from tocsin.relay.reconcile import PENDING, Rank, rank, until_ms, wanted
 from tocsin.relay.record import Record, Standing, decode
 from tocsin.relay.store import Store, Txn, due_fields, pending_entries, pending_fields, walk
+from tocsin.signals import Signal
 
 _SOURCE_BOOK = b"source/"
 
@@ -115,8 +116,19 @@ class Outbox:
             for refusal in intake.refusals:
                 keep(self.store, txn, refusal)
 
+    def take_in_mended(self, signal: Signal, *, now_ms: int) -> None:
+        """Keep one signal for the relay, which may run meanwhile in another process and decides what to do about it."""
+        (batch,) = prepare_signals([signal])
+        with self.store.writing() as txn:
+            book = self._source(txn, batch.source)
+            intake = Intake(lambda _: book, now_ms)
+            intake.add(batch)
+            changes = Changes(self.store, txn, None, now_ms)
+            changes.fold(intake.claims)
+            changes.write()
+
     def let_go_step(self, *, now_ms: int, limit: int) -> bool:
-        """One small step of letting go what a list no longer holds. Returns: whether there is more to do."""
+        """One small step of letting go what a list no longer holds. Returns: False when there was nothing to do."""
         walking = [name for name, book in self.sources().items() if book.walk_from is not None]
         if not walking:
             return False
@@ -132,7 +144,7 @@ class Outbox:
             changes.write()
             book.walk_from = step[limit][0] if len(step) > limit else None
             self._keep_source(txn, walking[0], book)
-            return book.walk_from is not None or len(walking) > 1
+            return True
 
     def wake(self, *, now_ms: int, limit: int) -> int:
         """Look again at records whose time has come, at most `limit`. Returns: how many there were."""

@@ -22,6 +22,7 @@ from tocsin.relay.outbox_thread import OutboxThread
 from tocsin.relay.reconcile import Policy, Rank
 from tocsin.relay.record import NEVER_MS
 from tocsin.relay.sender import Sender, utc_now
+from tocsin.relay.status import Status, status_of
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Watcher
 from tocsin.signals import Batch, Retraction, Signal, to_ms
@@ -106,6 +107,10 @@ class Relay:
         ]
         await self._box.put(batches)
 
+    async def status(self) -> Status:
+        """How it is doing."""
+        return await self._box.do(lambda: status_of(self._box.outbox, running=True, now_ms=to_ms(self._clock())))
+
     async def begin_reading(self, source: str) -> SourceBook:
         """A source starts, or starts again after a fault. Returns: its book, with the position to go on from."""
         return await self._box.do(self._box.outbox.begin_reading, source)
@@ -167,7 +172,7 @@ class Relay:
             await asyncio.sleep(TICK_S)
 
     def _step(self) -> bool:
-        """Returns: whether something was done, and there may be more."""
+        """Returns: False when there was nothing to do."""
         outbox, now_ms = self._box.outbox, to_ms(self._clock())
         woken = outbox.wake(now_ms=now_ms, limit=STEP_RECORDS)
         return outbox.let_go_step(now_ms=now_ms, limit=STEP_RECORDS) or woken > 0
