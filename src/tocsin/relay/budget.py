@@ -3,14 +3,13 @@
 What is not dangerous is spread evenly over what is left of the window, so that something dangerous, whenever it comes,
 waits no longer than one slot (2 s at 30 requests a minute). It goes in the next slot, or at once where that leaves the
 rest of the window no slower than usual. What fills whole requests, or did not fit into the last one, waits for nothing
-but the window.
+but the window; what that leaves of the window is spread evenly again, so that nothing dangerous waits for all of it.
 """
 
 from datetime import datetime
 from enum import Enum, auto
 
 from tocsin.relay.window import LENGTH, Window
-
 
 class Haste(Enum):
     """How urgent the best of what waits is."""
@@ -31,9 +30,7 @@ def may_go_at(window: Window, *, haste: Haste, last_sent: datetime | None, now: 
         return window.closes_at
     if haste is Haste.AT_ONCE or last_sent is None:
         return now
-    slot = LENGTH / window.limit
-    if haste is Haste.DANGEROUS and (window.closes_at - now) / window.left <= slot:
+    if haste is Haste.DANGEROUS and (window.closes_at - now) / window.left <= LENGTH / window.limit:
         return now
     # One slot more than requests: the first request of the next window is evenly spaced too.
-    even = (window.closes_at - last_sent) / (window.left + 1)
-    return max(now, last_sent + even)
+    return max(now, last_sent + (window.closes_at - last_sent) / (window.left + 1))

@@ -78,7 +78,7 @@ class Relay:
             stack.callback(self._box.close)
             for name, config in self._config.targets.items():
                 await self._add_target(stack, name, config)
-            self._box.outbox.serve(_served(self._box.outbox, self._config))
+            self._box.outbox.serve(served(self._box.outbox, self._config))
             self._start()
             self._stack = stack.pop_all()
         return self
@@ -191,7 +191,7 @@ def work_for(path: Path, config: RelayConfig, batches: Iterable[Batch], *, now_m
     """What the first target would be told if `batches` came in now, kept in an outbox at `path`. Tells nobody."""
     outbox = Outbox(path)
     try:
-        outbox.serve(_served(outbox, config))
+        outbox.serve(served(outbox, config))
         outbox.take_in([prepare(batch) for batch in batches], now_ms=now_ms)
         while outbox.let_go_step(now_ms=now_ms, limit=STEP_RECORDS):
             """Until the lists are walked through."""
@@ -200,7 +200,8 @@ def work_for(path: Path, config: RelayConfig, batches: Iterable[Batch], *, now_m
         outbox.close()
 
 
-def _served(outbox: Outbox, config: RelayConfig) -> Iterator[Served]:
+def served(outbox: Outbox, config: RelayConfig) -> Iterator[Served]:
+    """What each target of a configuration is to be told."""
     for name, target in config.targets.items():
         sources = target.sources
         policy = Policy(

@@ -98,11 +98,12 @@ class Sender:
         if first is None:
             self._suspects.clear()
             return None
+        of_rank, since_ms = first
         if not self._patient:
             return Haste.AT_ONCE
-        if first[0] != Rank.RAISE_HIGH:
+        if of_rank != Rank.RAISE_HIGH:
             return Haste.SPREAD
-        did_not_fit = self._last_sent is not None and first[1] <= to_ms(self._last_sent)
+        did_not_fit = self._last_sent is not None and since_ms < to_ms(self._last_sent)
         if did_not_fit or outbox.pending(number, Rank.RAISE_HIGH) >= self._target.subjects_per_request:
             return Haste.AT_ONCE
         return Haste.DANGEROUS
