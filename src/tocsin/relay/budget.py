@@ -11,6 +11,7 @@ from enum import Enum, auto
 
 from tocsin.relay.window import LENGTH, Window
 
+
 class Haste(Enum):
     """How urgent the best of what waits is."""
 

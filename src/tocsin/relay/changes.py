@@ -4,7 +4,9 @@ import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from tocsin.relay.plan import Request
 from tocsin.relay.reconcile import Policy, Rank, look_again_ms, rank, wanted
 from tocsin.relay.record import EMPTY, NEVER_MS, Claim, Record, Standing, decode, encode, with_claim
 from tocsin.relay.store import Store, Txn, due_entry, pending_entry, put_all
@@ -20,6 +22,26 @@ class Served(Struct, frozen=True):
     policy: Policy
     excludes: Callable[[bytes], bool]
     """Says of an IP key whether the target is never told about it."""
+
+
+class Told(Struct, frozen=True):
+    """What one request tells, as far as the outbox remembers it."""
+
+    told_ms: int
+    subjects: dict[bytes, tuple[int, int]]
+    """IP key -> severity, and until when (ms)."""
+
+
+def told_by(request: Request) -> Told:
+    """What `request` tells. What is let go is the lowest level, for a moment."""
+    return Told(
+        request.told_ms,
+        {
+            telling.key: (telling.severity or 1, event.until_ms)
+            for event in request.events
+            for telling in event.tellings
+        },
+    )
 
 
 def pending_count(store: Store, txn: Txn, target: int, of_rank: int) -> int:
@@ -97,6 +119,20 @@ class Changes:
         moved = self._moved(key, held, int(new_rank))
         self.settle(key, before, with_standing(before.standings, moved), before.claims)
 
+    def tell(self, told: Told, target: int, *, sure: bool) -> None:
+        """
+        A target was told something.
+
+        Args:
+            sure: False when there was no answer. It may believe that then, or what it was told before.
+        """
+        for key, record in records(self._store, self._txn, sorted(told.subjects)):
+            severity, ends_ms = told.subjects[key]
+            held = record.standing(target)
+            until_ms = ends_ms if sure else max(ends_ms, held.until_ms)
+            now_held = Standing(target, severity, not sure, held.rank, told.told_ms, until_ms, held.since_ms)
+            self.settle(key, record, with_standing(record.standings, now_held), record.claims)
+
     def write(self) -> None:
         """All of it into the transaction."""
         store, txn = self._store, self._txn
@@ -117,7 +153,7 @@ class Changes:
         if 0 < new_rank < _REFUSED:
             self._pending[pending_entry(number, new_rank, self._now_ms, key)] = b""
             self._counts[number, new_rank] = self._counts.get((number, new_rank), 0) + 1
-        return Standing(number, s.severity, new_rank, s.told_ms, s.until_ms, self._now_ms)
+        return replace(s, rank=new_rank, since_ms=self._now_ms)
 
     def _due_of(self, key: bytes, before_ms: int, due_ms: int) -> int:
         """When to look again. Too early is harmless, and moving it would cost as much as all the rest."""

@@ -9,19 +9,20 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, msgpack
 
 from tocsin.relay.books import Kind, Refusal, SourceBook, TargetBook, dump, load_source, load_target
-from tocsin.relay.changes import Changes, Served, pending_count, records, with_standing
+from tocsin.relay.changes import Changes, Served, Told, pending_count, records, told_by
 from tocsin.relay.intake import Intake, Prepared, prepare_signals
 from tocsin.relay.plan import Request, Telling
 from tocsin.relay.quarantine import TARGET_BOOK, Quarantine, keep, refuse
 from tocsin.relay.reconcile import PENDING, Rank, rank, until_ms, wanted
-from tocsin.relay.record import Record, Standing, decode
+from tocsin.relay.record import Record, decode
 from tocsin.relay.store import Store, Txn, due_fields, pending_entries, pending_fields, walk
 from tocsin.signals import Signal
 
 _SOURCE_BOOK = b"source/"
+_IN_FLIGHT = b"in-flight/"
 
 
 class Backlog(Struct, frozen=True):
@@ -85,11 +86,6 @@ class Outbox:
             book = TargetBook(number=1 + sum(1 for _ in self._named(txn, TARGET_BOOK)))
             self._keep_target(txn, name, book)
             return book
-
-    def note_target(self, name: str, book: TargetBook) -> None:
-        """How a target is doing."""
-        with self.store.writing() as txn:
-            self._keep_target(txn, name, book)
 
     def targets(self) -> dict[str, TargetBook]:
         """All targets there ever were."""
@@ -211,17 +207,24 @@ class Outbox:
         with self.store.reading() as txn:
             return self._tellings(txn, keys, target, now_ms)
 
-    def delivered(self, name: str, book: TargetBook, request: Request, *, now_ms: int) -> None:
-        """The target has taken `request`."""
-        told = {t.key: (t.severity or 1, event.until_ms) for event in request.events for t in event.tellings}
+    def sends(self, name: str, request: Request) -> None:
+        """A request is about to go out: whatever happens to it, or to us, what it tells is not forgotten."""
         with self.store.writing() as txn:
-            changes = self._changes(txn, now_ms)
-            for key, record in records(self.store, txn, sorted(told)):
-                severity, ends_ms = told[key]
-                held = record.standing(book.number)
-                now_held = Standing(book.number, severity, held.rank, request.told_ms, ends_ms, held.since_ms)
-                changes.settle(key, record, with_standing(record.standings, now_held), record.claims)
-            changes.write()
+            txn.put(_IN_FLIGHT + name.encode(), msgpack.encode(told_by(request)), db=self.store.books)
+
+    def answered(self, name: str, book: TargetBook, *, delivered: bool, now_ms: int) -> None:
+        """The target has taken what was sent, or it has not, and that is sure."""
+        with self.store.writing() as txn:
+            if delivered:
+                self._land(txn, name, book.number, sure=True, now_ms=now_ms)
+            txn.delete(_IN_FLIGHT + name.encode(), db=self.store.books)
+            self._keep_target(txn, name, book)
+
+    def lost(self, name: str, book: TargetBook, *, now_ms: int) -> None:
+        """Nobody knows whether the target has taken what was sent, if something was: it is told again."""
+        with self.store.writing() as txn:
+            self._land(txn, name, book.number, sure=False, now_ms=now_ms)
+            txn.delete(_IN_FLIGHT + name.encode(), db=self.store.books)
             self._keep_target(txn, name, book)
 
     def refuse(self, name: str, book: TargetBook, telling: Telling, reason: str, *, now_ms: int) -> Refusal:
@@ -239,6 +242,7 @@ class Outbox:
                 level=str(telling.level),
                 message=telling.message,
             )
+            txn.delete(_IN_FLIGHT + name.encode(), db=self.store.books)
             changes = self._changes(txn, now_ms)
             refuse(self.store, txn, changes, refusal, book.number)
             changes.write()
@@ -261,6 +265,13 @@ class Outbox:
     def close(self) -> None:
         """Let go."""
         self.store.close()
+
+    def _land(self, txn: Txn, name: str, target: int, *, sure: bool, now_ms: int) -> None:
+        stored = txn.get(_IN_FLIGHT + name.encode(), db=self.store.books)
+        if stored is not None:
+            changes = self._changes(txn, now_ms)
+            changes.tell(msgpack.decode(stored, type=Told), target, sure=sure)
+            changes.write()
 
     def _tellings(self, txn: Txn, keys: Sequence[bytes], target: int, now_ms: int) -> list[Telling]:
         policy, found = self._served[target].policy, []

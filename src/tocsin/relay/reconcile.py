@@ -76,7 +76,7 @@ def rank(want: Claim | None, standing: Standing, policy: Policy, now_ms: int) ->
     wish = want.severity if want is not None else 0
     if standing.rank == _REFUSED:
         return _REFUSED if wish or held else _NOTHING
-    if wish > held:
+    if wish > held or (wish and standing.unsure):
         return _RAISE[wish]
     if wish < held:
         return _LOWER if standing.until_ms - now_ms > LEAST_LIFE_MS else _NOTHING

@@ -8,10 +8,12 @@ import struct
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 _HEAD = struct.Struct("<qB")
 _STANDING = struct.Struct("<HBBqqq")
 _CLAIM = struct.Struct("<IqqIH")
+_UNSURE = 4  # beside a severity of at most 3
 NEVER_MS = 2**62
 
 
@@ -42,6 +44,8 @@ class Standing(Struct, frozen=True, gc=False):
     """Number of the target."""
     severity: int = 0
     """What it was last told; 0 for nothing."""
+    unsure: bool = False
+    """It was told that without an answer: it may hold it, or what it held before."""
     rank: int = 0
     """Its place in the pending set (`reconcile`); 0 for none."""
     told_ms: int = 0
@@ -73,7 +77,9 @@ EMPTY = Record()
 def encode(record: Record) -> bytes:
     """The bytes of a record."""
     parts = [_HEAD.pack(record.due_ms, len(record.standings))]
-    parts += [_STANDING.pack(s.target, s.severity, s.rank, s.told_ms, s.until_ms, s.since_ms) for s in record.standings]
+    for s in record.standings:
+        said = s.severity + _UNSURE if s.unsure else s.severity
+        parts.append(_STANDING.pack(s.target, said, s.rank, s.told_ms, s.until_ms, s.since_ms))
     for c in record.claims:
         head = c.source * 4 + c.severity
         parts.append(_CLAIM.pack(head, c.observed_ms, c.expires_ms, c.generation, len(c.message)))
@@ -85,7 +91,10 @@ def decode(stored: bytes) -> Record:
     """The record of its bytes."""
     due_ms, count = _HEAD.unpack_from(stored)
     at, claims_at = _HEAD.size, _HEAD.size + count * _STANDING.size
-    standings = [Standing(*fields) for fields in _STANDING.iter_unpack(stored[at:claims_at])]
+    standings = [
+        Standing(target, said & 3, said >= _UNSURE, of_rank, told_ms, until_ms, since_ms)
+        for target, said, of_rank, told_ms, until_ms, since_ms in _STANDING.iter_unpack(stored[at:claims_at])
+    ]
     at, claims = claims_at, []
     while at < len(stored):
         head, observed_ms, expires_ms, generation, size = _CLAIM.unpack_from(stored, at)
@@ -99,13 +108,11 @@ def with_claim(claims: Sequence[Claim], new: Claim) -> Sequence[Claim]:
     for at, held in enumerate(claims):
         if held.source == new.source:
             if new.recency >= held.recency:
-                return [*claims[:at], new, *claims[at + 1 :]]
+                # What is taken back stays so for as long as it had been claimed: it may be handed over once more.
+                kept = new if new.severity else replace(new, expires_ms=max(new.expires_ms, held.expires_ms))
+                return [*claims[:at], kept, *claims[at + 1 :]]
             # Older, yet proof that the reading it belongs to still lists the IP.
             if new.generation > held.generation and new.severity:
-                return [*claims[:at], _reread(held, new.generation), *claims[at + 1 :]]
+                return [*claims[:at], replace(held, generation=new.generation), *claims[at + 1 :]]
             return claims
     return [*claims, new]
-
-
-def _reread(held: Claim, generation: int) -> Claim:
-    return Claim(held.source, held.severity, held.observed_ms, held.expires_ms, generation, held.message)

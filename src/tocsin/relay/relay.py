@@ -79,6 +79,7 @@ class Relay:
             for name, config in self._config.targets.items():
                 await self._add_target(stack, name, config)
             self._box.outbox.serve(served(self._box.outbox, self._config))
+            self._take_up()
             self._start()
             self._stack = stack.pop_all()
         return self
@@ -157,6 +158,12 @@ class Relay:
             clock=self._clock,
             draw=self._draw,
         )
+
+    def _take_up(self) -> None:
+        """What was under way when the last relay of this folder ended: nobody knows whether it arrived."""
+        outbox = self._box.outbox
+        for name in self._config.targets:
+            outbox.lost(name, outbox.target(name), now_ms=to_ms(self._clock()))
 
     def _start(self) -> None:
         works = [self._box.write_for_ever(on_written=self._changed), self._tick()]

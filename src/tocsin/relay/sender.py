@@ -133,6 +133,7 @@ class Sender:
         # What is told later must be newer, also after the clock was set back.
         self._book.told_ms = max(request.told_ms, self._book.told_ms)
         request = replace(request, told_ms=self._book.told_ms)
+        await self._box.do(self._box.outbox.sends, self.name, request)
         answer = await self._tell(request, now)
         ruling = rule(
             answer,
@@ -145,7 +146,9 @@ class Sender:
         )
         if suspected:
             self._suspects.pop()
-        outcome = await self._obey(ruling, request, suspected=suspected)
+        self._note(ruling)
+        lost = answer.status is None or answer.status >= 500
+        outcome = await self._obey(ruling, request, lost=lost, suspected=suspected)
         await self._report(request, answer, outcome, sent_at=now)
 
     def _choose(self, now_ms: int) -> tuple[list[Telling], bool]:
@@ -181,38 +184,46 @@ class Sender:
         self._window = self._window.heard(answer.told, now=self._clock())
         return answer
 
-    async def _obey(self, ruling: Ruling, request: Request, *, suspected: bool) -> str:
+    async def _obey(self, ruling: Ruling, request: Request, *, lost: bool, suspected: bool) -> str:
         """Do it. Returns: what became of the request, in a word."""
-        self._note_window(ruling)
-        now_ms, box, tellings = to_ms(self._clock()), self._box, request.tellings
+        tellings = request.tellings
         tries, self._tries = self._tries, 0
         match ruling:
             case Delivered():
                 self.tally.delivered += len(tellings)
                 self._book.delivered += len(tellings)
-                await box.do(box.outbox.delivered, self.name, self._book, request, now_ms=now_ms)
+                await self._keep(delivered=True)
                 return "delivered"
             case SendAgain(at=at, why=why):
                 self._tries, self._pause = tries + 1, _Pause(at, why)
                 if suspected:
                     self._suspects.append([telling.key for telling in tellings])
-                await box.do(box.outbox.note_target, self.name, self._book)
+                await self._keep(lost=lost)
                 return "again"
             case Bisect():
                 first, second = halves(tellings)
                 self._suspects += [[telling.key for telling in half] for half in (second, first)]
                 self._suspects_turn = True
+                await self._keep()
                 return "halved"
             case Quarantine(reason=reason):
-                await self._refuse(tellings[0], reason, now_ms)
+                await self._refuse(tellings[0], reason)
                 return "refused"
             case PauseTarget(reason=reason, remedy=remedy):
-                await self._stop(reason, remedy)
+                await self._stop(reason, remedy, lost=lost)
                 return "paused"
 
-    async def _refuse(self, telling: Telling, reason: str, now_ms: int) -> None:
+    async def _keep(self, *, delivered: bool = False, lost: bool = False) -> None:
+        """What became of the request, durably."""
+        box, now_ms = self._box, to_ms(self._clock())
+        if lost:
+            await box.do(box.outbox.lost, self.name, self._book, now_ms=now_ms)
+        else:
+            await box.do(box.outbox.answered, self.name, self._book, delivered=delivered, now_ms=now_ms)
+
+    async def _refuse(self, telling: Telling, reason: str) -> None:
         self._book.refused += 1
-        outbox = self._box.outbox
+        outbox, now_ms = self._box.outbox, to_ms(self._clock())
         refusal = await self._box.do(outbox.refuse, self.name, self._book, telling, reason, now_ms=now_ms)
         self.tally.refused.append(refusal)
         self._refused_alone += 1
@@ -220,9 +231,9 @@ class Sender:
             remedy = "check that the URL is that of an org that takes risk events"
             await self._stop(f"it refuses every signal, the last one so: {reason}", remedy)
 
-    async def _stop(self, reason: str, remedy: str) -> None:
+    async def _stop(self, reason: str, remedy: str, *, lost: bool = False) -> None:
         self._book.paused, self._book.remedy = reason, remedy
-        await self._box.do(self._box.outbox.note_target, self.name, self._book)
+        await self._keep(lost=lost)
         if not self._patient:
             raise TargetPaused(self._target.name, reason=reason, remedy=remedy)
         self._pause = _Pause(self._clock() + LOOKS_AGAIN_AFTER, reason)
@@ -233,7 +244,7 @@ class Sender:
         self._book.requests += requests
         self._book.retries += retries
 
-    def _note_window(self, ruling: Ruling) -> None:
+    def _note(self, ruling: Ruling) -> None:
         book, window = self._book, self._window
         book.limit, book.left = window.limit, window.left
         book.closes_ms = 0 if window.closes_at is None else to_ms(window.closes_at)
