@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx2
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from support.fake_org import FakeOrg, address, relay
@@ -21,7 +21,7 @@ moves = st.one_of(
         st.sampled_from(RiskLevel), st.integers(0, IPS - 1), st.sampled_from([2, 20, 2000]), st.sampled_from("ab")
     ),
     st.tuples(st.none(), numbers, st.just(0), sources),
-    st.sampled_from([0.05, 1.0, 70.0, 4000.0]),  # seconds that pass
+    st.sampled_from([0.05, 0.3, 1.0, 70.0, 4000.0]),  # seconds that pass
     st.sampled_from([503, 429, "reset before", "reset after", "restart"]),
 )
 
@@ -86,6 +86,9 @@ async def _open(folder: Path, org: LossyOrg) -> Relay:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(moves, max_size=25))
+@example(["reset after", (RiskLevel.HIGH, 0, 2000, "a"), 0.3, (None, 0, 0, "a")])
+@example([(RiskLevel.HIGH, 0, 2000, "a"), 0.15, "restart", (None, 0, 0, "a")])
+@example([(RiskLevel.HIGH, 0, 2000, "a"), 70.0, "reset before", (RiskLevel.LOW, 0, 20, "a"), 4000.0])
 def test_in_the_end_the_org_believes_what_is_claimed(steps: list[object]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run_virtually(lambda: _play(Path(folder), LossyOrg(), steps))

@@ -176,6 +176,7 @@ class Relay:
             while await self._box.do(self._step):
                 self._changed()
                 await asyncio.sleep(0)
+            await self._box.do(self._box.outbox.store.let_memory_go)
             await asyncio.sleep(TICK_S)
 
     def _step(self) -> bool:
