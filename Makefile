@@ -34,6 +34,7 @@ soak: setup-dev
 bench: setup-dev
 	$(RUN) python bench/sdk.py
 	$(RUN) python bench/org.py
+	$(RUN) python bench/relay.py --plot docs/relay-hour.svg
 
 docs: setup-dev
 	$(RUN) python docs/generate.py

@@ -9,6 +9,7 @@ from support.minute_window import MinuteWindow
 from tocsin.relay import Window
 from tocsin.relay.budget import Haste, may_go_at
 
+FEW = settings(max_examples=settings().max_examples // 4, deadline=None)  # each takes a while
 T0 = datetime(2026, 2, 3, 9, 15, 0, 250_000, tzinfo=UTC)
 SKEWS_S = st.floats(-300, 300)
 LIMITS = st.integers(2, 40)
@@ -39,7 +40,7 @@ class Client:
         return answered
 
 
-@settings(deadline=None)
+@FEW
 @given(
     st.lists(st.tuples(st.floats(0, 70), st.sampled_from(Haste)), min_size=1, max_size=120),
     LIMITS,
@@ -67,7 +68,7 @@ def test_the_limit_of_no_window_is_passed_in_any_order_of_arrivals(
             assert len(within) <= max(2 * min(at_most, limit), 2)
 
 
-@settings(max_examples=30, deadline=None)
+@FEW
 @given(st.lists(st.floats(0, 300), min_size=1, max_size=60), LIMITS, SKEWS_S, RTTS_S)
 def test_something_dangerous_waits_one_slot_at_most_behind_any_backlog(
     arrivals_s: list[float], limit: int, skew_s: float, rtt_s: float
@@ -94,7 +95,7 @@ def test_something_dangerous_waits_one_slot_at_most_behind_any_backlog(
     assert set(client.statuses) == {202}
 
 
-@settings(max_examples=30, deadline=None)
+@FEW
 @given(LIMITS, SKEWS_S, RTTS_S)
 def test_a_backlog_uses_the_whole_budget(limit: int, skew_s: float, rtt_s: float) -> None:
     org = MinuteWindow(limit=limit, skew=timedelta(seconds=skew_s))
@@ -108,7 +109,7 @@ def test_a_backlog_uses_the_whole_budget(limit: int, skew_s: float, rtt_s: float
     assert set(client.statuses) == {202}
 
 
-@settings(max_examples=30, deadline=None)
+@FEW
 @given(st.integers(2, 4), st.integers(4, 40), SKEWS_S, RTTS_S, st.randoms(use_true_random=False))
 def test_several_workers_on_one_bucket_learn_of_each_other(
     workers: int, limit: int, skew_s: float, rtt_s: float, random: object

@@ -15,6 +15,7 @@ from tocsin.relay.intake import Prepared, Row
 from tocsin.relay.plan import pack
 from tocsin.relay.reconcile import LEAST_LIFE_MS, Policy
 
+FEW = settings(max_examples=settings().max_examples // 4, deadline=None)  # each takes a while
 T0_MS = 1_770_110_100_000
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -189,7 +190,7 @@ def _compare(outbox: Outbox, model: Model, number: int) -> None:
         assert (waiting.oldest_ms is None) == (waiting.count == 0)
 
 
-@settings(max_examples=150, deadline=None)
+@FEW
 @given(st.lists(steps, max_size=25))
 def test_what_waits_is_the_difference_between_what_is_claimed_and_what_was_told(
     moves: list[list[Claim] | str | float | int],
@@ -219,7 +220,7 @@ def test_what_waits_is_the_difference_between_what_is_claimed_and_what_was_told(
         assert outbox.pending(number) == 0
 
 
-@settings(max_examples=100, deadline=None)
+@FEW
 @given(st.lists(st.lists(claims, min_size=1, max_size=5), min_size=1, max_size=8), st.data())
 def test_replaying_any_prefix_changes_nothing(batches: list[list[Claim]], data: st.DataObject) -> None:
     model = Model()
@@ -235,7 +236,7 @@ def test_replaying_any_prefix_changes_nothing(batches: list[list[Claim]], data: 
         _compare(outbox, model, number)
 
 
-@settings(max_examples=60, deadline=None)
+@FEW
 @given(st.lists(st.lists(claims, min_size=1, max_size=5), min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(batches: list[list[Claim]], random: object) -> None:
     found = [claim._replace(life_min=max(claim.life_min, 100)) for batch in batches for claim in batch]

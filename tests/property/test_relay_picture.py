@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx2
 from hypothesis import example, given, settings
@@ -14,13 +15,25 @@ from support.virtual_time import run_virtually
 from tocsin.relay import Relay
 from tocsin.signals import Retraction, RiskLevel, Signal
 
+FEW = settings(max_examples=settings().max_examples // 4, deadline=None)  # each takes a while
 IPS = 6
 numbers, sources = st.integers(0, IPS - 1), st.sampled_from("ab")
+
+
+class Says(NamedTuple):
+    """A source claims something, or takes it back."""
+
+    level: RiskLevel | None
+    number: int
+    minutes: int
+    source: str
+
+
 moves = st.one_of(
     st.tuples(
         st.sampled_from(RiskLevel), st.integers(0, IPS - 1), st.sampled_from([2, 20, 2000]), st.sampled_from("ab")
     ),
-    st.tuples(st.none(), numbers, st.just(0), sources),
+    st.builds(Says, st.none(), numbers, st.just(0), sources),
     st.sampled_from([0.05, 0.3, 1.0, 70.0, 4000.0]),  # seconds that pass
     st.sampled_from([503, 429, "reset before", "reset after", "restart"]),
 )
@@ -46,7 +59,7 @@ async def _play(folder: Path, org: LossyOrg, steps: list[object]) -> None:
     opened = await _open(folder, org)
     for step in steps:
         match step:
-            case (level, number, minutes, source):
+            case Says(level, number, minutes, source):
                 now, ip = org.clock(), address(number)
                 if level is None:
                     claimed.pop((ip, source), None)
@@ -75,7 +88,7 @@ async def _play(folder: Path, org: LossyOrg, steps: list[object]) -> None:
             wanted[ip] = max(wanted.get(ip, 0), signal.level.severity)
     believed = {ip: RiskLevel(level).severity for ip, level in org.picture(now).items()}
     assert believed == wanted
-    assert 429 not in org.statuses or httpx2.Response(429).status_code in {step for step in steps if step == 429}
+    assert org.statuses.count(429) <= steps.count(429)  # none but those that were played
     await opened.__aexit__(None, None, None)
 
 
@@ -84,11 +97,11 @@ async def _open(folder: Path, org: LossyOrg) -> Relay:
     return await opened.__aenter__()
 
 
-@settings(max_examples=60, deadline=None)
+@FEW
 @given(st.lists(moves, max_size=25))
-@example(["reset after", (RiskLevel.HIGH, 0, 2000, "a"), 0.3, (None, 0, 0, "a")])
-@example([(RiskLevel.HIGH, 0, 2000, "a"), 0.15, "restart", (None, 0, 0, "a")])
-@example([(RiskLevel.HIGH, 0, 2000, "a"), 70.0, "reset before", (RiskLevel.LOW, 0, 20, "a"), 4000.0])
+@example(["reset after", Says(RiskLevel.HIGH, 0, 2000, "a"), 0.3, Says(None, 0, 0, "a")])
+@example([Says(RiskLevel.HIGH, 0, 2000, "a"), 0.15, "restart", Says(None, 0, 0, "a")])
+@example([Says(RiskLevel.HIGH, 0, 2000, "a"), 70.0, "reset before", Says(RiskLevel.LOW, 0, 20, "a"), 4000.0])
 def test_in_the_end_the_org_believes_what_is_claimed(steps: list[object]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run_virtually(lambda: _play(Path(folder), LossyOrg(), steps))

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tocsin.relay.plan import Request
 from tocsin.relay.reconcile import Policy, Rank, look_again_ms, rank, wanted
-from tocsin.relay.record import EMPTY, NEVER_MS, Claim, Record, Standing, decode, encode, with_claim
+from tocsin.relay.record import EMPTY, NEVER_MS, Claim, Record, Standing, decode, encode, said_again, with_claim
 from tocsin.relay.store import Store, Txn, due_entry, pending_entry, put_all
 
 _COUNT = struct.Struct("<q")
@@ -73,10 +73,19 @@ class Changes:
 
     def fold(self, claims: Mapping[bytes, Sequence[Claim]]) -> None:
         """Take in claims by IP key."""
-        for key, record in records(self._store, self._txn, sorted(claims)):
-            after = record.claims
-            for claim in claims[key]:
-                after = with_claim(after, claim)
+        keys = sorted(claims)
+        held: dict[bytes, bytes] = dict(self._txn.cursor(db=self._store.ips).getmulti(keys))
+        targets = 0 if self._undecided else len(self._served)
+        for key in keys:
+            stored, new = held.get(key), _folded((), claims[key])
+            if stored is not None and targets and len(new) == 1:
+                again = said_again(stored, new[0], targets=targets, now_ms=self._now_ms)
+                if again is not None:
+                    if again is not stored:
+                        self._ips[key] = again
+                    continue
+            record = EMPTY if stored is None else decode(stored)
+            after = _folded(record.claims, new)
             if after is not record.claims:
                 self.settle(key, record, record.standings, after)
 
@@ -168,6 +177,14 @@ class Changes:
             self._due[due_entry(before_ms, key)] = None
         if due_ms < NEVER_MS:
             self._due[due_entry(due_ms, key)] = b""
+
+
+def _folded(claims: Sequence[Claim], more: Sequence[Claim]) -> Sequence[Claim]:
+    if not claims and len(more) == 1:
+        return more
+    for claim in more:
+        claims = with_claim(claims, claim)
+    return claims
 
 
 def with_standing(standings: Sequence[Standing], new: Standing) -> list[Standing]:

@@ -101,15 +101,15 @@ def _rows(claims: Sequence[Signal | Retraction]) -> list[Row]:
     times: dict[object, int] = {}
     messages: dict[str, bytes] = {"": b""}
     rows: list[Row] = []
-    for index, claim in enumerate(claims):
-        try:
+    try:
+        for claim in claims:
             observed_ms = times.get(claim.observed)
             if observed_ms is None:
                 observed_ms = times[claim.observed] = to_ms(claim.observed)
-            if isinstance(claim, Retraction):
-                expires_ms = observed_ms + REMEMBER_RETRACTION_MS
-                rows.append((ip_key(claim.ip), 0, observed_ms, expires_ms, b""))
+            if type(claim) is Retraction:
+                rows.append((ip_key(claim.ip), 0, observed_ms, observed_ms + REMEMBER_RETRACTION_MS, b""))
                 continue
+            assert type(claim) is Signal
             ends_ms = times.get(claim.expires)
             if ends_ms is None:
                 ends_ms = times[claim.expires] = to_ms(claim.expires)
@@ -117,13 +117,15 @@ def _rows(claims: Sequence[Signal | Retraction]) -> list[Row]:
             if message is None:
                 message = messages[claim.message] = _checked(claim.message)
             rows.append((ip_key(claim.ip), _severity(claim.level), observed_ms, ends_ms, message))
-        except (TypeError, ValueError, AttributeError) as error:
-            raise InvalidSignals([Problem(f"[{index}]", str(error))]) from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InvalidSignals([Problem(f"[{len(rows)}]", str(error))]) from None
     return rows
 
 
 def _severity(level: RiskLevel) -> int:
     # By identity: an enum is slow to look up by, and this runs for every signal.
+    if level is RiskLevel.LOW:
+        return 1
     return 3 if level is RiskLevel.HIGH else 2 if level is RiskLevel.MEDIUM else RiskLevel(level).severity
 
 

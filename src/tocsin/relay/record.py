@@ -14,6 +14,8 @@ _HEAD = struct.Struct("<qB")
 _STANDING = struct.Struct("<HBBqqq")
 _CLAIM = struct.Struct("<IqqIH")
 _UNSURE = 4  # beside a severity of at most 3
+_RANK_AT = 3  # in a standing, one byte
+_REFUSED = 8  # `reconcile.Rank`, which imports from here
 NEVER_MS = 2**62
 
 
@@ -101,6 +103,33 @@ def decode(stored: bytes) -> Record:
         at += _CLAIM.size + size
         claims.append(Claim(head >> 2, head & 3, observed_ms, expires_ms, generation, stored[at - size : at]))
     return Record(due_ms, standings, claims)
+
+
+def said_again(stored: bytes, new: Claim, *, targets: int, now_ms: int) -> bytes | None:
+    """
+    The bytes of a record after its one source said the same again, or something older: what a flood is made of.
+
+    Nothing is to be decided then, as long as all `targets` wait for the IP anyhow. None for any other case.
+    """
+    due_ms, count = _HEAD.unpack_from(stored)
+    at = _HEAD.size + count * _STANDING.size
+    if count != targets or due_ms <= now_ms or at == len(stored):
+        return None
+    head, observed_ms, expires_ms, generation, size = _CLAIM.unpack_from(stored, at)
+    if head >> 2 != new.source or at + _CLAIM.size + size != len(stored):
+        return None
+    if new.observed_ms < observed_ms and new.generation == generation:
+        return stored
+    if (
+        head & 3 != new.severity
+        or not new.severity
+        or new.observed_ms < observed_ms
+        or new.expires_ms < expires_ms
+        or stored[at + _CLAIM.size :] != new.message
+        or any(not 0 < stored[place] < _REFUSED for place in range(_HEAD.size + _RANK_AT, at, _STANDING.size))
+    ):
+        return None
+    return stored[:at] + _CLAIM.pack(head, new.observed_ms, new.expires_ms, new.generation, size) + new.message
 
 
 def with_claim(claims: Sequence[Claim], new: Claim) -> Sequence[Claim]:
