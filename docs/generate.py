@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from tocsin import okta
+from tocsin.okta.config_keys import KEYS
 from tocsin.okta.models.json_object import Field, JsonObject
 from tocsin.okta.operations import ANSWERS, OPERATIONS, Operation
 from tocsin.okta.settings import DEFAULT_HOST
@@ -106,10 +107,36 @@ Name | Description
 ### oauth2
 
 - **Type**: OAuth
-- **Scopes**: `okta.riskEvents.manage` to send events; `okta.riskProviders.read` and `okta.riskProviders.manage`
+- **Scopes**:
+{scopes}
 
 `configuration.access_token` goes out as `Authorization: Bearer <token>`, and wins over an API key when both are set.
 `configuration.token_source` takes an object that fetches tokens; a token refused with 401 is renewed once.
+
+With the id and the private key of a service app, tokens are fetched for you:
+
+```python
+configuration = okta.Configuration(
+    host="https://subdomain.okta.com",
+    client_id="0oa4k2Yq8VfWn6Rsd0g7",
+    private_key="app.pem",  # or PEM text, or a JWK as a dict or as text
+    private_key_id="k-2026",  # of a JWK its own when absent
+    scopes=["okta.riskEvents.manage"],
+)
+```
+
+- **One token for all.** Every client, thread and task that uses the configuration shares it. It is fetched by one of
+  them while the others wait, renewed at 80 % of its life while the others go on with the old one, and renewed once
+  when a call is answered 401. A fetch that fails raises in all that waited for it; the next call tries again.
+- **Scopes.** Okta leaves out scopes that are not granted to the app, and says nothing. Here that is logged, and a call
+  that needs one of them raises `MissingScopeException`, which names it, without being sent.
+- **DPoP** (RFC 9449). For an app that requires it, which is what Okta's console sets for new ones, the client changes
+  over by itself: proofs, nonces, and tokens bound to a key that lives in memory only. `dpop=True` proves from the first
+  request on, and refuses a token that is not bound.
+- **Clocks.** An assertion is good for five minutes of the org's time. When our clock is off, the org's `Date` mends it.
+- **Refusals.** `TokenException` has the OAuth error as `error_code`, its sentence as `error_description`, and says in
+  `hint` what to do. A 429 of the token endpoint is waited out like any other. `about_token` of an error is True when it
+  came of getting a token: a 400 then says nothing about the call.
 
 A credential is never sent over plain http to a host that is not loopback (`allow_insecure_http` permits it), nor after
 a redirect to another host (`allow_cross_host_redirects` permits it).
@@ -117,6 +144,37 @@ a redirect to another host (`allow_cross_host_redirects` permits it).
 ## Settings
 
 {settings}
+
+### From okta.yaml and the environment
+
+`okta.Configuration()` reads no file and no environment. `okta.Configuration.from_environment()` reads what Okta's own
+SDKs read, each setting from the first of these that has it:
+
+1. the arguments given to it, those of `Configuration` itself;
+2. environment variables, such as `OKTA_CLIENT_ORGURL`;
+3. `okta.yaml` in the current directory;
+4. `.okta/okta.yaml` in the home directory.
+
+okta.yaml | Environment | Setting
+--- | --- | ---
+{chain}
+
+```yaml
+okta:
+  client:
+    orgUrl: https://subdomain.okta.com
+    authorizationMode: PrivateKey
+    clientId: 0oa4k2Yq8VfWn6Rsd0g7
+    scopes: [okta.riskEvents.manage]
+    privateKey: app.pem
+    kid: k-2026
+```
+
+Names are read in any case, with or without underscores between words. What is for other SDKs is passed over.
+
+The credential is chosen by `authorizationMode`; where that is not said, `token` or `privateKey`, whichever the first of
+those sources has, and `token` when it has both. When one is among the arguments, none is read. A credential that stands
+beside the URL of one org is never sent to another: that is an error which names both.
 
 ## Errors
 
@@ -291,6 +349,8 @@ def readme() -> str:
         endpoints="\n".join(endpoints),
         models="\n".join(f" - [{name}]({name}.md)" for name in MODELS),
         settings=settings(),
+        scopes=scopes(),
+        chain=chain(),
         errors=error_tree(),
     )
 
@@ -301,6 +361,19 @@ def settings() -> str:
     joined = re.sub(r"\n {12,}", " ", text.rstrip())
     entries = [line.strip().partition(": ") for line in joined.splitlines()]
     return "\n".join(["Name | Description", "--- | ---", *[f"**{name}** | {said}" for name, _, said in entries]])
+
+
+def scopes() -> str:
+    """Each scope with the methods that need it."""
+    needed = dict.fromkeys(op.scope for op in OPERATIONS)
+    return "\n".join(
+        f"  - `{scope}`: {', '.join(op.name for op in OPERATIONS if op.scope == scope)}" for scope in needed
+    )
+
+
+def chain() -> str:
+    """What is read of okta.yaml and the environment."""
+    return "\n".join(f"`{key.path}` | `{key.variable}` | {key.meaning}" for key in KEYS)
 
 
 def error_tree() -> str:

@@ -1,4 +1,4 @@
-"""SIGKILL the org at random moments, under load: every 202 is kept, and the index is what its cursor says.
+"""SIGKILL the org at random moments, under load: every 202 is kept, and the indexes are what their cursors say.
 
 TOCSIN_SOAK_ROUNDS=N kills N times instead of a few.
 """
@@ -19,7 +19,8 @@ from tocsin.journal import Entry
 from tocsin.journal.sqlite import SqliteJournal
 from tocsin.org.assertions import Assertion, consumed
 from tocsin.org.folder import DataFolder
-from tocsin.org.records import encode_record, risk_record, risk_topic
+from tocsin.org.log.index import LogIndex
+from tocsin.org.records import encode_record, local_deed, risk_record, risk_topic
 from tocsin.org.risk_index import RiskIndex
 from tocsin.signals import RiskEvent, RiskEventSubject, RiskLevel, ip_key
 
@@ -77,6 +78,7 @@ async def test_every_202_survives_and_the_index_is_what_its_cursor_says(tmp_path
         assert flood.surprises == []
         accepted.update(flood.accepted)
         await _index_is_true(data)
+        await _log_is_true(data)
     assert accepted, "no request was accepted before a kill, so nothing was tested"
     entries = {entry.seq: entry for entry in await _journal_of(data)}
     for seq, ips in accepted.items():
@@ -85,7 +87,7 @@ async def test_every_202_survives_and_the_index_is_what_its_cursor_says(tmp_path
         assert record.events[0].ips == b"".join(map(ip_key, ips))
     with OrgProcess(data) as org:
         assert org.stop() == 0
-    assert await _index_is_true(data) == max(entries)
+    assert await _index_is_true(data) == await _log_is_true(data) == max(entries)
 
 
 async def test_a_kill_while_a_backlog_is_applied(tmp_path: Path) -> None:
@@ -96,6 +98,7 @@ async def test_a_kill_while_a_backlog_is_applied(tmp_path: Path) -> None:
     for _ in range(2 * ROUNDS):
         _kill_in_mid_apply(data, dice.uniform(0.0, 0.2))
         cursors.append(await _index_is_true(data))
+        await _log_is_true(data)
         if cursors[-1] == last:
             break
     assert cursors == sorted(cursors)
@@ -122,7 +125,7 @@ async def _append_backlog(data: Path, *, requests: int) -> int:
         ips = [f"10.0.{dice.randrange(256)}.{dice.randrange(256)}" for _ in range(1000)]
         subjects = [RiskEventSubject(ip, RiskLevel.HIGH) for ip in ips]
         events = [RiskEvent(subjects[start : start + 50]) for start in range(0, 1000, 50)]
-        record = consumed(events, received_ms=number, request_id="r", provider_id="rkpA", principal="t")
+        record = consumed(events, deed=local_deed(number), provider_id="rkpA")
         last = await journal.append(risk_topic("rkpA"), encode_record(record))
     await journal.close()
     return last
@@ -137,6 +140,19 @@ async def _index_is_true(data: Path) -> int:
     rebuilt = RiskIndex(data.with_name(f"rebuilt-{time.monotonic_ns()}"))
     rebuilt.apply([entry for entry in await _journal_of(data) if entry.seq <= cursor])
     assert found == _content(rebuilt)
+    rebuilt.close()
+    return cursor
+
+
+async def _log_is_true(data: Path) -> int:
+    """Compare the log's index with one made anew from the journal up to its cursor. Returns: the cursor."""
+    index, rebuilt = LogIndex(data / "log.db"), LogIndex(data.with_name(f"log-{time.monotonic_ns()}.db"))
+    rebuilt.apply([entry for entry in await _journal_of(data) if entry.seq <= index.cursor()])
+    for table in ("events", "types", "names"):
+        everything = f"SELECT * FROM {table} ORDER BY 1, 2"
+        assert index.select(everything) == rebuilt.select(everything)
+    cursor = index.cursor()
+    index.close()
     rebuilt.close()
     return cursor
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.journal import Entry
-from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, risk_topic
+from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_topic
 from tocsin.org.risk_index import RiskIndex
 
 PROVIDERS = ["rkpA", "rkpB", "rkpC"]
@@ -37,11 +37,17 @@ EVENTS = st.builds(
 REQUESTS = st.lists(st.tuples(st.sampled_from(PROVIDERS), st.lists(EVENTS, min_size=1, max_size=3)), max_size=12)
 
 
+def body_of(at_ms: int, provider: str, events: list[ConsumedEvent]) -> bytes:
+    return encode_record(RiskEventsConsumed(local_deed(at_ms), provider, events))
+
+
 def journal_of(requests: list[tuple[str, list[ConsumedEvent]]]) -> list[Entry]:
     """Entries received 10 ms apart; some numbers are skipped, as a journal may."""
     return [
         Entry(
-            3 * number, risk_topic(provider), encode_record(RiskEventsConsumed(10 * number, "r", provider, "t", events))
+            3 * number,
+            risk_topic(provider),
+            encode_record(RiskEventsConsumed(local_deed(10 * number), provider, events)),
         )
         for number, (provider, events) in enumerate(requests, start=1)
     ]

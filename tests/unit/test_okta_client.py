@@ -10,8 +10,8 @@ import pytest
 
 from support.okta_org import EVENT, HOST, NOW, Caller, ScriptedOrg, answer
 from tocsin import okta, signals
-from tocsin.okta.exchange import Send
 from tocsin.okta.request import Request
+from tocsin.okta.steps import Send
 
 SENT = b'[{"subjects":[{"ip":"198.51.100.7","riskLevel":"HIGH"}]}]'
 PROVIDER = {"id": "rkp1", "name": "edge", "clientId": "0oa1", "action": "none"}

@@ -1,6 +1,6 @@
 from tocsin.org.assertions import Assertion, Life, consumed, life_of, replaces
 from tocsin.org.decision import decide
-from tocsin.org.records import ConsumedEvent
+from tocsin.org.records import ConsumedEvent, local_deed
 from tocsin.signals import RiskLevel, RiskProviderAction, decode_events
 
 NOW_MS = 1_000_000
@@ -55,7 +55,7 @@ def test_a_record_keeps_what_was_sent() -> None:
     body = b"""[{"timestamp": "1970-01-01T00:00:01Z", "subjects": [
         {"ip": "1.2.3.4", "riskLevel": "HIGH"}, {"ip": "::1", "riskLevel": "LOW", "message": "why"}]},
         {"expiresAt": "1970-01-01T00:00:02Z", "subjects": [{"ip": "1.2.3.4", "riskLevel": "MEDIUM"}]}]"""
-    record = consumed(decode_events(body), received_ms=3, request_id="r", provider_id="p", principal="t")
+    record = consumed(decode_events(body), deed=local_deed(3), provider_id="p")
     first, second = record.events
     assert (first.timestamp_ms, first.expires_ms, first.severities, first.messages) == (
         1000,

@@ -3,11 +3,12 @@ from pathlib import Path
 import pytest
 
 from tocsin.journal import Entry, MemoryJournal
-from tocsin.org.directory import Directory
+from tocsin.org.changes import NameTaken
 from tocsin.org.errors import OrgError
-from tocsin.org.projector import Projector
-from tocsin.org.records import PROVIDER_TOPIC, Role, directory_record
-from tocsin.org.registry import NameTaken, ProviderUnknown, Registry, TooManyProviders
+from tocsin.org.providers import ProviderUnknown, TooManyProviders
+from tocsin.org.records import PROVIDER_TOPIC, Role, directory_record, local_deed
+from tocsin.org.registry import Registry
+from tocsin.org.tokens import TokenUnknown
 from tocsin.signals import RiskProvider
 
 
@@ -15,13 +16,12 @@ class Node:
     """One process' view of a journal that several share."""
 
     def __init__(self, journal: MemoryJournal, path: Path) -> None:
-        self.directory = Directory(path)
-        self.projector = Projector(journal, [self.directory])
-        self.registry = Registry(journal, self.directory, self.projector)
+        self.registry = Registry(journal, path)
+        self.projector, self.directory = self.registry.projector, self.registry.directory
+        self.providers, self.tokens = self.registry.providers, self.registry.tokens
 
     async def close(self) -> None:
-        await self.projector.close()
-        self.directory.close()
+        await self.registry.close()
 
 
 def wanted(name: str) -> RiskProvider:
@@ -31,16 +31,28 @@ def wanted(name: str) -> RiskProvider:
 async def test_a_token_is_kept_as_a_hash_and_found_by_it(tmp_path: Path) -> None:
     journal = MemoryJournal()
     node = Node(journal, tmp_path / "d.db")
-    token = await node.registry.create_token("ci", Role.READ_ONLY, at_ms=1)
-    principal = node.directory.principal_of(token)
+    token = await node.tokens.create("ci", Role.READ_ONLY, deed=local_deed(1))
+    principal = node.tokens.of_secret(token)
     assert principal is not None
     assert (principal.name, principal.role, principal.id[:3]) == ("ci", Role.READ_ONLY, "00T")
-    assert node.directory.principal_of(token + "x") is None
+    assert node.tokens.of_secret(token + "x") is None
     assert all(token.encode() not in entry.body for entry in await journal.read())
     with pytest.raises(NameTaken, match="'ci'"):
-        await node.registry.create_token("ci", Role.SUPER_ADMIN, at_ms=1)
+        await node.tokens.create("ci", Role.SUPER_ADMIN, deed=local_deed(1))
     with pytest.raises(OrgError, match="printable"):
-        await node.registry.create_token("a\nb", Role.SUPER_ADMIN, at_ms=1)
+        await node.tokens.create("a\nb", Role.SUPER_ADMIN, deed=local_deed(1))
+    await node.close()
+
+
+async def test_a_revoked_token_opens_nothing_and_its_name_is_free_again(tmp_path: Path) -> None:
+    node = Node(MemoryJournal(), tmp_path / "d.db")
+    token = await node.tokens.create("ci", Role.READ_ONLY, deed=local_deed(1))
+    await node.tokens.revoke("ci", deed=local_deed(2))
+    assert node.tokens.of_secret(token) is None
+    with pytest.raises(TokenUnknown, match="'ci'"):
+        await node.tokens.revoke("ci", deed=local_deed(3))
+    await node.tokens.create("ci", Role.SUPER_ADMIN, deed=local_deed(4))
+    assert [known.name for known in node.tokens.all()] == ["ci"]
     await node.close()
 
 
@@ -48,38 +60,38 @@ async def test_two_nodes_cannot_both_take_the_last_place_or_a_name(tmp_path: Pat
     journal = MemoryJournal()
     first, second = Node(journal, tmp_path / "1.db"), Node(journal, tmp_path / "2.db")
     for node in (first, second, first):
-        await node.registry.make_default_provider(at_ms=1)
-    await first.registry.create_provider(wanted("a"), "t", at_ms=2)
+        await node.providers.make_default(at_ms=1)
+    await first.providers.create(wanted("a"), deed=local_deed(2))
     with pytest.raises(NameTaken):
-        await second.registry.create_provider(wanted("a"), "t", at_ms=3)
-    created = await second.registry.create_provider(wanted("b"), "t", at_ms=3)
+        await second.providers.create(wanted("a"), deed=local_deed(3))
+    created = await second.providers.create(wanted("b"), deed=local_deed(3))
     with pytest.raises(TooManyProviders):
-        await first.registry.create_provider(wanted("c"), "t", at_ms=4)
-    await first.registry.delete_provider(created.id, "t", at_ms=5)
+        await first.providers.create(wanted("c"), deed=local_deed(4))
+    await first.providers.delete(created.id, deed=local_deed(5))
     with pytest.raises(ProviderUnknown, match=created.id):
-        await second.registry.replace_provider(created.id, wanted("x"), "t", at_ms=6)
-    assert [provider.name for provider in second.directory.providers()] == ["Default", "a"]
+        await second.providers.replace(created.id, wanted("x"), deed=local_deed(6))
+    assert [provider.name for provider in second.providers.all()] == ["Default", "a"]
     for node in (first, second):
         await node.close()
 
 
 async def test_a_writer_who_was_overtaken_decides_again(tmp_path: Path) -> None:
     journal = MemoryJournal()
-    slow, quick = Node(journal, tmp_path / "1.db"), Node(journal, tmp_path / "2.db")
+    quick = Node(journal, tmp_path / "2.db")
 
     class Overtaken(MemoryJournal):
         """The same journal, where another writer comes between a decision and its append, once."""
 
         async def append(self, topic: str, body: bytes, *, expect_last: int | None = None) -> int:
-            if not quick.directory.providers():
-                await quick.registry.create_provider(wanted("a"), "t", at_ms=1)
+            if not quick.providers.all():
+                await quick.providers.create(wanted("a"), deed=local_deed(1))
             return await journal.append(topic, body, expect_last=expect_last)
 
     overtaken = Overtaken()
-    overtaken.last = journal.last  # type: ignore[method-assign]
-    registry = Registry(overtaken, slow.directory, slow.projector)
+    overtaken.last, overtaken.read = journal.last, journal.read  # type: ignore[method-assign]
+    slow = Node(overtaken, tmp_path / "1.db")
     with pytest.raises(NameTaken):
-        await registry.create_provider(wanted("a"), "t", at_ms=2)
+        await slow.providers.create(wanted("a"), deed=local_deed(2))
     assert await journal.last() == 1
     for node in (slow, quick):
         await node.close()
@@ -88,12 +100,12 @@ async def test_a_writer_who_was_overtaken_decides_again(tmp_path: Path) -> None:
 async def test_a_deleted_file_is_made_again_from_the_journal(tmp_path: Path) -> None:
     journal = MemoryJournal()
     node = Node(journal, tmp_path / "1.db")
-    await node.registry.make_default_provider(at_ms=1)
-    created = await node.registry.create_provider(wanted("a"), "t", at_ms=2)
-    await node.registry.replace_provider(created.id, wanted("b"), "t", at_ms=3)
+    await node.providers.make_default(at_ms=1)
+    created = await node.providers.create(wanted("a"), deed=local_deed(2))
+    await node.providers.replace(created.id, wanted("b"), deed=local_deed(3))
     again = Node(journal, tmp_path / "2.db")
     await again.projector.catch_up()
-    assert again.directory.providers() == node.directory.providers()
+    assert again.providers.all() == node.providers.all()
     assert again.directory.cursor() == node.directory.cursor() == 3
     for each in (node, again):
         await each.close()
@@ -102,9 +114,9 @@ async def test_a_deleted_file_is_made_again_from_the_journal(tmp_path: Path) -> 
 async def test_entries_may_come_twice(tmp_path: Path) -> None:
     journal = MemoryJournal()
     node = Node(journal, tmp_path / "1.db")
-    await node.registry.make_default_provider(at_ms=1)
+    await node.providers.make_default(at_ms=1)
     node.directory.apply(await journal.read())
-    assert len(node.directory.providers()) == 1
+    assert len(node.providers.all()) == 1
     await node.close()
 
 

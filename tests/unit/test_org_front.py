@@ -14,7 +14,7 @@ from tocsin.org.folder import DataFolder
 from tocsin.org.http.authorization import read_credential
 from tocsin.org.http.front import Front
 from tocsin.org.org import Org, at_work, open_org
-from tocsin.org.records import Role
+from tocsin.org.records import Role, local_deed
 
 NOW = 1_770_000_000.0
 
@@ -22,7 +22,7 @@ NOW = 1_770_000_000.0
 @asynccontextmanager
 async def org_and_client(tmp_path: Path) -> AsyncIterator[tuple[Org, httpx2.AsyncClient]]:
     async with open_org(DataFolder.open(tmp_path / "data"), clock=lambda: NOW) as org, at_work(org):
-        token = await org.registry.create_token("t", Role.SUPER_ADMIN, at_ms=0)
+        token = await org.tokens.create("t", Role.SUPER_ADMIN, deed=local_deed(0))
         transport = httpx2.ASGITransport(Front(org, base_url="http://org.example"))
         headers = {"authorization": f"SSWS {token}"}
         async with httpx2.AsyncClient(transport=transport, base_url="http://org.example", headers=headers) as client:
@@ -76,7 +76,7 @@ async def test_a_stuck_index_leaves_tokens_and_providers_alone(tmp_path: Path) -
             path, wanted = f"{PROVIDERS}/{created.json()['id']}", {"name": "b", "clientId": "c"}
             assert (await client.put(path, json=wanted)).json()["name"] == "b"
             assert (await client.delete(path)).status_code in (200, 204)
-            newcomer = await org.registry.create_token("new", Role.READ_ONLY, at_ms=0)
+            newcomer = await org.tokens.create("new", Role.READ_ONLY, deed=local_deed(0))
             assert (await client.get(PROVIDERS, headers={"authorization": f"SSWS {newcomer}"})).status_code == 200
             assert (await client.get("/healthz")).status_code == 200
         assert {told["event"] for told in logs} <= {"projection.stuck", "sweep.failed"}

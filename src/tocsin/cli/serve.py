@@ -4,14 +4,19 @@ import asyncio
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec.structs import replace
 
+from tocsin.cli.config import load_config
 from tocsin.cli.options import DEFAULT_DATA, DataOption
 from tocsin.okta.settings import checked_host
 from tocsin.signals import is_loopback
 from tocsin.signals.limits import REQUESTS_PER_WINDOW
+
+if TYPE_CHECKING:  # imported by the functions that need it
+    from tocsin.org.config import OrgConfig
 
 DEFAULT_PORT = 8420
 
@@ -23,15 +28,28 @@ def serve_command(
     url: Annotated[
         str | None, typer.Option(help="Where clients reach the org, when that is not HOST:PORT.", show_default=False)
     ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Settings in TOML form.", show_default=False)
+    ] = None,
     requests_per_minute: Annotated[
-        int, typer.Option(min=1, help="Requests of risk events a token may send in 60 s.")
-    ] = REQUESTS_PER_WINDOW,
+        int | None,
+        typer.Option(min=1, help="Requests of risk events taken in 60 s.", show_default=str(REQUESTS_PER_WINDOW)),
+    ] = None,
 ) -> None:
     """Run the org until it is stopped. DATA is made on first use."""
     configure_logging()
     if url:
         url = checked_host(url)
-    asyncio.run(_run(data, host, port, url, requests_per_minute))
+    asyncio.run(_run(data, host, port, url, _settings(config, requests_per_minute)))
+
+
+def _settings(path: Path | None, requests_per_minute: int | None) -> "OrgConfig":
+    from tocsin.org.config import OrgConfig
+
+    config = load_config(path, OrgConfig) if path else OrgConfig()
+    if requests_per_minute is None:
+        return config
+    return replace(config, limits=replace(config.limits, risk_events=requests_per_minute))
 
 
 def configure_logging(level: int = logging.WARNING) -> None:
@@ -50,7 +68,7 @@ def configure_logging(level: int = logging.WARNING) -> None:
     )
 
 
-async def _run(data: Path, host: str, port: int, url: str | None, requests_per_minute: int) -> None:
+async def _run(data: Path, host: str, port: int, url: str | None, config: "OrgConfig") -> None:
     # Here, not above: a web server is most of what starting any command would cost.
     from tocsin.org.folder import DataFolder
     from tocsin.org.http.front import Front
@@ -62,8 +80,8 @@ async def _run(data: Path, host: str, port: int, url: str | None, requests_per_m
         here = _url_of(host, listening.getsockname()[1])
         base_url = url or here
         _warn_if_open(host)
-        async with open_org(folder) as org, at_work(org):
-            front = Front(org, base_url=base_url, requests_per_window=requests_per_minute)
+        async with open_org(folder, config) as org, at_work(org):
+            front = Front(org, base_url=base_url)
             await serve(front, listening, on_ready=lambda: _say_ready(here, url, data))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -32,10 +33,57 @@ def create(
     typer.echo(token)
 
 
+@app.command("list")
+def list_tokens(data: DataOption = DEFAULT_DATA) -> None:
+    """Show the API tokens there are, and when each was last used, to the minute. Works while the org runs."""
+    rows = asyncio.run(_rows(data))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+@app.command("revoke")
+def revoke(name: Annotated[str, typer.Argument(help="What it is called.")], data: DataOption = DEFAULT_DATA) -> None:
+    """Revoke an API token: from now on it opens nothing. Works while the org runs."""
+    asyncio.run(_revoke(name, data))
+    typer.echo(f"revoked {name}")
+
+
+async def _rows(data: Path) -> list[tuple[str, ...]]:
+    """A head, and a row for each token. Raises OrgError or JournalError."""
+    from tocsin.org.folder import DataFolder
+    from tocsin.org.last_uses import LastUses
+    from tocsin.org.org import open_registry
+    from tocsin.signals import format_timestamp, from_ms
+
+    folder = DataFolder.open(data, create=False)
+    async with open_registry(folder) as registry:
+        with closing(LastUses(folder.uses)) as uses:
+            used = uses.all()
+        rows: list[tuple[str, ...]] = [("NAME", "ID", "ROLE", "CREATED", "LAST USED")]
+        for token in registry.tokens.all():
+            times = (token.created_ms, used.get(token.id))
+            rows.append(
+                (token.name, token.id, token.role, *(format_timestamp(from_ms(t)) if t else "never" for t in times))
+            )
+    return rows
+
+
+async def _revoke(name: str, data: Path) -> None:
+    """Raises OrgError or JournalError."""
+    from tocsin.org.folder import DataFolder
+    from tocsin.org.org import open_registry
+    from tocsin.org.records import local_deed
+
+    async with open_registry(DataFolder.open(data, create=False)) as registry:
+        await registry.tokens.revoke(name, deed=local_deed(int(time.time() * 1000)))
+
+
 async def make_token(name: str, data: Path, role: Role) -> str:
     """A new API token for the org of `data`, which may run meanwhile. Raises OrgError or JournalError."""
     from tocsin.org.folder import DataFolder
     from tocsin.org.org import open_registry
+    from tocsin.org.records import local_deed
 
     async with open_registry(DataFolder.open(data)) as registry:
-        return await registry.create_token(name, role, at_ms=int(time.time() * 1000))
+        return await registry.tokens.create(name, role, deed=local_deed(int(time.time() * 1000)))

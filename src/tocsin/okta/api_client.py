@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import threading
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
 
 from tocsin import __version__
 from tocsin.okta.configuration import Configuration
 from tocsin.okta.exceptions import ApiTypeError
-from tocsin.okta.exchange import Exchange, FetchToken, Reply, Send, Step, Wait, exchange
+from tocsin.okta.exchange import exchange
+from tocsin.okta.oauth.token import AccessToken
 from tocsin.okta.request import Call
 from tocsin.okta.rest import RESTResponse
+from tocsin.okta.steps import FetchToken, Reply, Send, Step, Steps, Wait
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     import httpx2
+
+    from tocsin.okta.oauth.sources import Means
 
 T = TypeVar("T")
 
@@ -50,7 +56,7 @@ class _Client:
         if cookie is not None:
             self.default_headers["Cookie"] = cookie
         self.last_response: RESTResponse | None = None
-        """The last answer, of any status, with `rate_limit`; None before the first."""
+        """The last answer to a call, of any status, with `rate_limit`; None before the first."""
         self._clock = clock
         self._draw = draw or _random
 
@@ -67,11 +73,19 @@ class _Client:
         """Send a header with every request from now on."""
         self.default_headers[header_name] = header_value
 
-    def _steps(self, call: Call) -> Exchange:
-        return exchange(call, self.configuration, self.default_headers, clock=self._clock, draw=self._draw)
+    def _steps(self, call: Call) -> Steps[RESTResponse]:
+        return exchange(
+            call, self.configuration, self.default_headers, clock=self._clock, draw=self._draw, new_id=_new_id
+        )
+
+    @cached_property
+    def _means(self) -> Means:
+        from tocsin.okta.oauth.sources import Means
+
+        return Means(self.default_headers, self._clock, self._draw, _new_id)
 
     def _noted(self, step: Send, reply: Reply) -> Reply:
-        if isinstance(reply, RESTResponse):
+        if isinstance(reply, RESTResponse) and not step.request.secret_body:
             self.last_response = reply
         if self.configuration.debug:
             _logger.debug("%s %s -> %r", step.request.method, step.request.url, reply)
@@ -141,14 +155,17 @@ class ApiClient(_Client):
 
     def perform(self, call: Call, finish: Callable[[RESTResponse], T]) -> T:
         """Send a call, and give its last answer to `finish`."""
-        steps = self._steps(call)
+        return finish(self._run(self._steps(call)))
+
+    def _run(self, steps: Steps[T]) -> T:
         reply: Reply = None
-        try:
-            while True:
-                reply = self._do(steps.send(reply))
-        except StopIteration as end:
-            answer = end.value
-        return finish(answer)
+        while True:
+            try:
+                step = steps.send(reply)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            reply = self._do(step)
 
     def _do(self, step: Step) -> Reply:
         match step:
@@ -160,7 +177,19 @@ class ApiClient(_Client):
                 self._sleep(step.seconds)
                 return None
             case FetchToken():
-                return _sync_token(self.configuration, renew=step.renew)
+                return self._token(step.instead_of)
+
+    def _token(self, instead_of: AccessToken | None) -> AccessToken:
+        source = self.configuration.token_source
+        if source is None:
+            from tocsin.okta.oauth.sources import fetch_token
+
+            return fetch_token(self.configuration, self._means, self._run, instead_of=instead_of)
+        token = source.token(renew=instead_of is not None)
+        if isinstance(token, str):
+            return AccessToken(token)
+        hint = "give an ApiClient one that returns a string"
+        raise ApiTypeError("the token source is for an AsyncApiClient", hint=hint)
 
     def _transport(self) -> httpx2.BaseTransport:
         if self._given is not None:
@@ -213,14 +242,17 @@ class AsyncApiClient(_Client):
 
     async def perform(self, call: Call, finish: Callable[[RESTResponse], T]) -> T:
         """Send a call, and give its last answer to `finish`."""
-        steps = self._steps(call)
+        return finish(await self._run(self._steps(call)))
+
+    async def _run(self, steps: Steps[T]) -> T:
         reply: Reply = None
-        try:
-            while True:
-                reply = await self._do(steps.send(reply))
-        except StopIteration as end:
-            answer = end.value
-        return finish(answer)
+        while True:
+            try:
+                step = steps.send(reply)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            reply = await self._do(step)
 
     async def _do(self, step: Step) -> Reply:
         match step:
@@ -232,7 +264,16 @@ class AsyncApiClient(_Client):
                 await self._sleep(step.seconds)
                 return None
             case FetchToken():
-                return await _async_token(self.configuration, renew=step.renew)
+                return await self._token(step.instead_of)
+
+    async def _token(self, instead_of: AccessToken | None) -> AccessToken:
+        source = self.configuration.token_source
+        if source is None:
+            from tocsin.okta.oauth.sources import fetch_token_async
+
+            return await fetch_token_async(self.configuration, self._means, self._run, instead_of=instead_of)
+        token = source.token(renew=instead_of is not None)
+        return AccessToken(token if isinstance(token, str) else await token)
 
     def _transport(self) -> httpx2.AsyncBaseTransport:
         if self._given is not None:
@@ -242,20 +283,6 @@ class AsyncApiClient(_Client):
 
             self._own = open_async_transport(self.configuration)
         return self._own
-
-
-def _sync_token(configuration: Configuration, *, renew: bool) -> str:
-    assert configuration.token_source is not None
-    token = configuration.token_source.token(renew=renew)
-    if isinstance(token, str):
-        return token
-    raise ApiTypeError("the token source is for an AsyncApiClient", hint="give an ApiClient one that returns a string")
-
-
-async def _async_token(configuration: Configuration, *, renew: bool) -> str:
-    assert configuration.token_source is not None
-    token = configuration.token_source.token(renew=renew)
-    return token if isinstance(token, str) else await token
 
 
 async def _async_sleep(seconds: float) -> None:
@@ -268,3 +295,7 @@ def _random() -> float:
     from random import random
 
     return random()  # noqa: S311  # spreads retries in time; nothing is guarded by it
+
+
+def _new_id() -> str:
+    return os.urandom(16).hex()

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tocsin.okta.settings import (
     DEFAULT_HOST,
@@ -15,6 +15,9 @@ from tocsin.okta.settings import (
     without_user_info,
 )
 from tocsin.okta.tokens import AsyncTokenSource, TokenSource
+
+if TYPE_CHECKING:
+    from tocsin.okta.oauth.keys import PrivateKey
 
 __all__ = ["Configuration"]
 
@@ -50,6 +53,15 @@ class Configuration:
         allow_insecure_http: True to let credentials out over plain http to hosts that are not loopback.
         allow_cross_host_redirects: True to let credentials follow a redirect to another host.
         token_source: fetches and renews access tokens; used when `access_token` is None.
+        client_id: id of a service app. With `private_key` and `scopes` access tokens are fetched, renewed and shared by
+            all clients of this configuration; used when `access_token` and `token_source` are None, and before
+            `api_key`.
+        private_key: the key of the app, RSA or EC: PEM text, a JWK as a dict or as JSON text, or a file with either,
+            which is read anew for each token.
+        private_key_id: the `kid` under which the org knows the key; of a JWK its own when None.
+        scopes: what to ask for, a list or a text with blanks between: `["okta.riskEvents.manage"]`.
+        dpop: True to have every token bound to a key of this client (RFC 9449); when False, that is done for an app
+            that requires it.
     """
 
     _default: ClassVar["Configuration | None"] = None
@@ -84,6 +96,11 @@ class Configuration:
         allow_insecure_http: bool = False,
         allow_cross_host_redirects: bool = False,
         token_source: TokenSource | AsyncTokenSource | None = None,
+        client_id: str | None = None,
+        private_key: "PrivateKey | None" = None,
+        private_key_id: str | None = None,
+        scopes: Sequence[str] | str | None = None,
+        dpop: bool = False,
     ) -> None:
         self._base_path = DEFAULT_HOST if host is None else host
         self.server_index = 0 if server_index is None and host is None else server_index
@@ -98,6 +115,12 @@ class Configuration:
         self.password = password
         self.access_token = access_token
         self.token_source = token_source
+        self.client_id = client_id
+        self.private_key = private_key
+        self.private_key_id = private_key_id
+        self.scopes = scopes
+        self.dpop = dpop
+        self._grant: Any = None  # what these settings were granted: tocsin.okta.oauth.sources keeps it here
         self.ssl_ca_cert = ssl_ca_cert
         self.verify_ssl = verify_ssl
         self.cert_file = cert_file
@@ -115,6 +138,19 @@ class Configuration:
         self.allow_cross_host_redirects = allow_cross_host_redirects
         self._debug = False
         self.debug = debug
+
+    @classmethod
+    def from_environment(cls, **settings: Any) -> Self:
+        """
+        A configuration as Okta's own SDKs find theirs: from `settings` (the arguments of this class), then environment
+        variables like `OKTA_CLIENT_ORGURL`, then okta.yaml in the current directory, then ~/.okta/okta.yaml.
+
+        Raises: ApiValueError, which names the place and the key that cannot be used or is missing.
+        """
+        from tocsin.okta.config_chain import chained_settings, usual_places
+
+        directory, home = usual_places()
+        return cls(**chained_settings(settings, environment=os.environ, directory=directory, home=home))
 
     @classmethod
     def set_default(cls, default: "Configuration | None") -> None:
@@ -205,12 +241,16 @@ class Configuration:
         version = sys.version.replace("\n", " ")
         return f"Python SDK Debug Report:\nOS: {sys.platform}\nPython Version: {version}\nSettings: {self!r}"
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What was granted to this one is not a copy's: it holds a lock, and who is fetching.
+        return self.__dict__ | {"_grant": None}
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         # A token source holds connections and locks: copies share it.
         memo[id(self.token_source)] = self.token_source
         twin = self.__class__.__new__(self.__class__)
         memo[id(self)] = twin
-        twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__dict__.items()})
+        twin.__dict__.update({name: copy.deepcopy(value, memo) for name, value in self.__getstate__().items()})
         return twin
 
     def __repr__(self) -> str:
@@ -219,6 +259,9 @@ class Configuration:
             "api_key": dict.fromkeys(self.api_key, "(hidden)"),
             "access_token": "(hidden)" if self.access_token else None,
             "token_source": type(self.token_source).__name__ if self.token_source else None,
+            "client_id": self.client_id,
+            "private_key": "(hidden)" if self.private_key else None,
+            "scopes": self.scopes,
             "proxy": without_user_info(self.proxy) if self.proxy else None,
             "verify_ssl": self.verify_ssl,
             "retries": self.retries,

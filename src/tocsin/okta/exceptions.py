@@ -9,11 +9,13 @@ OpenApiException                      the root; also a tocsin.errors.TocsinError
     ├── BadRequestException           400
     ├── UnauthorizedException         401
     ├── ForbiddenException            403
+    │   └── MissingScopeException     the access token lacks the scope of the call, which was not sent
     ├── NotFoundException             404
     ├── ConflictException             409
     ├── UnprocessableEntityException  422
     ├── TooManyRequestsException      429
     ├── ServiceException              500 to 599
+    ├── TokenException                the token endpoint refused the client, with any status; the call was not sent
     ├── RedirectException             a redirect that must not be followed
     ├── UnexpectedAnswerException     success, with a body that is not what the page documents
     └── ConnectionException           no answer: status is None
@@ -46,12 +48,14 @@ __all__ = [
     "ForbiddenException",
     "InsecureHostError",
     "InvalidInstance",
+    "MissingScopeException",
     "NotFoundException",
     "OpenApiException",
     "RedirectException",
     "ServiceException",
     "TimeoutException",
     "TlsException",
+    "TokenException",
     "TooManyRequestsException",
     "UnauthorizedException",
     "UnexpectedAnswerException",
@@ -106,6 +110,8 @@ class ApiException(OpenApiException):
     """
 
     hint_for_status: str | None = None
+    about_token: bool = False
+    """Whether it is about getting an access token: what status and headers say is then not about the call."""
 
     def __init__(
         self,
@@ -191,6 +197,39 @@ class ForbiddenException(ApiException):
     )
 
 
+class MissingScopeException(ForbiddenException):
+    """
+    The access token lacks the scope that the call needs. The call was not sent; `status` is what it would have met.
+
+    Okta does not refuse a token request over a scope that is not granted to the app: it leaves that scope out.
+
+    Attributes: `missing`, `asked` and `granted`, names of scopes.
+    """
+
+    about_token = True
+
+    def __init__(self, operation: str, missing: str, *, asked: Sequence[str], granted: Sequence[str]) -> None:
+        self.missing = missing
+        self.asked = tuple(asked)
+        self.granted = tuple(granted)
+        was_asked = missing in self.asked
+        story = "it was asked for, and the org left it out" if was_asked else "it was not asked for"
+        self._message = (
+            f"{operation} needs the scope {missing}, and the access token does not have it: {story} "
+            f"(granted: {', '.join(self.granted) or 'none'})"
+        )
+        grant = f"grant {missing} to the app in the org (Okta API Scopes)"
+        super().__init__(403, self._message, hint=grant if was_asked else f"add {missing} to `scopes`, and {grant}")
+
+    @property
+    def summary(self) -> str:
+        """The scope that is missing, and why."""
+        return self._message
+
+    def __str__(self) -> str:
+        return self._message
+
+
 class NotFoundException(ApiException):
     """404: no such object, or no such path on this host."""
 
@@ -222,6 +261,20 @@ class ServiceException(ApiException):
     """5xx: the fault is the org's, or of something between here and there."""
 
     hint_for_status = "the org or a proxy before it is in trouble: try again later"
+
+
+class TokenException(ApiException):
+    """
+    The token endpoint refused the client (RFC 6749, 5.2). The call that wanted the token was not sent.
+
+    `error_code` is the OAuth error, such as `invalid_client`. `status` is that of the token endpoint: a 400 here says
+    nothing about the body of the call.
+    """
+
+    @property
+    def error_description(self) -> str | None:
+        """The sentence that came with the error."""
+        return self.error_summary
 
 
 class RedirectException(ApiException):

@@ -37,6 +37,8 @@ class Operation(Struct, frozen=True):
     """Type of the parameter `instance`, or None when nothing is sent."""
     repeatable: bool = True
     """Whether doing it twice has the effect of doing it once, so that it may be repeated after any failure."""
+    scope: str | None = None
+    """The OAuth 2.0 scope that an access token must have for it; None when any will do."""
 
     @property
     def operation_id(self) -> str:
@@ -56,6 +58,7 @@ SEND_RISK_EVENTS = Operation(
         "org takes 30 requests a minute: fill requests, and send high risk first when there is more than fits."
     ),
     statuses=(202, 400, 403, 429),
+    scope="okta.riskEvents.manage",
     body="List[RiskEvent]",
 )
 CREATE_RISK_PROVIDER = Operation(
@@ -66,6 +69,7 @@ CREATE_RISK_PROVIDER = Operation(
     summary="Create a Risk Provider",
     description="Makes a risk provider. An org has three at most, and starts with one of its own.",
     statuses=(201, 400, 403, 429),
+    scope="okta.riskProviders.manage",
     returns="RiskProvider",
     body="RiskProvider",
     repeatable=False,
@@ -78,6 +82,7 @@ DELETE_RISK_PROVIDER = Operation(
     summary="Delete a Risk Provider",
     description="Deletes the risk provider with this id.",
     statuses=(204, 403, 404, 429),
+    scope="okta.riskProviders.manage",
 )
 GET_RISK_PROVIDER = Operation(
     api="RiskProviderApi",
@@ -87,6 +92,7 @@ GET_RISK_PROVIDER = Operation(
     summary="Retrieve a Risk Provider",
     description="Gives the risk provider with this id.",
     statuses=(200, 403, 404, 429),
+    scope="okta.riskProviders.read",
     returns="RiskProvider",
 )
 LIST_RISK_PROVIDERS = Operation(
@@ -97,6 +103,7 @@ LIST_RISK_PROVIDERS = Operation(
     summary="List all Risk Providers",
     description="Gives all risk providers of the org.",
     statuses=(200, 403, 429),
+    scope="okta.riskProviders.read",
     returns="List[RiskProvider]",
 )
 REPLACE_RISK_PROVIDER = Operation(
@@ -107,6 +114,7 @@ REPLACE_RISK_PROVIDER = Operation(
     summary="Replace a Risk Provider",
     description="Replaces name, client and action of the risk provider with this id.",
     statuses=(200, 400, 403, 404, 429),
+    scope="okta.riskProviders.manage",
     returns="RiskProvider",
     body="RiskProvider",
 )

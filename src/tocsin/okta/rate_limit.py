@@ -30,7 +30,7 @@ def rate_limit(headers: Headers) -> RateLimit:
 
 def wait_until_reset_s(headers: Headers) -> float | None:
     """Seconds from the answer's own Date to the end of the window, plus one; None when either is missing."""
-    reset, date = rate_limit(headers).reset, _http_date(headers.get("Date", ""))
+    reset, date = rate_limit(headers).reset, http_date(headers.get("Date", ""))
     if reset is None or date is None:
         return None
     return max(reset - date.timestamp(), 0.0) + _MARGIN_S
@@ -41,11 +41,11 @@ def retry_after_s(headers: Headers, *, now: datetime) -> float | None:
     text = headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
-    moment = _http_date(text)
+    moment = http_date(text)
     if moment is None:
         return None
     # The org's own Date, when there, makes the difference right whatever our clock says.
-    here = _http_date(headers.get("Date", "")) or now
+    here = http_date(headers.get("Date", "")) or now
     return max((moment - here).total_seconds(), 0.0)
 
 
@@ -58,16 +58,8 @@ def wait_asked_s(status: int, headers: Headers, *, now: datetime) -> float | Non
     return until_reset if until_reset is not None else retry_after_s(headers, now=now)
 
 
-def _smallest(values: list[str]) -> int | None:
-    numbers = [int(part) for value in values for part in value.split(",") if _is_number(part.strip())]
-    return min(numbers, default=None)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 18  # int() refuses digits by the thousand
-
-
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """The moment that a header such as Date names, aware; None when it is no HTTP date."""
     if not text:
         return None
     from email.utils import parsedate_to_datetime  # here: costs a third of the import of this package
@@ -77,3 +69,12 @@ def _http_date(text: str) -> datetime | None:
     except (ValueError, OverflowError, IndexError, TypeError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _smallest(values: list[str]) -> int | None:
+    numbers = [int(part) for value in values for part in value.split(",") if _is_number(part.strip())]
+    return min(numbers, default=None)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18  # int() refuses digits by the thousand

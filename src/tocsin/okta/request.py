@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from tocsin.okta.configuration import Configuration
 from tocsin.okta.exceptions import ApiValueError, InsecureHostError
+from tocsin.okta.oauth.token import AccessToken
 from tocsin.okta.operations import Operation
 from tocsin.okta.settings import Seconds, checked_host, checked_timeout
 from tocsin.signals.loopback import is_loopback
@@ -48,6 +49,8 @@ class Request(NamedTuple):
     body: bytes | None
     timeout_s: tuple[float, float]
     """(connect, read)."""
+    secret_body: bool = False
+    """Whether the body alone lets someone act as the caller."""
 
     def with_header(self, name: str, value: str) -> "Request":
         """The same with one header set."""
@@ -60,7 +63,7 @@ class Request(NamedTuple):
     @property
     def carries_credential(self) -> bool:
         """Whether someone who reads this request can act as the caller."""
-        return not _CREDENTIALS.isdisjoint(self.headers)
+        return self.secret_body or not _CREDENTIALS.isdisjoint(self.headers)
 
 
 def filled_path(operation: Operation, risk_provider_id: str | None) -> str:
@@ -74,17 +77,19 @@ def filled_path(operation: Operation, risk_provider_id: str | None) -> str:
 
 
 def wants_token(call: Call, configuration: Configuration) -> bool:
-    """Whether the credential has to come from the token source."""
+    """Whether the credential is an access token that has to be fetched."""
     return (
-        configuration.token_source is not None
+        (configuration.token_source is not None or bool(configuration.client_id or configuration.private_key))
         and not configuration.access_token
         and call.options.get("_request_auth") is None
     )
 
 
-def prepare(call: Call, configuration: Configuration, default_headers: Mapping[str, str], token: str | None) -> Request:
+def prepare(
+    call: Call, configuration: Configuration, default_headers: Mapping[str, str], token: AccessToken | None
+) -> Request:
     """
-    The request of a call; `token` is what the token source gave.
+    The request of a call; `token` is the one that was fetched for it.
 
     Raises: ApiValueError, for a host, a header or a timeout that cannot work; InsecureHostError.
     """
@@ -105,9 +110,15 @@ def prepare(call: Call, configuration: Configuration, default_headers: Mapping[s
 
 def refuse_clear_text(request: Request, configuration: Configuration) -> None:
     """Raises InsecureHostError when a credential would be readable on the way."""
-    if configuration.allow_insecure_http or not request.carries_credential:
+    if request.carries_credential:
+        refuse_clear_url(request.url, configuration)
+
+
+def refuse_clear_url(url: str, configuration: Configuration) -> None:
+    """Raises InsecureHostError when what is sent to `url` would be readable on the way."""
+    if configuration.allow_insecure_http:
         return
-    parts = urlsplit(request.url)
+    parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme == "https" or (is_loopback(host) and not configuration.proxy):
         return
@@ -139,12 +150,14 @@ def _headers(
     }
 
 
-def _credential(options: PerCall, configuration: Configuration, token: str | None) -> Mapping[str, str]:
+def _credential(options: PerCall, configuration: Configuration, token: AccessToken | None) -> Mapping[str, str]:
     chosen = options.get("_request_auth")
     if chosen is not None:
         return _from_entry(chosen) if chosen else {}
-    if configuration.access_token or token:
-        return {"Authorization": f"Bearer {configuration.access_token or token}"}
+    if configuration.access_token:
+        return {"Authorization": f"Bearer {configuration.access_token}"}
+    if token is not None:
+        return {"Authorization": token.authorization}
     key = configuration.get_api_key_with_prefix("apiToken")
     return {"Authorization": key} if key else {}
 

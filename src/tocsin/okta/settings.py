@@ -1,6 +1,6 @@
 """The hosts of the API, and checks of what a Configuration was given. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -76,6 +76,16 @@ def checked_retries(retries: Any) -> int:
     if retries < 0:
         raise ApiValueError(f"{retries} retries cannot be made", hint="0 or False turns retries off")
     return int(retries) if retries is not True else RETRIES
+
+
+def scope_list(scopes: Any) -> tuple[str, ...]:
+    """The scopes in a list, or in a text with blanks or commas between them. Raises ApiTypeError."""
+    if scopes is None:
+        return ()
+    words = scopes.replace(",", " ").split() if isinstance(scopes, str) else scopes
+    if not isinstance(words, Collection) or not all(isinstance(word, str) for word in words):
+        raise ApiTypeError("scopes is a list of names, or a text with blanks between them")
+    return tuple(dict.fromkeys(words))
 
 
 def without_user_info(url: str) -> str:

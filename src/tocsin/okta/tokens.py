@@ -1,4 +1,4 @@
-"""The door for access tokens that are fetched, such as OAuth 2.0 with a private key."""
+"""The door for access tokens that come from elsewhere, such as a vault."""
 
 from collections.abc import Awaitable
 from typing import Protocol

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from tocsin.org.records import ConsumedEvent, RiskEventsConsumed
+from tocsin.org.records import ConsumedEvent, Deed, RiskEventsConsumed
 from tocsin.signals import RiskEvent, ip_key, to_ms
 from tocsin.signals.limits import DEFAULT_LIFE_S, SUBJECTS_PER_EVENT
 
@@ -70,11 +70,9 @@ def replaces(held: Life, observed_ms: int, *, received_ms: int) -> bool:
     return observed_ms >= held.observed_ms or held.expires_ms <= received_ms
 
 
-def consumed(
-    events: list[RiskEvent], *, received_ms: int, request_id: str, provider_id: str, principal: str
-) -> RiskEventsConsumed:
+def consumed(events: list[RiskEvent], *, deed: Deed, provider_id: str) -> RiskEventsConsumed:
     """The record of checked `events`."""
-    return RiskEventsConsumed(received_ms, request_id, provider_id, principal, [_consumed_event(e) for e in events])
+    return RiskEventsConsumed(deed, provider_id, [_consumed_event(event) for event in events])
 
 
 def _consumed_event(event: RiskEvent) -> ConsumedEvent:

@@ -2,15 +2,21 @@
 
 marker.json   whose folder this is, and which version wrote it
 journal.db    the journal: the only thing in here that cannot be made again
-directory.db  projection: providers and tokens
+directory.db  projection: who may ask, who asserts, who was let in
+log.db        projection: where the events of the System Log are
 index/        projection: the risk index
 index.boot    whether that can be trusted
+secret        opens the signing keys that are in the journal; without it new ones are made
+uses.db       when each API token was last used
+proofs.db     which DPoP proofs were used in the last minutes
+proofs.boot   whether that can be trusted
 lock          held by the one `serve`
 """
 
 import errno
 import fcntl
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,10 +29,11 @@ from msgspec import Struct
 from tocsin.org.errors import OrgError
 
 KIND = "tocsin-org"
-FORMAT = 1  # raised by a change that older versions cannot read
+FORMAT = 2  # raised by a change that older versions cannot read
 _MARKER = "marker.json"
 _UNFINISHED = ".marker-"
 _MARKER_MAX_BYTES = 4096
+_SECRET_BYTES = 32
 _ELSEWHERE = "name another folder with --data"
 
 
@@ -43,7 +50,10 @@ class DataFolder:
         self.path = path
         self.journal = path / "journal.db"
         self.directory = path / "directory.db"
+        self.log = path / "log.db"
         self.index = path / "index"
+        self.uses = path / "uses.db"
+        self.proofs = path / "proofs.db"
 
     @classmethod
     def open(cls, path: Path, *, create: bool = True) -> Self:
@@ -64,6 +74,17 @@ class DataFolder:
                 raise OrgError(f"{path} is not a data folder of an org; it was left as it is", hint=_ELSEWHERE)
             _recognise(path)
         return cls(path)
+
+    def secret(self) -> bytes:
+        """The folder's own secret, 32 random bytes, made on first use. Raises OrgError when there can be none."""
+        place = self.path / "secret"
+        with telling(self.path):
+            if not place.exists():
+                _write_whole(place, secrets.token_bytes(_SECRET_BYTES))
+            secret = place.read_bytes()
+        if len(secret) != _SECRET_BYTES:
+            raise OrgError(f"{place} is damaged", hint="restore it; or delete it, and clients have to get new tokens")
+        return secret
 
     @contextmanager
     def serving(self) -> Iterator[None]:
@@ -104,18 +125,31 @@ _MEANINGS = {
 
 
 def _mark(path: Path) -> None:
-    """Write the marker whole or not at all; when another process is quicker, its marker is as good."""
-    handle, unfinished = tempfile.mkstemp(dir=path, prefix=_UNFINISHED)  # made with mode 0600
+    _write_whole(path / _MARKER, msgspec.json.encode(_Marker(KIND, FORMAT)))
+
+
+def _write_whole(place: Path, content: bytes) -> None:
+    """Write a file whole or not at all; when another process is quicker, its file is as good."""
+    handle, unfinished = tempfile.mkstemp(dir=place.parent, prefix=_UNFINISHED)  # made with mode 0600
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.json.encode(_Marker(KIND, FORMAT)))
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.link(unfinished, path / _MARKER)
+        os.link(unfinished, place)
+        _sync_folder(place.parent)
     except FileExistsError:
         return
     finally:
         Path(unfinished).unlink()
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _recognise(path: Path) -> None:
@@ -127,6 +161,9 @@ def _recognise(path: Path) -> None:
         raise OrgError(f"{path / _MARKER} cannot be understood; it was left as it is", hint=_ELSEWHERE) from None
     if marker.kind != KIND:
         raise OrgError(f"{path} is a data folder of {marker.kind!r}, not of an org", hint=_ELSEWHERE)
+    if marker.format < FORMAT:
+        older = f"{path} was written before the first release (format {marker.format}; this one knows {FORMAT})"
+        raise OrgError(f"{older}; it was left as it is", hint=_ELSEWHERE)
     if marker.format > FORMAT:
         newer = f"{path} was written by a newer version (format {marker.format}; this one knows {FORMAT})"
         raise OrgError(f"{newer}; it was left as it is", hint="use that version again, or a later one")

@@ -8,10 +8,11 @@ import string
 _BASE62 = string.digits + string.ascii_letters
 _ID_CHARS = 17
 _TOKEN_CHARS = 40
+_SECRET_CHARS = 40
 
 
 def new_id(prefix: str) -> str:
-    """`prefix` and 17 base62 characters: `rkp` for a provider, `00T` for a token."""
+    """`prefix` and 17 base62 characters: `rkp` for a provider, `00T` for a token, `0oa` for a client."""
     return prefix + _base62(_ID_CHARS)
 
 
@@ -20,9 +21,19 @@ def new_token() -> str:
     return "00" + _base62(_TOKEN_CHARS)
 
 
+def new_client_secret() -> str:
+    """The secret of an OAuth client: 40 base62 characters, 238 random bits."""
+    return _base62(_SECRET_CHARS)
+
+
 def token_hash(token: str) -> bytes:
     """What is kept of a token. It has 238 random bits, so a plain SHA-256 cannot be searched."""
     return hashlib.sha256(token.encode()).digest()
+
+
+def new_access_token_id() -> str:
+    """`AT.` and 36 base64url characters."""
+    return "AT." + secrets.token_urlsafe(27)
 
 
 def new_request_id() -> str:

@@ -4,20 +4,30 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import NamedTuple
 
 from tocsin.journal import Journal
 from tocsin.journal.sqlite import SqliteJournal
 from tocsin.org.assertions import consumed
+from tocsin.org.config import OrgConfig
 from tocsin.org.decision import Decision, ProviderWord, decide
-from tocsin.org.directory import Directory, Principal, Provider
 from tocsin.org.folder import DataFolder
-from tocsin.org.projector import Projector
-from tocsin.org.records import encode_record, risk_message, risk_topic
+from tocsin.org.last_uses import LastUses
+from tocsin.org.log.index import LogIndex
+from tocsin.org.log.notes import Notes
+from tocsin.org.log.retention import LogRetention
+from tocsin.org.log.system_log import SystemLog
+from tocsin.org.oauth.keys import SigningKeys
+from tocsin.org.oauth.proofs import UsedProofs
+from tocsin.org.providers import Provider
+from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
 from tocsin.org.risk_index import RiskIndex
 from tocsin.org.sweeper import Sweeper
+from tocsin.org.tokens import Token
 from tocsin.signals import RiskEvent
 
+_DEFAULTS = OrgConfig()
 Clock = Callable[[], float]
 """Epoch seconds."""
 
@@ -33,47 +43,75 @@ class Verdict(Decision, frozen=True):
     """Seq of the last journal entry that is in it."""
 
 
+class Local(NamedTuple):
+    """What an org has on this machine alone, and not in the journal."""
+
+    secret: bytes
+    used_proofs: UsedProofs
+    last_uses: LastUses
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return "Local(<hidden>)"
+
+
 class Org:
     """One org on one data folder, in one event loop."""
 
-    def __init__(self, journal: Journal, directory: Directory, index: RiskIndex, clock: Clock) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        registry: Registry,
+        index: RiskIndex,
+        log_index: LogIndex,
+        *,
+        local: Local,
+        config: OrgConfig,
+        clock: Clock,
+    ) -> None:
         """For `open_org`."""
-        self.clock = clock
-        self.directory = directory
-        self.index = index
-        self.projector = Projector(journal, [directory, index])
-        self.registry = Registry(journal, directory, self.projector)
-        self.journal = journal
+        self.clock, self.config = clock, config
+        self.journal, self.index, self.log_index = journal, index, log_index
+        self.system_log = SystemLog(journal, log_index, config.log)
+        self.notes = Notes(journal)
+        self.projector = registry.projector
+        self.providers, self.tokens = registry.providers, registry.tokens
+        self.clients, self.grants, self.issued = registry.clients, registry.grants, registry.issued
+        self.secret, self.used_proofs, self.last_uses = local
+        period_ms = config.oauth.key_rotation_days * 24 * 3600 * 1000
+        self.signing_keys = SigningKeys(
+            registry.signing_key_table, registry.changes, secret=local.secret, period_ms=period_ms
+        )
 
     @property
     def now_ms(self) -> int:
         """Epoch milliseconds."""
         return int(self.clock() * 1000)
 
-    async def accept(self, events: list[RiskEvent], provider: Provider, *, principal: str, request_id: str) -> int:
+    async def accept(self, events: list[RiskEvent], provider: Provider, *, deed: Deed) -> int:
         """
         Take in checked `events`; they are durable when this returns, and soon after in the index.
 
         Returns: the seq of the journal entry that holds them.
         Raises: JournalError, and nothing was accepted.
         """
-        record = consumed(
-            events, received_ms=self.now_ms, request_id=request_id, provider_id=provider.id, principal=principal
-        )
+        record = consumed(events, deed=deed, provider_id=provider.id)
         return await self.journal.append(risk_topic(provider.id), encode_record(record))
 
-    async def principal_of(self, token: str) -> Principal | None:
-        """Whose token this is, or None. One that was made a moment ago by another process is known."""
-        known = self.directory.principal_of(token)
+    async def token_of(self, secret: str) -> Token | None:
+        """The API token that this is, or None. One that was made a moment ago by another process is known."""
+        known = self.tokens.of_secret(secret)
         if known is None:
             await self.projector.catch_up_first()
-            known = self.directory.principal_of(token)
+            known = self.tokens.of_secret(secret)
+        if known is not None:
+            self.last_uses.note(known.id, self.now_ms)
         return known
 
     async def look_up(self, key: bytes) -> Verdict:
         """How risky the IP of a 16-byte `key` is now, and why. Raises JournalError or OrgError."""
         look = self.index.look_up(key)
-        providers = {provider.id: provider for provider in self.directory.providers()}
+        providers = {provider.id: provider for provider in self.providers.all()}
         decision = decide(look.assertions, {p.id: p.action for p in providers.values()}, now_ms=self.now_ms)
         return Verdict(
             level=decision.level,
@@ -91,7 +129,9 @@ class Org:
 
 
 @asynccontextmanager
-async def open_org(folder: DataFolder, *, clock: Clock = time.time) -> AsyncIterator[Org]:
+async def open_org(
+    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock = time.time
+) -> AsyncIterator[Org]:
     """
     The org of `folder`, caught up with its journal. May be open in several processes at once; one of them serves.
 
@@ -100,13 +140,20 @@ async def open_org(folder: DataFolder, *, clock: Clock = time.time) -> AsyncIter
     async with AsyncExitStack() as stack:
         journal = await SqliteJournal.open(folder.journal)
         stack.push_async_callback(journal.close)
-        directory = Directory(folder.directory)
-        stack.callback(directory.close)
         index = RiskIndex(folder.index)
         stack.callback(index.close)
-        org = Org(journal, directory, index, clock)
-        stack.push_async_callback(org.projector.close)
-        await org.projector.catch_up()
+        log_index = LogIndex(folder.log)
+        stack.callback(log_index.close)
+        registry = Registry(journal, folder.directory, [index, log_index])
+        stack.push_async_callback(registry.close)
+        await registry.projector.catch_up()
+        used_proofs = UsedProofs(folder.proofs, now=clock())
+        stack.callback(used_proofs.close)
+        last_uses = LastUses(folder.uses)
+        stack.callback(last_uses.close)
+        local = Local(folder.secret(), used_proofs, last_uses)
+        org = Org(journal, registry, index, log_index, local=local, config=config, clock=clock)
+        stack.push_async_callback(org.system_log.close)
         yield org
 
 
@@ -120,20 +167,21 @@ async def open_registry(folder: DataFolder) -> AsyncIterator[Registry]:
     async with AsyncExitStack() as stack:
         journal = await SqliteJournal.open(folder.journal)
         stack.push_async_callback(journal.close)
-        directory = Directory(folder.directory)
-        stack.callback(directory.close)
-        projector = Projector(journal, [directory])
-        stack.push_async_callback(projector.close)
-        yield Registry(journal, directory, projector)
+        registry = Registry(journal, folder.directory)
+        stack.push_async_callback(registry.close)
+        await registry.projector.catch_up()
+        yield registry
 
 
 @asynccontextmanager
 async def at_work(org: Org) -> AsyncIterator[None]:
     """Make what a first start makes; then, meanwhile, keep the projections up with the journal, and swept."""
-    await org.registry.make_default_provider(at_ms=org.now_ms)
+    await org.providers.make_default(at_ms=org.now_ms)
     await org.projector.catch_up()
-    sweeper = Sweeper(org.projector, org.index, org.directory, clock=org.clock)
-    tasks = [asyncio.create_task(org.projector.run()), asyncio.create_task(sweeper.run())]
+    sweeper = Sweeper(org.projector, org.index, org.providers, clock=org.clock)
+    retention = LogRetention(org.projector, org.log_index, org.system_log, clock=org.clock)
+    work = [org.projector.run(), sweeper.run(), retention.run(), org.notes.run()]
+    tasks = [asyncio.create_task(each) for each in work]
     try:
         yield
     finally:
@@ -142,3 +190,4 @@ async def at_work(org: Org) -> AsyncIterator[None]:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        await org.notes.drain()

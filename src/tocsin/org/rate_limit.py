@@ -1,10 +1,12 @@
-"""The org's rate limit: a fixed window that opens with the first request. Pure: the clock is an argument.
+"""The org's rate limit: fixed windows that open with the first request. Pure: the clock is an argument.
 
-Source: recorded answers of real orgs. The window lasts 60 s and is not tied to clock minutes, failed requests count,
-and a refused request leaves the window as it is.
+Source: recorded answers of real orgs. A window lasts 60 s and is not tied to clock minutes, failed requests count, and
+a refused request leaves it as it is. A request counts in two nested buckets, the org's and its principal's share of it;
+what binds is what the headers tell.
 """
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from tocsin.signals.limits import WINDOW_S
@@ -13,11 +15,13 @@ _SWEEP_AT = 1024
 
 
 class Window(NamedTuple):
-    """One principal's open window on one bucket."""
+    """One open window on one bucket."""
 
     opened: float
     """Epoch seconds of the first request."""
-    used: int
+    used: int = 0
+    refused: bool = False
+    """Whether it has refused a request."""
 
 
 class Grant(NamedTuple):
@@ -29,15 +33,8 @@ class Grant(NamedTuple):
     """Requests left after this one."""
     reset: int
     """Epoch seconds when the window ends, rounded up: who waits for it does not come too early."""
-
-
-def take(window: Window | None, *, limit: int, now: float) -> tuple[Window, Grant]:
-    """The window after one more request at `now`, and if that request is allowed."""
-    if window is None or not is_open(window, now):
-        window = Window(now, 0)
-    allowed = window.used < limit
-    window = window._replace(used=window.used + allowed)
-    return window, Grant(allowed, limit, limit - window.used, math.ceil(window.opened + WINDOW_S))
+    first_refusal: bool = False
+    """Whether this is the first request that the principal's window refuses."""
 
 
 def is_open(window: Window, now: float) -> bool:
@@ -45,19 +42,60 @@ def is_open(window: Window, now: float) -> bool:
     return window.opened <= now < window.opened + WINDOW_S
 
 
+def take(org: Window | None, own: Window | None, *, limit: int, share: int, now: float) -> tuple[Window, Window, Grant]:
+    """
+    The windows after one more request at `now`, and if that is allowed: it counts in both, or in neither.
+
+    Args:
+        org, own: the windows of the whole org and of the one who asks; None for none yet.
+        limit: requests in a window of the org.
+        share: requests in a window of the one who asks.
+    """
+    org, own = _opened(org, now), _opened(own, now)
+    # What binds is what the headers tell: the fewest left, and of equals the one that ends last.
+    window, most = min((own, share), (org, limit), key=lambda one: (one[1] - one[0].used, -one[0].opened))
+    left = most - window.used
+    allowed = left > 0
+    reset = math.ceil(window.opened + WINDOW_S)
+    grant = Grant(allowed, most, max(0, left - allowed), reset, first_refusal=not (allowed or own.refused))
+    if allowed:
+        return org._replace(used=org.used + 1), own._replace(used=own.used + 1), grant
+    return org, own._replace(refused=True), grant
+
+
+def _opened(window: Window | None, now: float) -> Window:
+    return window if window is not None and is_open(window, now) else Window(now)
+
+
 class RateLimits:
     """The open windows of all principals on all buckets. Closed ones are dropped, so it does not grow with time."""
 
-    def __init__(self, limits: dict[str, int]) -> None:
-        """`limits` is what each bucket allows a principal in a window."""
-        self._limits = limits
-        self._windows: dict[tuple[str, str], Window] = {}
+    def __init__(self, limits: Mapping[str, int], *, share_percent: int = 100) -> None:
+        """
+        Args:
+            limits: what each bucket allows the whole org in a window.
+            share_percent: how much of that one principal may use; at least one request.
+        """
+        self._limits = dict(limits)
+        self._shares = {bucket: max(1, limit * share_percent // 100) for bucket, limit in limits.items()}
+        self._windows: dict[tuple[str, str | None], Window] = {}
         self._sweep_at = _SWEEP_AT
 
-    def take(self, bucket: str, principal: str, *, now: float) -> Grant:
-        """One request of `principal` at epoch second `now`."""
-        key = (bucket, principal)
-        self._windows[key], grant = take(self._windows.get(key), limit=self._limits[bucket], now=now)
+    def take(self, bucket: str, principal: str, *, now: float, alone: bool = False) -> Grant:
+        """
+        One request of `principal` at epoch second `now`.
+
+        Args:
+            alone: who asks is not known yet, and has the bucket for itself: nobody shall use up that of others.
+        """
+        org, own = (bucket, f"all of {principal}" if alone else None), (bucket, principal)
+        self._windows[org], self._windows[own], grant = take(
+            self._windows.get(org),
+            self._windows.get(own),
+            limit=self._limits[bucket],
+            share=self._shares[bucket],
+            now=now,
+        )
         if len(self._windows) >= self._sweep_at:
             self._windows = {key: window for key, window in self._windows.items() if is_open(window, now)}
             self._sweep_at = max(_SWEEP_AT, 2 * len(self._windows))

@@ -7,8 +7,8 @@ from functools import partial
 import structlog
 
 from tocsin.errors import TocsinError
-from tocsin.org.directory import Directory
 from tocsin.org.projector import Projector
+from tocsin.org.providers import Providers
 from tocsin.org.risk_index import RiskIndex
 
 STEP_IPS = 2048  # looked at in about a millisecond
@@ -24,11 +24,11 @@ class Sweeper:
     """Sweeps one index."""
 
     def __init__(
-        self, projector: Projector, index: RiskIndex, directory: Directory, *, clock: Callable[[], float]
+        self, projector: Projector, index: RiskIndex, providers: Providers, *, clock: Callable[[], float]
     ) -> None:
         self._projector = projector
         self._index = index
-        self._directory = directory
+        self._providers = providers
         self._clock = clock
 
     async def run(self) -> None:
@@ -52,5 +52,5 @@ class Sweeper:
 
     def _step(self, start: bytes, until_ms: int) -> bytes | None:
         # The providers of this moment: each is in the directory before its first assertion is in the index.
-        live = [provider.id for provider in self._directory.providers()]
+        live = [provider.id for provider in self._providers.all()]
         return self._index.sweep(start, until_ms=until_ms, providers=live, limit=STEP_IPS)

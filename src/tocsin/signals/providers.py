@@ -12,6 +12,7 @@ from tocsin.signals.limits import CLIENT_ID_CHARS, NAME_CHARS
 from tocsin.signals.problems import InvalidSignals, Problem, ProblemKind
 from tocsin.signals.timestamps import Timestamp
 
+NO_CLIENT_ID = "null"
 _ACTIONS = frozenset(RiskProviderAction)
 
 
@@ -42,7 +43,7 @@ def decode_provider(body: bytes, *, client_id_needed: bool = True) -> RiskProvid
         raise InvalidSignals(problems)
     assert isinstance(value, Mapping)
     action = RiskProviderAction(value.get("action") or RiskProviderAction.LOG_ONLY)
-    return RiskProvider(name=value["name"], client_id=value.get("clientId"), action=action)
+    return RiskProvider(name=value["name"], client_id=_client_id(value), action=action)
 
 
 def provider_problems(value: object, *, client_id_needed: bool = True) -> list[Problem]:
@@ -50,13 +51,19 @@ def provider_problems(value: object, *, client_id_needed: bool = True) -> list[P
     if not isinstance(value, Mapping):
         return [Problem("", "is not a risk provider (a JSON object)", ProblemKind.SHAPE)]
     problems = _text_problems("name", value.get("name"), NAME_CHARS)
-    if client_id_needed or value.get("clientId") is not None:
-        problems += _text_problems("clientId", value.get("clientId"), CLIENT_ID_CHARS)
+    if client_id_needed or _client_id(value) is not None:
+        problems += _text_problems("clientId", _client_id(value), CLIENT_ID_CHARS)
     action = value.get("action")
     if action is not None and (not isinstance(action, str) or action not in _ACTIONS):
         text = f"{str(action)[:30]!r} is not none, log_only or enforce_and_log"
         problems.append(Problem("action", text, ProblemKind.SHAPE))
     return problems
+
+
+def _client_id(value: Mapping[str, Any]) -> Any:
+    """The string "null" is how the one of no client is printed, and how official clients send it back."""
+    client_id = value.get("clientId")
+    return None if client_id == NO_CLIENT_ID else client_id
 
 
 def _text_problems(path: str, text: object, at_most: int) -> list[Problem]:

@@ -1,27 +1,47 @@
-"""Who asks: reads the Authorization header and finds the token's holder. OAuth access tokens are refused for now."""
+"""Who asks: reads the Authorization header and finds the token's holder, or the service app. Source: spec 3.2, 3.4."""
 
 from typing import NamedTuple
 
-from tocsin.org.directory import Principal
-from tocsin.org.http.errors import Refusal, bearer_refused, invalid_session, invalid_token
+from tocsin.org.http.bearer import (
+    Challenge,
+    challenge_of,
+    check_bound,
+    check_plain,
+    read_token,
+    refuse_in_query,
+)
+from tocsin.org.http.errors import Refusal, invalid_session, invalid_token, not_permitted
+from tocsin.org.http.exchange import Exchange
+from tocsin.org.oauth import dpop
+from tocsin.org.oauth.dpop import Proof
+from tocsin.org.oauth.server import AuthorizationServer
 from tocsin.org.org import Org
-from tocsin.org.records import Role
+from tocsin.org.principals import Need, Principal, may
+from tocsin.org.records import Author, AuthorKind
 
-_MANAGE_EVENTS = "okta.riskEvents.manage"
-_READ_PROVIDERS, _MANAGE_PROVIDERS = "okta.riskProviders.read", "okta.riskProviders.manage"
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_SCHEMES = ("bearer", "dpop")
 
 
 class Credential(NamedTuple):
     """What a request shows to be let in."""
 
     scheme: str
-    """Lower case: `ssws` or `bearer`."""
+    """Lower case: `ssws`, `bearer` or `dpop`."""
     secret: str
 
     def __repr__(self) -> str:
         """Without the secret: this ends in tracebacks and logs."""
         return f"Credential(scheme={self.scheme!r}, secret=<hidden>)"
+
+
+class Caller(NamedTuple):
+    """Whose request it is."""
+
+    principal: Principal
+    challenge: Challenge
+    """What to refuse it with, when it came with an access token."""
+    proof: Proof | None = None
+    """What it proved to hold its key with; to be used up once it is known that the request is let in."""
 
 
 def read_credential(header: str | None) -> Credential | None:
@@ -30,38 +50,57 @@ def read_credential(header: str | None) -> Credential | None:
     if text[:4].lower() == "ssws":  # okta-sdk-python 3.0.0 leaves out the blank after it
         return Credential("ssws", text[4:].strip())
     scheme, _, secret = text.partition(" ")
-    return Credential("bearer", secret.strip()) if scheme.lower() == "bearer" else None
+    return Credential(scheme.lower(), secret.strip()) if scheme.lower() in _SCHEMES else None
 
 
-async def authorize(org: Org, header: str | None, *, method: str, path: str, host: str) -> Principal:
-    """Whose request this is. Raises Refusal (401 or 403) when nobody's that the org knows."""
-    credential = read_credential(header)
+async def authorize(org: Org, server: AuthorizationServer, exchange: Exchange, *, need: Need) -> Caller:
+    """Whose request this is. Raises Refusal (400, 401 or 403) when nobody's that the org knows."""
+    credential = read_credential(exchange.header(b"authorization"))
+    scheme = credential.scheme if credential is not None else ""
+    challenge = challenge_of(server.issuer, need, exchange.path, scheme)
+    refuse_in_query(exchange, challenge)
     if credential is None:
         raise invalid_session()
-    if credential.scheme == "bearer":
-        raise _bearer(credential.secret, method=method, path=path, host=host)
-    principal = await org.principal_of(credential.secret)
-    if principal is None:
-        raise invalid_token()
-    return principal
+    if scheme == "ssws":
+        token = await org.token_of(credential.secret)
+        if token is None:
+            raise invalid_token()
+        return Caller(Principal(Author(AuthorKind.TOKEN, token.id, token.name), token.role), challenge)
+    return _client(org, server, exchange, credential, challenge)
 
 
-def may(role: Role, method: str) -> bool:
-    """Whether the holder of `role` may use `method`; all doors that there are belong to provider admins too."""
-    return role is not Role.READ_ONLY or method in _SAFE_METHODS
+def check_allowed(caller: Caller, need: Need) -> None:
+    """Raise Refusal (403) when `caller` may not do what needs `need`."""
+    if may(caller.principal, need):
+        return
+    raise _not_allowed(caller, need)
 
 
-def scope_of(method: str, path: str) -> str:
-    """The OAuth scope that a request needs."""
-    if path.startswith("/api/v1/risk/providers"):
-        return _READ_PROVIDERS if method in _SAFE_METHODS else _MANAGE_PROVIDERS
-    return _MANAGE_EVENTS
+def use_up_proof(org: Org, exchange: Exchange, caller: Caller) -> None:
+    """Use up the proof of `caller`, if there is one. Raises Refusal (400) for one that was used before."""
+    if caller.proof is None:
+        return
+    if not org.used_proofs.use(caller.proof, now=exchange.now):
+        raise caller.challenge.refuse_as(dpop.used_before())
+    exchange.proof = caller.proof
 
 
-def _bearer(secret: str, *, method: str, path: str, host: str) -> Refusal:
-    error, description = ("invalid_token", "The access token is invalid.")
-    if not secret:
-        error, description = ("invalid_request", "The access token is missing.")
-    # The path goes into a header: nothing of it may end the quotes or the line.
-    resource = path if path.isascii() and path.isprintable() and '"' not in path else "/"
-    return bearer_refused(host, resource, scope_of(method, path), error, description)
+def _client(
+    org: Org, server: AuthorizationServer, exchange: Exchange, credential: Credential, challenge: Challenge
+) -> Caller:
+    token = read_token(server, credential.secret, now=exchange.now, challenge=challenge)
+    proof = None
+    if credential.scheme == "dpop":
+        proof = check_bound(server, exchange, token, credential.secret, challenge)
+    else:
+        check_plain(token, challenge)
+    client = org.clients.get(token.cid)
+    assert client is not None  # or the token would be revoked
+    principal = Principal(Author(AuthorKind.CLIENT, client.id, client.name), scopes=frozenset(token.scp))
+    return Caller(principal, challenge, proof)
+
+
+def _not_allowed(caller: Caller, need: Need) -> Refusal:
+    if caller.principal.author.kind is not AuthorKind.CLIENT:
+        return not_permitted()
+    return caller.challenge.lacks_scope() if need.scope is not None else invalid_session()

@@ -9,6 +9,7 @@ import msgspec
 
 from tocsin.errors import TocsinError
 from tocsin.org.ids import new_error_id
+from tocsin.org.oauth.refusals import OAuthRefused
 from tocsin.signals import Problem, ProblemKind
 
 _BLANK = "The field cannot be left blank"
@@ -71,6 +72,11 @@ def bad_argument(text: str) -> Refusal:
     return Refusal(400, "E0000002", f"The request was not valid: {text}")
 
 
+def bad_cursor() -> Refusal:
+    """400, a place to page on from that is none of ours."""
+    return Refusal(400, "E0000029", "Invalid paging request.", causes=["Invalid cursor."])
+
+
 def bad_content_type() -> Refusal:
     """400, not 415."""
     text = "Bad request.  Accept and/or Content-Type headers likely do not match supported values."
@@ -92,24 +98,37 @@ def not_permitted() -> Refusal:
     return Refusal(403, "E0000006", "You do not have permission to perform the requested action")
 
 
-def bearer_refused(host: str, resource: str, scope: str, error: str, description: str) -> Refusal:
-    """401 without a body. Both URIs say http, and the separator is a comma and a blank, as clients parse it."""
-    parameters = {
-        "authorization_uri": f"http://{host}/oauth2/v1/authorize",
-        "realm": f"http://{host}",
-        "scope": scope,
-        "error": error,
-        "error_description": description,
-        "resource": resource,
-    }
-    value = "Bearer " + ", ".join(f'{name}="{text}"' for name, text in parameters.items())
-    headers = {"www-authenticate": value, "access-control-expose-headers": "WWW-Authenticate"}
-    return Refusal(401, "", description, headers=headers, empty=True)
+class OAuthRefusal(Refusal):
+    """A refusal in the form of OAuth, RFC 6749, 5.2."""
+
+    def __init__(self, status: int, error: str, text: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, error, text, headers=headers)
+
+    def body(self) -> bytes:
+        """See `Refusal.body`."""
+        return msgspec.json.encode({"error": self.code, "error_description": str(self)})
+
+
+def oauth_refused(refused: OAuthRefused) -> OAuthRefusal:
+    """`refused` as an answer."""
+    headers = {"dpop-nonce": refused.nonce} if refused.nonce is not None else {}
+    return OAuthRefusal(refused.status, refused.error, refused.description, headers=headers)
+
+
+def oauth_fault() -> OAuthRefusal:
+    """500, a mistake of ours at an OAuth endpoint."""
+    text = "The authorization server encountered an unexpected condition that prevented it from fulfilling the request."
+    return OAuthRefusal(500, "server_error", text)
 
 
 def resource_not_found(object_id: str, kind: str) -> Refusal:
     """404, no object with this id."""
     return Refusal(404, "E0000007", f"Not found: Resource not found: {object_id} ({kind})")
+
+
+def length_required() -> Refusal:
+    """411, a body may follow and nothing says where it ends."""
+    return Refusal(411, "", "Length Required", empty=True)
 
 
 def path_not_found() -> Refusal:

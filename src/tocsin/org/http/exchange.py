@@ -4,10 +4,13 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
 from typing import Any
 
-from tocsin.org.directory import Principal
-from tocsin.org.http.errors import Refusal, bad_content_type, not_well_formed
+from tocsin.org.http.client_ip import TrustedProxies
+from tocsin.org.http.errors import Refusal, bad_content_type, length_required, not_well_formed
 from tocsin.org.ids import new_request_id
+from tocsin.org.oauth.dpop import Proof
+from tocsin.org.principals import Principal
 from tocsin.org.rate_limit import Grant
+from tocsin.org.records import Deed, Origin
 from tocsin.signals.limits import MAX_REQUEST_BYTES
 
 Scope = MutableMapping[str, Any]
@@ -21,6 +24,8 @@ _ALWAYS: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
 ]
+_MOST_AGENT_CHARS = 300
+_MOST_FORM_BYTES = 64 * 1024
 _LENGTH_MAX_DIGITS = 18  # int() refuses thousands
 _NOT_STORED: Headers = [(b"cache-control", b"no-cache, no-store"), (b"pragma", b"no-cache"), (b"expires", b"0")]
 
@@ -29,28 +34,69 @@ class ClientGone(Exception):
     """The client hung up before its request was whole."""
 
 
+def exchange_of(request: Any) -> "Exchange":
+    """The exchange that a Litestar request belongs to."""
+    exchange = request.scope["state"]["exchange"]
+    assert isinstance(exchange, Exchange)
+    return exchange
+
+
 class Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, now: float) -> None:
-        """`now` is epoch seconds of the org's clock: the Date that clients measure a Reset against."""
-        self._receive, self._send = receive, send
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, now: float, proxies: TrustedProxies) -> None:
+        """
+        Args:
+            now: epoch seconds of the org's clock: the Date that clients measure a Reset against.
+            proxies: whose word about the client's address counts.
+        """
+        self._receive, self._send, self._proxies = receive, send, proxies
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
-        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._all_headers: Headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
+        self._headers: dict[bytes, bytes] = dict(self._all_headers)
+        self._version: str = scope.get("http_version", "1.1")
         self.request_id = new_request_id()
         self.grant: Grant | None = None
         """What the rate limit said, once it was asked."""
         self.principal: Principal | None = None
         """Who asks, once that is known."""
+        self.peer: str = (scope.get("client") or ("",))[0]
+        self.proof: Proof | None = None
+        """The DPoP proof that was used up for it."""
+        self.more_headers: Headers = []
+        """What the answer has besides; a name may come several times."""
         self.started = False
-        self._now = now
+        self.now = now
+        """Epoch seconds."""
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name."""
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    def all_headers(self, name: bytes) -> list[str]:
+        """Every request header with this lower-case name."""
+        return [value.decode("latin-1") for known, value in self._all_headers if known == name]
+
+    @property
+    def client_ip(self) -> str:
+        """The address of whoever asks, also from behind a trusted proxy; empty when it is not known."""
+        return self._proxies.client_ip(self.peer, self.header(b"x-forwarded-for"))
+
+    def deed(self) -> Deed:
+        """What is done with this request: now, and by its principal."""
+        assert self.principal is not None
+        agent = (self.header(b"user-agent") or "")[:_MOST_AGENT_CHARS]
+        origin = Origin(self.request_id, self.client_ip, agent, self.path)
+        return Deed(int(self.now * 1000), self.principal.author, origin)
+
+    def refuse_unmeasured(self) -> None:
+        """Raise Refusal (411) for a body of which neither a length nor an end is told."""
+        is_told = b"content-length" in self._headers or b"transfer-encoding" in self._headers
+        if self.method in ("POST", "PUT") and not is_told and self._version.startswith("1"):
+            raise length_required()
 
     def refuse_large(self) -> None:
         """Raise Refusal (413) when the body is announced as too large."""
@@ -58,14 +104,14 @@ class Exchange:
         if not length.isdigit() or len(length) > _LENGTH_MAX_DIGITS or int(length) > MAX_REQUEST_BYTES:
             raise not_well_formed(413)
 
-    async def body(self) -> bytes:
+    async def body(self, *, most_bytes: int = MAX_REQUEST_BYTES) -> bytes:
         """The whole body. Raises Refusal (413) when it is too large, ClientGone."""
         parts, size, more = [], 0, True
         while more:
             message = await self.receive()
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            if size > MAX_REQUEST_BYTES:
+            if size > most_bytes:
                 raise not_well_formed(413)
             more = message.get("more_body", False)
         return b"".join(parts)
@@ -78,6 +124,14 @@ class Exchange:
             raise not_well_formed()
         charset = parameters.strip().removeprefix("charset=").strip('"')
         if media_type.strip() != "application/json" or charset not in ("", "utf-8"):
+            raise bad_content_type()
+        return body
+
+    async def form_body(self) -> bytes:
+        """The whole body, when its type is that of a form, or it is empty. Raises Refusal (400, 413), ClientGone."""
+        body = await self.body(most_bytes=_MOST_FORM_BYTES)
+        media_type = (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        if body and media_type != "application/x-www-form-urlencoded":
             raise bad_content_type()
         return body
 
@@ -105,12 +159,14 @@ class Exchange:
         """Send one ASGI message; the first gets the headers that every answer has."""
         if message["type"] == "http.response.start":
             self.started = True
-            message = {**message, "headers": [*message["headers"], *self._common_headers(message["status"])]}
+            own = [*message["headers"], *self.more_headers]
+            message = {**message, "headers": [*own, *self._common_headers(message["status"], own)]}
         await self._send(message)
 
-    def _common_headers(self, status: int) -> Headers:
-        headers = [(b"date", formatdate(self._now, usegmt=True).encode()), *_ALWAYS]
-        if status != 429:  # seen: no cache headers on a 429, and neither id nor limits on a 405
+    def _common_headers(self, status: int, own: Headers) -> Headers:
+        headers = [(b"date", formatdate(self.now, usegmt=True).encode()), *_ALWAYS]
+        says_cache = any(name == b"cache-control" for name, _ in own)
+        if status != 429 and not says_cache:  # seen: no cache headers on a 429, and neither id nor limits on a 405
             headers += _NOT_STORED
         if status != 405:
             headers.append((b"x-okta-request-id", self.request_id.encode()))

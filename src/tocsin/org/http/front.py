@@ -1,5 +1,8 @@
 """The front door: every request passes here once, for authorization, rate limit, routing, refusals and headers."""
 
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from traceback import format_exception
 from typing import Any
 
@@ -9,45 +12,51 @@ from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError
-from tocsin.org.directory import Principal
-from tocsin.org.http.authorization import authorize, may
+from tocsin.org.http.access import AREAS, HEALTH_PATH, PUBLIC, SCOPES, Area, area_of
+from tocsin.org.http.authorization import authorize, check_allowed, use_up_proof
+from tocsin.org.http.client_ip import TrustedProxies
+from tocsin.org.http.clients import client_routes
 from tocsin.org.http.errors import (
     Refusal,
     cannot_write,
     fault,
     method_not_allowed,
-    not_permitted,
+    oauth_fault,
+    oauth_refused,
     path_not_found,
     too_many_requests,
 )
 from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
+from tocsin.org.http.grants import grant_routes
+from tocsin.org.http.logs import LOGS_PATH, tell_log
+from tocsin.org.http.oauth import OAuthDoors
 from tocsin.org.http.providers import provider_routes
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
+from tocsin.org.oauth.refusals import OAuthRefused
+from tocsin.org.oauth.server import AuthorizationServer
 from tocsin.org.org import Org
-from tocsin.org.rate_limit import RateLimits
-from tocsin.signals.limits import REQUESTS_PER_WINDOW
+from tocsin.org.rate_limit import Grant, RateLimits
+from tocsin.org.records import RATE_LIMIT_TOPIC, RateLimitExceeded
 
-_API_PATH = "/api/v1/"
-_HEALTH_PATH = "/healthz"
-_EVENTS_BUCKET, _API_BUCKET = "risk events", "api"
-_API_REQUESTS_PER_WINDOW = 1200  # D: the table's row for /api/v1/* that is not listed by itself
 _log = structlog.get_logger("tocsin.org")
 
 
 class Front:
     """The ASGI application of one org."""
 
-    def __init__(self, org: Org, *, base_url: str, requests_per_window: int = REQUESTS_PER_WINDOW) -> None:
-        """
-        Args:
-            base_url: where clients reach the org, without a slash at the end; links are made from it.
-            requests_per_window: how many requests of risk events a token may send in 60 s.
-        """
+    def __init__(self, org: Org, *, base_url: str) -> None:
+        """`base_url` is where clients reach the org, without a slash at the end; links are made from it."""
         self._org = org
-        self._host = base_url.partition("://")[2]
-        self._limits = RateLimits({_EVENTS_BUCKET: requests_per_window, _API_BUCKET: _API_REQUESTS_PER_WINDOW})
+        self._base_url = base_url
+        limits = org.config.limits
+        buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
+        self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
+        self._in_flight, self._most_in_flight = 0, limits.concurrent
+        self._proxies = TrustedProxies(org.config.http.trusted_proxies)
+        self._server = AuthorizationServer(org, issuer=base_url, known_scopes=SCOPES, settings=org.config.oauth)
+        self._oauth = OAuthDoors(org, self._server, self._limits)
         self._rest = Litestar(
-            [provider_routes(org, base_url)],
+            [provider_routes(org, base_url), client_routes(org, base_url), grant_routes(org, self._server)],
             openapi_config=None,
             logging_config=None,
             exception_handlers={Exception: _answer_to},
@@ -57,47 +66,82 @@ class Front:
         """One ASGI request."""
         if scope["type"] != "http":
             return
-        exchange = Exchange(scope, receive, send, now=self._org.clock())
+        exchange = Exchange(scope, receive, send, now=self._org.clock(), proxies=self._proxies)
         try:
-            await self._serve(scope, exchange)
+            area = area_of(exchange.path)
+            async with self._in_flight_with(exchange, area):
+                await self._serve(scope, exchange, area)
         except ClientGone:
             return
         except Exception as error:  # the one place where a mistake of ours becomes an answer
             refusal = _refusal_for(error)
+            if refusal.status == 500 and self._oauth.at(exchange.path) is not None:
+                refusal = oauth_fault()
+            if refusal.status == 503 and exchange.proof is not None:
+                self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
             if not exchange.started:
                 await exchange.refuse(refusal)
 
-    async def _serve(self, scope: Scope, exchange: Exchange) -> None:
+    @asynccontextmanager
+    async def _in_flight_with(self, exchange: Exchange, area: Area) -> AsyncIterator[None]:
+        """One more request under way, where they are limited. Raises Refusal when there are as many as may be."""
+        if area.bucket is None:
+            yield
+            return
+        if self._in_flight >= self._most_in_flight:
+            # D: limit and remaining are 0, which tells it from a window that is full. When one ends nobody knows.
+            exchange.grant = Grant(allowed=False, limit=0, remaining=0, reset=math.ceil(exchange.now) + 1)
+            raise too_many_requests()
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+
+    async def _serve(self, scope: Scope, exchange: Exchange, area: Area) -> None:
         method, path = exchange.method, exchange.path
-        if path == _HEALTH_PATH:
+        if (door := self._oauth.at(path)) is not None:
+            return await self._oauth.serve(exchange, door)
+        if path not in PUBLIC:
+            await self._let_in(exchange, area)
+        if path == HEALTH_PATH:
             _expect(method, "GET")
             return await exchange.answer(200, b'{"status":"ok"}')
         if path == RISK_EVENTS_PATH:
             _expect(method, "POST")
-            principal = await self._let_in(exchange, _EVENTS_BUCKET)
-            return await take_risk_events(self._org, exchange, principal)
+            return await take_risk_events(self._org, exchange)
         if path.startswith(IPS_PATH):
             _expect(method, "GET")
-            await self._let_in(exchange, None)
             return await tell_about_ip(self._org, exchange)
-        await self._let_in(exchange, _API_BUCKET if path.startswith(_API_PATH) else None)
+        if path == LOGS_PATH:
+            _expect(method, "GET")
+            return await tell_log(self._org, exchange, self._base_url)
         scope["state"] = {"exchange": exchange}
         return await self._rest(scope, exchange.receive, exchange.send)  # type: ignore[arg-type]
 
-    async def _let_in(self, exchange: Exchange, bucket: str | None) -> Principal:
-        """Whose request it is. Raises Refusal, when nobody's, or it is one too many, too large or not allowed."""
-        org, method = self._org, exchange.method
-        credential = exchange.header(b"authorization")
-        principal = await authorize(org, credential, method=method, path=exchange.path, host=self._host)
-        exchange.principal = principal
-        if bucket is not None:
-            exchange.grant = self._limits.take(bucket, principal.id, now=org.clock())
+    async def _let_in(self, exchange: Exchange, area: Area) -> None:
+        """Find whose request it is. Raises Refusal, when nobody's, or it is one too many, too large or not allowed."""
+        org, need = self._org, area.need(exchange.method)
+        exchange.refuse_unmeasured()
+        caller = await authorize(org, self._server, exchange, need=need)
+        principal = exchange.principal = caller.principal
+        if area.bucket is not None:
+            exchange.grant = self._limits.take(area.bucket, principal.id, now=org.clock())
             if not exchange.grant.allowed:
+                self._note(exchange, area)
                 raise too_many_requests()
-        if not may(principal.role, method):
-            raise not_permitted()
+        check_allowed(caller, need)
         exchange.refuse_large()
-        return principal
+        use_up_proof(org, exchange, caller)
+
+    def _note(self, exchange: Exchange, area: Area) -> None:
+        """Have the System Log tell of the first request that a window refuses."""
+        grant = exchange.grant
+        assert grant is not None
+        assert area.bucket is not None
+        if grant.first_refusal:
+            violation = RateLimitExceeded(exchange.deed(), area.bucket, area.prefix, grant.limit, grant.reset)
+            self._org.notes.soon(RATE_LIMIT_TOPIC, violation)
 
 
 def _expect(method: str, wanted: str) -> None:
@@ -110,6 +154,8 @@ def _refusal_for(error: Exception) -> Refusal:
     match error:
         case Refusal():
             return error
+        case OAuthRefused():
+            return oauth_refused(error)
         case NotFoundException():
             return path_not_found()
         case MethodNotAllowedException():

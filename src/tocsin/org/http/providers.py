@@ -5,12 +5,12 @@ from typing import Any
 from litestar import Request, Router, delete, get, post, put
 from litestar.params import FromPath
 
-from tocsin.org.directory import Principal, Provider
+from tocsin.org.changes import NameTaken
 from tocsin.org.http.errors import Refusal, invalid, resource_not_found, validation_failed
-from tocsin.org.http.exchange import Exchange
+from tocsin.org.http.exchange import exchange_of
 from tocsin.org.http.views import PROVIDERS_PATH, ProviderView, provider_view
 from tocsin.org.org import Org
-from tocsin.org.registry import NameTaken, ProviderUnknown, TooManyProviders
+from tocsin.org.providers import Provider, ProviderUnknown, TooManyProviders
 from tocsin.signals import InvalidSignals, RiskProvider, decode_provider
 from tocsin.signals.limits import PROVIDERS_PER_ORG
 
@@ -23,13 +23,13 @@ def provider_routes(org: Org, base_url: str) -> Router:
 
     @get("/")
     async def list_risk_providers() -> list[ProviderView]:
-        return [provider_view(provider, base_url) for provider in org.directory.providers()]
+        return [provider_view(provider, base_url) for provider in org.providers.all()]
 
     @post("/")
     async def create_risk_provider(request: Request[Any, Any, Any]) -> ProviderView:
-        wanted, principal = await _wanted(request), _principal(request)
+        wanted = await _wanted(request)
         try:
-            created = await org.registry.create_provider(wanted, principal.id, at_ms=org.now_ms)
+            created = await org.providers.create(wanted, deed=exchange_of(request).deed())
         except (NameTaken, TooManyProviders) as error:
             raise _refusal(error) from error
         return provider_view(created, base_url)
@@ -42,9 +42,8 @@ def provider_routes(org: Org, base_url: str) -> Router:
     async def replace_risk_provider(request: Request[Any, Any, Any], provider_id: FromPath[str]) -> ProviderView:
         known = _found(org, provider_id)
         wanted = await _wanted(request, client_id_needed=known.client_id is not None)
-        principal = _principal(request)
         try:
-            replaced = await org.registry.replace_provider(provider_id, wanted, principal.id, at_ms=org.now_ms)
+            replaced = await org.providers.replace(provider_id, wanted, deed=exchange_of(request).deed())
         except (NameTaken, ProviderUnknown) as error:
             raise _refusal(error) from error
         return provider_view(replaced, base_url)
@@ -52,7 +51,7 @@ def provider_routes(org: Org, base_url: str) -> Router:
     @delete("/{provider_id:str}")
     async def delete_risk_provider(request: Request[Any, Any, Any], provider_id: FromPath[str]) -> None:
         try:
-            await org.registry.delete_provider(provider_id, _principal(request).id, at_ms=org.now_ms)
+            await org.providers.delete(provider_id, deed=exchange_of(request).deed())
         except ProviderUnknown as error:
             raise _refusal(error) from error
 
@@ -66,27 +65,15 @@ def provider_routes(org: Org, base_url: str) -> Router:
     return Router(PROVIDERS_PATH, route_handlers=handlers)
 
 
-def _exchange(request: Request[Any, Any, Any]) -> Exchange:
-    exchange = request.scope["state"]["exchange"]
-    assert isinstance(exchange, Exchange)
-    return exchange
-
-
-def _principal(request: Request[Any, Any, Any]) -> Principal:
-    principal = _exchange(request).principal
-    assert principal is not None
-    return principal
-
-
 async def _wanted(request: Request[Any, Any, Any], *, client_id_needed: bool = True) -> RiskProvider:
     try:
-        return decode_provider(await _exchange(request).json_body(), client_id_needed=client_id_needed)
+        return decode_provider(await exchange_of(request).json_body(), client_id_needed=client_id_needed)
     except InvalidSignals as error:
         raise invalid(error.problems) from error
 
 
 def _found(org: Org, provider_id: str) -> Provider:
-    provider = org.directory.provider(provider_id)
+    provider = org.providers.get(provider_id)
     if provider is None:
         raise resource_not_found(provider_id, _TYPE)
     return provider

@@ -4,11 +4,11 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from tocsin.org.directory import Principal
 from tocsin.org.http.errors import bad_argument, invalid, not_permitted
 from tocsin.org.http.exchange import Exchange
 from tocsin.org.http.views import ip_view
 from tocsin.org.org import Org
+from tocsin.org.records import AuthorKind
 from tocsin.signals import InvalidSignals, decode_events, ip_key
 
 RISK_EVENTS_PATH = "/api/v1/risk/events/ip"
@@ -18,17 +18,19 @@ WAIT_AT_MOST_S = 10.0
 _MAX_SEQ_DIGITS = 18
 
 
-async def take_risk_events(org: Org, exchange: Exchange, principal: Principal) -> None:
+async def take_risk_events(org: Org, exchange: Exchange) -> None:
     """POST /api/v1/risk/events/ip: 202 once durable, with the seq of the journal entry. Source: spec 1.1."""
     body = await exchange.json_body()
     try:
         events = decode_events(body)
     except InvalidSignals as error:
         raise invalid(error.problems) from error
-    provider = org.directory.default_provider()
+    author = exchange.deed().author
+    is_client = author.kind is AuthorKind.CLIENT
+    provider = org.providers.of_client(author.id) if is_client else org.providers.default()
     if provider is None:
         raise not_permitted()  # I: nobody to attribute the events to
-    seq = await org.accept(events, provider, principal=principal.id, request_id=exchange.request_id)
+    seq = await org.accept(events, provider, deed=exchange.deed())
     await exchange.answer(202, headers=[(SEQ_HEADER, str(seq).encode())])
 
 

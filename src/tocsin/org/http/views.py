@@ -4,9 +4,10 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from tocsin.org.directory import Provider
 from tocsin.org.org import Verdict
+from tocsin.org.providers import Provider
 from tocsin.signals import RiskLevel, RiskProviderAction, format_timestamp, from_ms, ip_text
+from tocsin.signals.providers import NO_CLIENT_ID
 
 PROVIDERS_PATH = "/api/v1/risk/providers"
 
@@ -16,7 +17,8 @@ class ProviderView(Struct, frozen=True, rename="camel"):
 
     id: str
     name: str
-    client_id: str | None
+    client_id: str
+    """The string "null" for a provider of no client: so it is printed, and okta-sdk-python refuses a JSON null."""
     action: RiskProviderAction
     created: str
     last_updated: str
@@ -62,7 +64,7 @@ def provider_view(provider: Provider, base_url: str) -> ProviderView:
     return ProviderView(
         id=provider.id,
         name=provider.name,
-        client_id=provider.client_id,
+        client_id=provider.client_id or NO_CLIENT_ID,
         action=provider.action,
         created=_time(provider.created_ms),
         last_updated=_time(provider.updated_ms),

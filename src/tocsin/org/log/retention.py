@@ -1,0 +1,47 @@
+"""Forgets events of the System Log that are past its retention, in small steps, without stopping anything."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from tocsin.errors import TocsinError
+from tocsin.org.log.index import LogIndex
+from tocsin.org.log.system_log import SystemLog
+from tocsin.org.projector import Projector
+
+STEP_EVENTS = 1000  # forgotten in some milliseconds
+_PAUSE_S = 0.05
+_REST_S = 600.0
+_log = structlog.get_logger("tocsin.org")
+
+
+class LogRetention:
+    """Keeps one index to its retention."""
+
+    def __init__(
+        self, projector: Projector, index: LogIndex, system_log: SystemLog, *, clock: Callable[[], float]
+    ) -> None:
+        self._projector = projector
+        self._index = index
+        self._system_log = system_log
+        self._clock = clock
+
+    async def run(self) -> None:
+        """One round after another, with a rest between."""
+        while True:
+            try:
+                await self.round()
+            except TocsinError as error:
+                _log.error("log.retention_failed", error=str(error), remedy=error.hint)
+            await asyncio.sleep(_REST_S)
+
+    async def round(self, *, pause_s: float = _PAUSE_S) -> None:
+        """Forget all that is past the retention now. Raises OrgError."""
+        before_ms = self._system_log.oldest_ms(int(self._clock() * 1000))
+        step = partial(self._index.forget, before_ms=before_ms, limit=STEP_EVENTS)
+        forgotten = STEP_EVENTS
+        while forgotten == STEP_EVENTS:
+            forgotten = await self._projector.alone(step)
+            await asyncio.sleep(pause_s)

@@ -1,0 +1,86 @@
+"""Official clients, unmodified and each in an environment of its own, against a real org."""
+
+from typing import Any
+
+import pytest
+
+from support.official import call_with_node, call_with_python
+from support.org import OrgProcess
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+SUBJECT = {"ip": "198.51.100.41", "riskLevel": "HIGH", "message": "Password spraying."}
+EVENT = {"timestamp": "2026-11-25T13:00:00.000Z", "subjects": [SUBJECT]}
+EDGE = {"name": "edge-sensor", "clientId": "0oa4k2Yq8VfWn6Rsd0g7", "action": "log_only"}
+ENFORCED = {**EDGE, "action": "enforce_and_log"}
+
+
+def model(name: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {"model": name, **fields}
+
+
+def python_plan() -> list[list[Any]]:
+    # The models of okta-sdk-python 3.0.0 want read-only fields too.
+    read_only = {"id": "none", "_links": {}}
+    event = model("RiskEvent", {**EVENT, "subjects": [model("RiskEventSubject", SUBJECT)]})
+    return [
+        ["list_risk_providers"],
+        ["send_risk_events", [event]],
+        ["create_risk_provider", model("RiskProvider", EDGE | read_only)],
+        ["get_risk_provider", "$id"],
+        ["replace_risk_provider", "$id", model("RiskProvider", ENFORCED | read_only)],
+        ["delete_risk_provider", "$id"],
+        ["get_risk_provider", "$id"],
+    ]
+
+
+def node_plan() -> list[list[Any]]:
+    return [
+        ["riskProviderApi", "listRiskProviders", {}],
+        ["riskEventApi", "sendRiskEvents", {"instance": [EVENT]}],
+        ["riskProviderApi", "createRiskProvider", {"instance": EDGE}],
+        ["riskProviderApi", "getRiskProvider", {"riskProviderId": "$id"}],
+        ["riskProviderApi", "replaceRiskProvider", {"riskProviderId": "$id", "instance": ENFORCED}],
+        ["riskProviderApi", "deleteRiskProvider", {"riskProviderId": "$id"}],
+        ["riskProviderApi", "getRiskProvider", {"riskProviderId": "$id"}],
+    ]
+
+
+def check(told: list[dict[str, Any]]) -> None:
+    """Both clients were told the same, in the same order."""
+    listed, sent, created, got, replaced, deleted, gone = told
+    assert not [line for line in told[:-1] if "error" in line], told
+    assert next(provider["name"] for provider in listed["value"]) == "Default"
+    assert (sent["value"], deleted["value"]) == (None, None)
+    assert {name: created["value"][name] for name in EDGE} == EDGE
+    assert got["value"] == created["value"]
+    assert replaced["value"]["action"] == "enforce_and_log"
+    assert "Not found" in gone["error"] or "E0000007" in gone["error"]
+
+
+def heard_of(org: OrgProcess, token: str) -> str:
+    """The level of the subject that was sent."""
+    with org.client(token) as client:
+        return str(client.get(f"/risk/v1/ips/{SUBJECT['ip']}?after=2").json()["level"])
+
+
+def test_the_python_sdk_with_an_api_token(org: OrgProcess) -> None:
+    token = org.token()
+    config = {"orgUrl": org.url, "token": token, "authorizationMode": "SSWS"}
+    check(call_with_python(config, [[call, arguments] for call, *arguments in python_plan()]))
+    assert heard_of(org, token) == "HIGH"
+
+
+def test_the_node_sdk_with_an_api_token(org: OrgProcess) -> None:
+    token = org.token()
+    check(call_with_node({"orgUrl": org.url, "token": token}, node_plan()))
+    assert heard_of(org, token) == "HIGH"
+
+
+def test_the_node_sdk_reads_the_system_log(org: OrgProcess) -> None:
+    token = org.token()
+    wanted = {"filter": 'eventType eq "system.api_token.create"'}
+    (told,) = call_with_node({"orgUrl": org.url, "token": token}, [["systemLogApi", "listLogEvents", wanted]])
+    (event,) = told["value"]
+    assert (event["displayMessage"], event["target"][0]["displayName"]) == ("Create API token", "test")
+    assert event["version"] == "0"
