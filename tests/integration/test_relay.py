@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from joserfc.jwk import RSAKey
 
+from support.oauth import rsa_key, service_app
 from support.org import OrgProcess, tocsin
 from support.relay_process import RelayProcess, all_delivered, relay_toml
 
@@ -56,6 +58,39 @@ def test_an_org_follows_the_lists_of_its_sources(tmp_path: Path, org: OrgProcess
         assert acme["delivered"] == 3 + 4
         assert "request.delivered" in relay.log.read_text()
         assert relay.stop() == 0
+
+
+@pytest.mark.parametrize("dpop", [False, True])
+def test_a_service_app_with_its_key(tmp_path: Path, org: OrgProcess, dpop: bool) -> None:
+    client_id, key = _service_app(org, dpop=dpop)
+    (tmp_path / "key.pem").write_bytes(key.as_pem(private=True))
+    path = _write(tmp_path / "list.jsonl", {"10.0.0.1": "HIGH"})
+    target = (
+        f'client_id = "{client_id}"\nprivate_key_file = "key.pem"\nprivate_key_id = "k0"\ndpop = {str(dpop).lower()}'
+    )
+    config = relay_toml(tmp_path, org, {"list": path}, target=target)
+    with RelayProcess(config) as relay:
+        relay.until(all_delivered)
+        _until_told(org, config, {"10.0.0.1": "HIGH"})
+        # A key that the org does not know pauses the target, and is no reason to suspect the signals.
+        (tmp_path / "key.pem").write_bytes(rsa_key(7).as_pem(private=True))
+        relay.kill()
+    _write(path, {"10.0.0.1": "LOW"})
+    with RelayProcess(config) as relay:
+        (acme,) = relay.until(lambda now: bool(now["targets"][0]["paused"]))["targets"]
+        assert (acme["refused"], acme["backlog"]["let_go"]["count"]) == (0, 1)
+
+
+def _service_app(org: OrgProcess, *, dpop: bool) -> tuple[str, RSAKey]:
+    """One that may send risk events, and speaks for a provider."""
+    key = rsa_key()
+    with org.client(org.token("admin")) as admin:
+        app = admin.post("/oauth2/v1/clients", json=service_app("edge", key, dpop_bound_access_tokens=dpop))
+        client_id = str(app.json()["client_id"])
+        grant = {"scopeId": "okta.riskEvents.manage", "issuer": org.url}
+        assert admin.post(f"/api/v1/apps/{client_id}/grants", json=grant).is_success
+        assert admin.post("/api/v1/risk/providers", json={"name": "edge", "clientId": client_id}).is_success
+    return client_id, key
 
 
 def test_what_cannot_be_read_or_is_refused_is_kept_for_a_person(tmp_path: Path, org: OrgProcess) -> None:

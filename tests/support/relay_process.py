@@ -28,7 +28,8 @@ def relay_toml(folder: Path, org: OrgProcess, lists: dict[str, Path], *, more: s
         f'[sources.{name}]\npath = "{path}"\nevery_s = 1\nallow_non_global = true\nformat = "jsonl"'
         for name, path in lists.items()
     )
-    acme = f'[targets.acme]\nurl = "{org.url}"\ntoken_file = "token"\nallow_non_global = true\n{target}'
+    place = "" if "client_id" in target else 'token_file = "token"\n'
+    acme = f'[targets.acme]\nurl = "{org.url}"\n{place}allow_non_global = true\n{target}'
     path = folder / "relay.toml"
     path.write_text(f'state = "state"\n{more}\n{acme}\n{sources}\n')
     return path

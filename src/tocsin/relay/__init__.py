@@ -2,7 +2,7 @@
 
 from tocsin.relay.books import Kind, Refusal, SourceBook, TargetBook
 from tocsin.relay.config import BudgetConfig, RelayConfig, TargetConfig
-from tocsin.relay.credentials import Credential
+from tocsin.relay.credentials import Credential, ServiceApp, Token
 from tocsin.relay.errors import RelayError, TargetPaused
 from tocsin.relay.okta_target import OktaTarget, okta_target
 from tocsin.relay.outbox import Backlog, Outbox
@@ -31,6 +31,7 @@ __all__ = [
     "RelayError",
     "Request",
     "Sent",
+    "ServiceApp",
     "SourceBook",
     "SourceStatus",
     "Status",
@@ -41,6 +42,7 @@ __all__ = [
     "TargetPaused",
     "TargetStatus",
     "Telling",
+    "Token",
     "Told",
     "Waits",
     "Watcher",

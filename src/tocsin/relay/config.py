@@ -9,10 +9,11 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from tocsin.okta.secret_places import token_in_file, token_in_variable
-from tocsin.relay.credentials import Credential
+from tocsin.relay.credentials import Credential, ServiceApp, Token
 from tocsin.signals import RiskLevel, ip_key
 from tocsin.signals.special_addresses import special_use
 
+EVENTS_SCOPE = "okta.riskEvents.manage"
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -24,7 +25,7 @@ class BudgetConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class TargetConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One org that is told. Of the four kinds of token exactly one is named."""
+    """One org that is told, with exactly one of a token in one of four places and a service app."""
 
     url: Annotated[str, Meta(min_length=1)]
     """Such as `https://acme.okta.com`."""
@@ -35,6 +36,15 @@ class TargetConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     access_token_file: str | None = None
     """A file that holds an OAuth 2.0 access token alone; something else keeps it fresh."""
     access_token_env: str | None = None
+    client_id: str | None = None
+    """Id of a service app, whose access tokens are fetched and renewed with its key."""
+    private_key_file: str | None = None
+    """Its key, RSA or EC, as PEM or JWK."""
+    private_key_id: str | None = None
+    """The `kid` under which the org knows the key; that of the JWK when absent."""
+    scopes: tuple[str, ...] = (EVENTS_SCOPE,)
+    dpop: bool = False
+    """True to have tokens bound to a key of this relay (DPoP), whether the org asks for it or not."""
     minimum_level: RiskLevel = RiskLevel.LOW
     """What is less dangerous is not told."""
     sources: list[Name] | None = None
@@ -50,16 +60,22 @@ class TargetConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     budget: BudgetConfig = BudgetConfig()
 
     def __post_init__(self) -> None:
-        named = [self.token_file, self.token_env, self.access_token_file, self.access_token_env]
-        if sum(place is not None for place in named) != 1:
-            raise ValueError("exactly one of token_file, token_env, access_token_file, access_token_env is needed")
+        tokens = [self.token_file, self.token_env, self.access_token_file, self.access_token_env]
+        if sum(place is not None for place in (*tokens, self.client_id)) != 1:
+            kinds = "token_file, token_env, access_token_file, access_token_env and client_id"
+            raise ValueError(f"exactly one of {kinds} is needed")
+        if (self.client_id is None) != (self.private_key_file is None):
+            raise ValueError("client_id and private_key_file go together")
         for network in self.never_send:
             ip_network(network)
 
     def credential(self) -> Credential:
         """What to show the org; nothing is read yet."""
+        if self.client_id is not None:
+            key_file = Path(self.private_key_file or "")
+            return ServiceApp(self.client_id, key_file, key_id=self.private_key_id, scopes=self.scopes, dpop=self.dpop)
         bearer = self.access_token_file is not None or self.access_token_env is not None
-        return Credential(self._fetch(), bearer=bearer)
+        return Token(self._fetch(), bearer=bearer)
 
     def excludes(self) -> Callable[[bytes], bool]:
         """Says of an IP key whether the org is never told about it."""

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from tocsin.okta import (
     ApiException,
+    ApiValueError,
     AsyncApiClient,
     AsyncRiskEventApi,
     ConnectionException,
@@ -16,7 +17,7 @@ from tocsin.okta import (
 )
 from tocsin.okta.rate_limit import rate_limit, wait_asked_s, wait_until_reset_s
 from tocsin.okta.settings import checked_host
-from tocsin.relay.credentials import Credential
+from tocsin.relay.credentials import Credential, Token
 from tocsin.relay.errors import RelayError
 from tocsin.relay.plan import Request, Telling, pack
 from tocsin.relay.ruling import Answer, Failure
@@ -45,7 +46,7 @@ class OktaTarget:
         self.name = name
         window = Window(at_most=at_most)
         self.window = Window(min(window.limit, at_most or window.limit), at_most=at_most)
-        self._client, self._credential = client, credential
+        self._client, self._token = client, credential if isinstance(credential, Token) else None
         self._api = AsyncRiskEventApi(client)
 
     def pack(self, tellings: Sequence[Telling], *, now_ms: int) -> Request:
@@ -58,12 +59,14 @@ class OktaTarget:
             response = await self._api.send_risk_events_with_http_info(risk_events(request))
         except InsecureHostError as error:
             raise RelayError(str(error), hint=PLAIN_HTTP_HINT) from None
+        except ApiValueError as error:  # such as a key that cannot be used
+            return Answer(None, _clean(str(error)), error.hint or "", failure=Failure.LASTING, sent=False)
         except ApiException as error:
             return _answer(error, renewed=error.status == 401 and self._renewed())
         return Answer(response.status_code, told=_told(response.headers))
 
     def _renewed(self) -> bool:
-        return self._credential is not None and self._credential.renew(self._client.configuration)
+        return self._token is not None and self._token.renew(self._client.configuration)
 
 
 @asynccontextmanager
@@ -93,9 +96,11 @@ def risk_events(request: Request) -> list[RiskEvent]:
 
 
 def _answer(error: ApiException, *, renewed: bool) -> Answer:
-    if isinstance(error, ConnectionException):
+    if isinstance(error, ConnectionException):  # also on the way to a token
         failure = Failure.LASTING if isinstance(error, TlsException) else Failure.PASSING
         return Answer(None, _clean(error.summary), error.hint or "", failure=failure)
+    if error.about_token:
+        return _about_token(error)
     wait_s = wait_asked_s(error.status or 0, error.headers, now=datetime.now(UTC))
     return Answer(
         error.status,
@@ -105,6 +110,14 @@ def _answer(error: ApiException, *, renewed: bool) -> Answer:
         _wait(wait_s),
         renewed=renewed,
     )
+
+
+def _about_token(error: ApiException) -> Answer:
+    """No access token was to be had, so nothing was sent: that says nothing about the request, or the budget."""
+    passing = error.status is None or error.status == 429 or error.status >= 500
+    wait_s = wait_asked_s(error.status or 0, error.headers, now=datetime.now(UTC))
+    failure = Failure.PASSING if passing else Failure.LASTING
+    return Answer(None, _clean(error.summary), error.hint or "", retry_in=_wait(wait_s), failure=failure, sent=False)
 
 
 def _told(headers: Headers) -> Told:

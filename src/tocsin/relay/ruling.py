@@ -50,6 +50,8 @@ class Answer(Struct, frozen=True):
     """How long the target asks to wait before the next try; None when it does not say."""
     failure: Failure = Failure.PASSING
     """Only for a `status` of None."""
+    sent: bool = True
+    """False when the request never left: there was no access token to be had, for example."""
     renewed: bool = False
     """Whether the next request will show another credential; only for a `status` of 401."""
 

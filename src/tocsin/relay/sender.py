@@ -147,7 +147,7 @@ class Sender:
         if suspected:
             self._suspects.pop()
         self._note(ruling)
-        lost = answer.status is None or answer.status >= 500
+        lost = answer.sent and (answer.status is None or answer.status >= 500)
         outcome = await self._obey(ruling, request, lost=lost, suspected=suspected)
         await self._report(request, answer, outcome, sent_at=now)
 
