@@ -107,7 +107,7 @@ async def _deliver(url: str, token: str, signals: list[Signal], state: Path) -> 
     os.environ[TOKEN_VARIABLE] = token
     with shown() as watcher:
         watcher.subjects = len(signals)
-        async with Relay(Order(url, (), None, None).config(state, None), patient=False, watcher=watcher) as relay:
+        async with Relay(Order(url, ()).config(state, None), patient=False, watcher=watcher) as relay:
             await relay.put(signals)
             await relay.drained()
             return relay.senders[ORG].tally

@@ -7,7 +7,9 @@ import typer
 from tocsin.cli import quarantine, token
 from tocsin.cli.check import check_command
 from tocsin.cli.demo import demo
+from tocsin.cli.explain import explain
 from tocsin.cli.formats import formats
+from tocsin.cli.map import map_command
 from tocsin.cli.relay import relay_command
 from tocsin.cli.send import send
 from tocsin.cli.serve import serve_command
@@ -25,6 +27,8 @@ app.command()(demo)
 app.command()(send)
 app.command("relay")(relay_command)
 app.command("status")(status_command)
+app.command()(explain)
+app.command("map")(map_command)
 app.command()(formats)
 app.command("serve")(serve_command)
 app.command("check")(check_command)

@@ -1,5 +1,6 @@
 """`tocsin quarantine`: what was refused, why, and what a person decides about it. Works while the relay runs."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,12 +10,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from tocsin.cli.relay_file import DEFAULT_CONFIG, ConfigOption, load_relay_file
+from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
 from tocsin.errors import TocsinError
 from tocsin.relay import Kind, Outbox, Refusal, open_outbox
-from tocsin.signals import Signal, from_ms, to_ms
-from tocsin.sources import Reading, format_named
-from tocsin.sources.reading import Line
+from tocsin.signals import Signal, Skipped, from_ms, to_ms
 
 app = typer.Typer(help="What was refused: list it, show it, retry it, drop it.", no_args_is_help=True)
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it, or all.")]
@@ -80,6 +79,8 @@ def drop(id_: IdArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 @contextmanager
 def _outbox(config: Path) -> Iterator[Outbox]:
+    from tocsin.cli.relay_file import load_relay_file
+
     outbox = open_outbox(Path(load_relay_file(config).state))
     try:
         yield outbox
@@ -95,10 +96,16 @@ def _named(outbox: Outbox, name: str) -> list[Refusal]:
 
 
 def _signal(text: str, refusal: Refusal, now: datetime) -> Signal:
-    found = format_named("jsonl").reader(Reading(now=now, source=refusal.source)).read(Line(1, text))
+    from tocsin.sources import Reading, format_named, read_source
+
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        reading = Reading(now=now, source=refusal.source, allow_non_global=True)
+        found = next(read_source(file.name, reading, form=format_named("jsonl")), None)
     if not isinstance(found, Signal):
-        detail = found.detail if found is not None else "there is nothing in it"
-        raise NotThere(f"--as cannot be read: {detail}", hint="`tocsin formats` shows how a record of jsonl looks")
+        detail = found.detail if isinstance(found, Skipped) else "it claims nothing"
+        raise NotThere(f"--as cannot be read: {detail}", hint="`tocsin formats jsonl` shows how a record looks")
     return found
 
 

@@ -5,14 +5,17 @@ import logging
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from tocsin.cli.relay_file import DEFAULT_CONFIG, ConfigOption, RelayFile, load_relay_file
+from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
 from tocsin.errors import TocsinError
 from tocsin.relay import Relay, Sent, Waits
-from tocsin.sources import Source, open_source
+
+if TYPE_CHECKING:  # the readers are imported by the functions that need them: they are slow to start
+    from tocsin.cli.relay_file import RelayFile
+    from tocsin.sources import Source
 
 SOURCE_AGAIN_AFTER_S = 15.0
 """A source that broke off is opened again after so long."""
@@ -20,7 +23,9 @@ SOURCE_AGAIN_AFTER_S = 15.0
 
 def relay_command(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Keep the orgs of FILE true to what its sources say, until stopped."""
+    from tocsin.cli.relay_file import load_relay_file
     from tocsin.cli.serve import configure_logging
+    from tocsin.sources import open_source
 
     configure_logging(logging.INFO)
     file = load_relay_file(config)
@@ -54,7 +59,7 @@ class _Log:
         self._log.debug("target.waits", target=waits.target, wait_s=waits.wait.total_seconds(), why=waits.why)
 
 
-async def _run(file: RelayFile, sources: list[Source]) -> None:
+async def _run(file: "RelayFile", sources: "list[Source]") -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -84,7 +89,7 @@ async def _until_one_ends(works: Sequence[Coroutine[Any, Any, object]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _feed(relay: Relay, source: Source) -> None:
+async def _feed(relay: Relay, source: "Source") -> None:
     """Everything from one source, for ever; when it breaks off, from the last position that is durable."""
     import structlog
 

@@ -4,18 +4,12 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import typer
 from msgspec import Meta, Struct
 
 from tocsin.cli.config import load_config
 from tocsin.relay import RelayConfig, TargetConfig
 from tocsin.relay.config import Name
 from tocsin.sources import SourceConfig
-
-DEFAULT_CONFIG = Path("relay.toml")
-ConfigOption = Annotated[
-    Path, typer.Option("--config", metavar="FILE", help="The relay's configuration.", show_default="./relay.toml")
-]
 
 
 class RelayFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,33 +15,44 @@ from tocsin.cli.credentials import read_token
 from tocsin.cli.intake import AllExpired, Intake, take_in
 from tocsin.cli.options import TokenFileOption
 from tocsin.cli.progress import say, shown
-from tocsin.cli.send_report import Report, as_json, lines, plan_json, plan_line, skipped_lines, subjects_of
+from tocsin.cli.reading_options import (
+    AllowListOption,
+    AsOfOption,
+    FormatOption,
+    MappingOption,
+    NonGlobalOption,
+    OwnOption,
+    ProxyOption,
+    TimeZoneOption,
+    how_to_read,
+)
+from tocsin.cli.send_report import Report, as_json, file_lines, lines, plan_line, skipped_lines, subjects_of
 from tocsin.cli.send_state import ORG, Order, forget
 from tocsin.errors import TocsinError
 from tocsin.relay import Relay, Tally, TargetPaused, Window, work_for
-from tocsin.signals import SkipReason, parse_timestamp, to_ms
-from tocsin.sources import format_named
+from tocsin.signals import SkipReason, to_ms
 
 
 def send(
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Lists to send, plain or gzip; - is stdin.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="What detectors wrote; - is stdin.")],
     to: Annotated[str, typer.Option(metavar="URL", help="The org, such as https://acme.okta.com.")] = "",
     token_file: TokenFileOption = None,
-    form: Annotated[
-        str | None, typer.Option("--format", metavar="NAME", help="Format of the files; else found by content.")
-    ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(metavar="now|TIME", help="When the lists were observed, in place of their own date.")
-    ] = None,
-    allow_non_global: Annotated[
-        bool, typer.Option("--allow-non-global", help="Also send private, loopback and documentation addresses.")
-    ] = False,
+    form: FormatOption = None,
+    mapping: MappingOption = None,
+    as_of: AsOfOption = None,
+    allow_non_global: NonGlobalOption = False,
+    own: OwnOption = None,
+    proxy: ProxyOption = None,
+    allow_list: AllowListOption = None,
+    timezone: TimeZoneOption = "UTC",
     state: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Remember here what was sent, and next time send only what has changed."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON; with --dry-run a line for each file.")
+    ] = False,
 ) -> None:
     """Send lists of dangerous IPs to an org: the worst first, 1,000 per request, inside its rate limit."""
     if not to and not dry_run:
@@ -50,15 +61,20 @@ def send(
         read_token(token_file)  # to say what is missing before anything is read
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by a supervisor: the same account as on Ctrl-C
     now = datetime.now(UTC)
-    intake = take_in(
-        files,
-        now=now,
-        as_of=_moment(as_of, now),
-        form=format_named(form) if form else None,
+    how = how_to_read(
+        form=form,
+        mapping=mapping,
+        as_of=as_of,
         allow_non_global=allow_non_global,
+        own=own,
+        proxy=proxy,
+        allow_list=allow_list,
+        timezone=timezone,
+        now=now,
     )
+    intake = take_in(files, how, refuse=not (dry_run and json_))
     _tell_broken(intake)
-    order = Order(to, tuple(files), as_of, form)
+    order = Order(to, tuple(files), [as_of, form, str(mapping), own, proxy, allow_list, timezone])
     if dry_run:
         _dry_run(intake, order, json_)
     run = _Run(intake, to, as_json=json_)
@@ -72,13 +88,13 @@ def send(
 
 def _dry_run(intake: Intake, order: Order, as_json: bool) -> NoReturn:
     now = datetime.now(UTC)
+    if as_json:
+        typer.echo("\n".join(msgspec.json.encode(account.as_json()).decode() for account in intake.files))
+        raise typer.Exit(1 if intake.broken or intake.refused else 0)
     with tempfile.TemporaryDirectory() as folder:
         config = order.config(Path(folder), None)
         backlog = work_for(Path(folder) / "outbox", config, intake.batches, now_ms=to_ms(now))
-    if as_json:
-        typer.echo(msgspec.json.encode(plan_json(intake, backlog, Window(), now=now)))
-    else:
-        typer.echo("\n".join([plan_line(backlog, Window(), now=now), *skipped_lines(intake)]))
+    typer.echo("\n".join([*file_lines(intake), plan_line(backlog, Window(), now=now), *skipped_lines(intake)]))
     _expect_some(intake)
     raise typer.Exit(1 if intake.broken else 0)
 
@@ -132,15 +148,6 @@ async def _delivery(run: _Run, order: Order, token_file: Path | None, folder: Pa
                 await relay.drained()
             finally:
                 run.left = subjects_of(await relay.backlog(ORG))
-
-
-def _moment(text: str | None, now: datetime) -> datetime | None:
-    if text is None or text == "now":
-        return now if text else None
-    try:
-        return parse_timestamp(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}, or the word now", param_hint="--as-of") from None
 
 
 def _tell_broken(intake: Intake) -> None:

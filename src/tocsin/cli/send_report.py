@@ -9,18 +9,27 @@ from msgspec import Struct
 from tocsin.cli.durations import about
 from tocsin.cli.intake import Intake
 from tocsin.relay import Backlog, Rank, Tally, Window, requests_needed
-from tocsin.signals import SkipReason
+from tocsin.signals import RiskLevel, SkipReason
 
 REFUSED_SHOWN = 5
-_TITLES = {
+TITLES = {
     SkipReason.BELOW_BANDS: "too weak by the source's own score",
+    SkipReason.NO_CLAIM: "say nothing against an address",
+    SkipReason.NO_LEVEL: "of a kind or severity that no level is given to",
+    SkipReason.NO_ADDRESS: "hold no address of an attacker",
     SkipReason.NOT_GLOBAL: "not an address on the Internet (--allow-non-global sends it)",
+    SkipReason.OWN: "our own addresses",
+    SkipReason.ALLOW_LISTED: "in an allow-list",
+    SkipReason.NETWORK_TOO_LARGE: "networks too large to be signalled address by address",
     SkipReason.EXPIRED: "expired",
+    SkipReason.NOT_YET: "observed later than --as-of",
     SkipReason.NOT_A_RECORD: "broken: not a record of the format",
     SkipReason.BAD_ADDRESS: "broken: not an IP address",
     SkipReason.BAD_LEVEL: "broken: not a risk level",
     SkipReason.BAD_MESSAGE: "broken: a message the API refuses",
     SkipReason.BAD_TIME: "broken: a time that cannot be",
+    SkipReason.TOO_LONG: "broken: larger than any record",
+    SkipReason.CUT_OFF: "broken: the input breaks off",
 }
 
 
@@ -68,19 +77,18 @@ def plan_line(backlog: Mapping[Rank, Backlog], window: Window, *, now: datetime)
     return f"{_ips(subjects)} ({of_level}): {_requests(requests)} at {window.limit} a minute: {takes}"
 
 
-def plan_json(intake: Intake, backlog: Mapping[Rank, Backlog], window: Window, *, now: datetime) -> dict[str, Any]:
-    """The same for a machine; `seconds` is the estimate."""
-    subjects = subjects_of(backlog)
-    requests = requests_needed(subjects)
-    return {
-        "dry_run": True,
-        "signals": len(intake.signals),
-        "subjects": subjects,
-        "levels": _levels(backlog),
-        "requests": requests,
-        "skipped": _skipped(intake),
-        "seconds": window.time_for(requests, now=now).total_seconds(),
-    }
+def file_lines(intake: Intake) -> Iterator[str]:
+    """A line per file: what it was taken for, and what it came to."""
+    for account in intake.files:
+        if account.refused:
+            yield f"{account.file}: not read: {account.refused}"
+            continue
+        name = account.form.name if account.form else "no format"
+        of_level = ", ".join(f"{account.levels[level]:,} {level}" for level in RiskLevel if account.levels[level])
+        signals = f"{account.signals:,} signals" + (f" ({of_level})" if of_level else "")
+        coalesced = f", {account.coalesced:,} of them coalesced" if account.coalesced else ""
+        skipped = f", {account.skipped.total():,} skipped" if account.skipped else ""
+        yield f"{account.file}: {name}: {account.records:,} records, {signals}{coalesced}{skipped}"
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -112,6 +120,7 @@ def lines(report: Report) -> Iterator[str]:
         yield "nothing was sent"
     else:
         yield f"delivered {_ips(tally.delivered)} to {report.to} with {_requests(tally.requests)}{retries} in {seconds}"
+    yield from file_lines(report.intake)
     yield from skipped_lines(report.intake)
     if report.expired:
         yield f"skipped {report.expired:,}: expired while they waited for the budget"
@@ -130,7 +139,7 @@ def lines(report: Report) -> Iterator[str]:
 def skipped_lines(intake: Intake) -> Iterator[str]:
     """A line per reason, the most frequent first."""
     for reason, count in intake.skipped.most_common():
-        yield f"skipped {count:,}: {_TITLES[reason]}"
+        yield f"skipped {count:,}: {TITLES[reason]}"
 
 
 def _ips(count: int) -> str:

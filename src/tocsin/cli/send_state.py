@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -20,8 +21,8 @@ class Order(Struct, frozen=True):
 
     to: str
     files: tuple[str, ...]
-    as_of: str | None
-    form: str | None
+    reading: Sequence[object] = ()
+    """How they are to be read; anything that JSON can hold."""
 
     def config(self, folder: Path, token_file: Path | None) -> RelayConfig:
         """For a relay that does just this. Addresses were vetted as they were read."""
@@ -38,7 +39,7 @@ class Order(Struct, frozen=True):
     def folder(self) -> Path:
         """Its own, under the user's folder for state (XDG Base Directory Specification)."""
         paths = [file if file == "-" else str(Path(file).resolve()) for file in self.files]
-        what = json.encode([self.to, paths, self.as_of, self.form])
+        what = json.encode([self.to, paths, self.reading])
         return _root() / blake2b(what, digest_size=8).hexdigest()
 
 

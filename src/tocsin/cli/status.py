@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from tocsin.cli.durations import about
-from tocsin.cli.relay_file import DEFAULT_CONFIG, ConfigOption, load_relay_file
+from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
 from tocsin.relay import SourceStatus, Status, TargetStatus, is_running, open_outbox, status_of
 from tocsin.signals import to_ms
 
@@ -20,6 +20,8 @@ def status_command(
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Say how a relay is doing, whether it runs or not."""
+    from tocsin.cli.relay_file import load_relay_file
+
     state = Path(load_relay_file(config).state)
     running = state.is_dir() and is_running(state)
     with closing(open_outbox(state)) as outbox:

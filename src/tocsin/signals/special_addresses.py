@@ -60,3 +60,8 @@ def special_use(key: bytes) -> str | None:
     if first <= key <= last:
         return why
     return None if any(low <= key <= high for low, high in _GLOBAL) else "reserved"
+
+
+def special_networks() -> tuple[str, ...]:
+    """The networks that have a use of their own, such as `10.0.0.0/8`."""
+    return tuple(_SPECIAL)
