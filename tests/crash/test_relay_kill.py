@@ -5,7 +5,6 @@ TOCSIN_SOAK_ROUNDS=N kills N times instead of a few.
 
 import asyncio
 import gzip
-import json
 import os
 import random
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.org import OrgProcess
-from support.relay_process import RelayProcess, all_delivered, relay_toml
+from support.relay_process import RelayProcess, all_delivered, relay_toml, write_list
 from tocsin.journal import Entry
 from tocsin.journal.sqlite import SqliteJournal
 from tocsin.org.folder import DataFolder
@@ -39,24 +38,19 @@ class Listed:
         with shipped_list() as shipped, gzip.open(shipped, "rt") as lines:
             self._ips = [line.split()[0] for line in lines if not line.startswith("#")][:IPS]
         self.levels: dict[str, str] = {}
+        self._first, self._number = datetime.now(UTC) - timedelta(hours=2), 0
         self.change()
 
     def change(self) -> None:
         """Write it anew, whole and at once."""
-        times = {
-            "timestamp": datetime.now(UTC).isoformat(),
-            "expiresAt": (datetime.now(UTC) + timedelta(hours=6)).isoformat(),
-        }
+        self._number += 1
         self.levels = {ip: self._dice.choice(LEVELS) for ip in self._ips if self._dice.random() < 0.8}
-        beside = self.path.with_suffix(".new")
-        lines = [json.dumps({"ip": ip, "riskLevel": level, **times}) for ip, level in self.levels.items()]
-        beside.write_text("\n".join(lines) + "\n")
-        beside.replace(self.path)
+        write_list(self.path, self.levels, at=self._first + timedelta(seconds=self._number))
 
 
 async def test_a_relay_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
     dice = random.Random()
-    listed = Listed(tmp_path / "list.jsonl", dice)
+    listed = Listed(tmp_path / "list.txt", dice)
     with OrgProcess(tmp_path / "org", *FAST) as org:
         config = relay_toml(tmp_path, org, {"list": listed.path})
         for _ in range(ROUNDS):
@@ -65,8 +59,7 @@ async def test_a_relay_that_is_killed_again_and_again_loses_nothing(tmp_path: Pa
                 relay.kill()
             listed.change()
         with RelayProcess(config) as relay:
-            relay.until(all_delivered)
-            _until_settled(relay, listed)
+            _until_settled(relay)
             assert relay.stop() == 0
         assert org.stop() == 0
     await _told_what_is_listed(tmp_path, listed, kills=ROUNDS)
@@ -74,7 +67,7 @@ async def test_a_relay_that_is_killed_again_and_again_loses_nothing(tmp_path: Pa
 
 async def test_an_org_that_is_killed_again_and_again_is_told_in_the_end(tmp_path: Path) -> None:
     dice = random.Random()
-    listed = Listed(tmp_path / "list.jsonl", dice)
+    listed = Listed(tmp_path / "list.txt", dice)
     with OrgProcess(tmp_path / "org", *FAST) as org:
         config = relay_toml(tmp_path, org, {"list": listed.path})
         port = int(org.url.rpartition(":")[2])
@@ -84,18 +77,18 @@ async def test_an_org_that_is_killed_again_and_again_is_told_in_the_end(tmp_path
                 org.kill()
                 listed.change()
                 org = OrgProcess(tmp_path / "org", *FAST, port=port)
-            _until_settled(relay, listed)
+            _until_settled(relay)
             assert relay.stop() == 0
         assert org.stop() == 0
     await _told_what_is_listed(tmp_path, listed, kills=ROUNDS)
 
 
-def _until_settled(relay: RelayProcess, listed: Listed) -> None:
-    """The whole of the last list was read after it was written, and there is nothing left to tell about it."""
-    written_s = listed.path.stat().st_mtime
-    relay.until(lambda now: (heard := now["sources"][0]["lag_s"]) is not None and time.time() - heard > written_s - 2)
-    time.sleep(2.5)  # the list is looked at every second, and what it no longer holds is let go after that
-    relay.until(all_delivered)
+def _until_settled(relay: RelayProcess) -> None:
+    """The last list was read whole, what it no longer holds was let go, and there is nothing left to tell."""
+    time.sleep(3)  # it is looked at every second
+    for _ in range(2):
+        relay.until(all_delivered)
+        time.sleep(1.5)
 
 
 async def _told_what_is_listed(folder: Path, listed: Listed, *, kills: int) -> None:

@@ -1,6 +1,5 @@
 """`tocsin relay` as people run it: a real relay, a real org, files that change."""
 
-import json
 import socket
 import time
 import urllib.request
@@ -12,19 +11,14 @@ from joserfc.jwk import RSAKey
 
 from support.oauth import rsa_key, service_app
 from support.org import OrgProcess, tocsin
-from support.relay_process import RelayProcess, all_delivered, relay_toml
+from support.relay_process import RelayProcess, all_delivered, relay_toml, write_list
 
 pytestmark = pytest.mark.slow
 
 
-def _write(path: Path, levels: dict[str, str], *, life: timedelta = timedelta(hours=6)) -> Path:
-    """A list that says these levels, whole and at once."""
-    now = datetime.now(UTC)
-    times = {"timestamp": now.isoformat(), "expiresAt": (now + life).isoformat()}
-    beside = path.with_suffix(".new")
-    lines = [json.dumps({"ip": ip, "riskLevel": level, **times}) for ip, level in levels.items()]
-    beside.write_text("".join(f"{line}\n" for line in lines))
-    return beside.replace(path)
+def _write(path: Path, levels: dict[str, str], *, number: int = 0) -> Path:
+    """A list; the one with the higher number is the newer."""
+    return write_list(path, levels, at=datetime.now(UTC) - timedelta(minutes=10 - number))
 
 
 def _levels(org: OrgProcess, config: Path, ips: list[str]) -> dict[str, str | None]:
@@ -41,8 +35,8 @@ def _until_told(org: OrgProcess, config: Path, levels: dict[str, str | None]) ->
 
 def test_an_org_follows_the_lists_of_its_sources(tmp_path: Path, org: OrgProcess) -> None:
     """Raised, refused by a filter, lowered by one list and by none; over a restart."""
-    one = _write(tmp_path / "one.jsonl", {"10.0.0.1": "LOW", "10.0.0.2": "HIGH", "10.0.0.3": "HIGH"})
-    two = _write(tmp_path / "two.jsonl", {"10.0.0.2": "MEDIUM", "10.9.0.1": "HIGH"})
+    one = _write(tmp_path / "one.txt", {"10.0.0.1": "LOW", "10.0.0.2": "HIGH", "10.0.0.3": "HIGH"})
+    two = _write(tmp_path / "two.txt", {"10.0.0.2": "MEDIUM", "10.9.0.1": "HIGH"})
     more = 'never_send = ["10.9.0.0/16"]'
     config = relay_toml(tmp_path, org, {"one": one, "two": two}, target=more)
     with RelayProcess(config) as relay:
@@ -50,7 +44,7 @@ def test_an_org_follows_the_lists_of_its_sources(tmp_path: Path, org: OrgProcess
         relay.until(all_delivered)
         _until_told(org, config, {"10.0.0.1": "LOW", "10.0.0.2": "HIGH", "10.0.0.3": "HIGH", "10.9.0.1": None})
         assert relay.stop() == 0
-    _write(one, {"10.0.0.1": "HIGH", "10.0.0.4": "MEDIUM"})  # 2 and 3 were false alarms, says this list
+    _write(one, {"10.0.0.1": "HIGH", "10.0.0.4": "MEDIUM"}, number=1)  # 2 and 3 were false alarms, says this list
     with RelayProcess(config) as relay:
         # 10.0.0.3 is let go: it holds LOW for a few seconds more, then nothing.
         _until_told(org, config, {"10.0.0.1": "HIGH", "10.0.0.2": "MEDIUM", "10.0.0.3": None, "10.0.0.4": "MEDIUM"})
@@ -64,7 +58,7 @@ def test_an_org_follows_the_lists_of_its_sources(tmp_path: Path, org: OrgProcess
 def test_a_service_app_with_its_key(tmp_path: Path, org: OrgProcess, dpop: bool) -> None:
     client_id, key = _service_app(org, dpop=dpop)
     (tmp_path / "key.pem").write_bytes(key.as_pem(private=True))
-    path = _write(tmp_path / "list.jsonl", {"10.0.0.1": "HIGH"})
+    path = _write(tmp_path / "list.txt", {"10.0.0.1": "HIGH"})
     target = (
         f'client_id = "{client_id}"\nprivate_key_file = "key.pem"\nprivate_key_id = "k0"\ndpop = {str(dpop).lower()}'
     )
@@ -75,7 +69,7 @@ def test_a_service_app_with_its_key(tmp_path: Path, org: OrgProcess, dpop: bool)
         # A key that the org does not know pauses the target, and is no reason to suspect the signals.
         (tmp_path / "key.pem").write_bytes(rsa_key(7).as_pem(private=True))
         relay.kill()
-    _write(path, {"10.0.0.1": "LOW"})
+    _write(path, {"10.0.0.1": "LOW"}, number=1)
     with RelayProcess(config) as relay:
         (acme,) = relay.until(lambda now: bool(now["targets"][0]["paused"]))["targets"]
         assert (acme["refused"], acme["backlog"]["let_go"]["count"]) == (0, 1)
@@ -113,10 +107,10 @@ def test_what_cannot_be_read_or_is_refused_is_kept_for_a_person(tmp_path: Path, 
 
 
 def test_a_source_that_stops_and_a_paused_target_are_told(tmp_path: Path, org: OrgProcess) -> None:
-    path = _write(tmp_path / "list.jsonl", {"10.0.0.1": "HIGH"})
+    path = _write(tmp_path / "list.txt", {"10.0.0.1": "HIGH"})
     (tmp_path / "token").write_text("00wrongwrongwrongwrongwrongwrongwrongwrong")
     port = _free_port()
-    config = relay_toml(tmp_path, org, {"list": path, "gone": tmp_path / "gone"}, more=f"metrics_port = {port}")
+    config = relay_toml(tmp_path, org, {"list": path, "gone": tmp_path / "gone.txt"}, more=f"metrics_port = {port}")
     with RelayProcess(config) as relay:
         status = relay.until(lambda now: bool(now["targets"][0]["paused"] and now["sources"][0]["stopped"]))
         assert status["running"]

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
+from email.utils import format_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +19,16 @@ from support.org import READY_WITHIN_S, STOPPED_WITHIN_S, OrgProcess, tocsin
 
 SEEN_WITHIN_S = 30.0
 _EVERY_S = 0.05
+_FORMATS = {".txt": "ipsum", ".jsonl": "jsonl"}
+_LISTS = {"HIGH": 9, "MEDIUM": 3, "LOW": 2}
+
+
+def write_list(path: Path, levels: dict[str, str], *, at: datetime) -> Path:
+    """An ipsum list of that date which says these levels, whole and at once."""
+    beside = path.with_suffix(".new")
+    lines = [f"{ip}\t{_LISTS[level]}\n" for ip, level in levels.items()]
+    beside.write_text("".join([f"# Last update: {format_datetime(at)}\n", *lines]))
+    return beside.replace(path)
 
 
 def relay_toml(folder: Path, org: OrgProcess, lists: dict[str, Path], *, more: str = "", target: str = "") -> Path:
@@ -25,7 +37,7 @@ def relay_toml(folder: Path, org: OrgProcess, lists: dict[str, Path], *, more: s
     if not token.exists():
         token.write_text(org.token("relay"))
     sources = "\n".join(
-        f'[sources.{name}]\npath = "{path}"\nevery_s = 1\nallow_non_global = true\nformat = "jsonl"'
+        f'[sources.{name}]\npath = "{path}"\nevery_s = 1\nallow_non_global = true\nformat = "{_FORMATS[path.suffix]}"'
         for name, path in lists.items()
     )
     place = "" if "client_id" in target else 'token_file = "token"\n'
