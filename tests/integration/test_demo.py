@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def test_without_a_terminal_it_ends_by_itself_with_the_whole_account(tmp_path: Path) -> None:
     shown = tocsin("demo", env={"TMPDIR": str(tmp_path)})
     assert shown.returncode == 0, shown.stderr
-    assert "77.90.185.20  HIGH (enforced: HIGH)" in shown.stdout
+    assert "77.90.185.20  HIGH (enforced: HIGH until " in shown.stdout
     assert "192.0.2.1  nothing is known" in shown.stdout
     assert re.search(r"^Delivered 30,000 IPs with 30 requests in \d+\.\d seconds", shown.stdout, re.MULTILINE)
     assert "A script that sends one IP per request needs 30,000 requests: about 16 h 40 min." in shown.stdout

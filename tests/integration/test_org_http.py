@@ -53,7 +53,14 @@ def test_what_was_accepted_is_told_with_its_place_in_the_journal(client: httpx2.
     seq = send(client, event(("203.0.113.2", "LOW")), {"subjects": [why], **times})
     view = client.get(f"/risk/v1/ips/::ffff:203.0.113.3?after={seq}").json()
     (word,) = view.pop("providers")
-    assert view == {"ip": "203.0.113.3", "level": "MEDIUM", "effectiveLevel": None, "cursor": view["cursor"]}
+    assert view == {
+        "ip": "203.0.113.3",
+        "level": "MEDIUM",
+        "effectiveLevel": None,
+        "until": None,
+        "policy": {"action": "allow", "rule": "default"},
+        "cursor": view["cursor"],
+    }
     assert view["cursor"] >= seq
     assert re.fullmatch("rkp[0-9A-Za-z]{17}", word.pop("id"))
     assert word == {

@@ -189,7 +189,7 @@ def test_check_shows_the_token_to_no_proxy(org: OrgProcess) -> None:
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), f"http://127.0.0.1:{proxy.getsockname()[1]}")
         asked = tocsin("check", "1.2.3.4", "--to", org.url, env={"TOCSIN_TOKEN": org.token(), **proxies})
-        assert (asked.returncode, asked.stdout) == (0, "1.2.3.4  nothing is known\n")
+        assert (asked.returncode, asked.stdout) == (0, "1.2.3.4  nothing is known, policy: allow (default)\n")
         proxy.setblocking(False)
         with pytest.raises(BlockingIOError):
             proxy.accept()

@@ -163,6 +163,8 @@ def test_without_its_file_what_was_made_before_counts_as_used(tmp_path: Path) ->
     path.unlink()
     assert used(path, made(), now=NOW + 10)
     assert not used(path, made(iat=int(NOW) + 10), now=NOW + 10)
+    path.unlink()
+    assert not used(path, made(iat=int(NOW) + 20), now=NOW + 20.7)  # whole seconds, told in the one of the start
 
 
 def test_after_a_crash_of_the_machine_what_was_made_before_counts_as_used(tmp_path: Path) -> None:

@@ -505,6 +505,24 @@ async def test_a_dpop_bound_token_at_the_api(tmp_path: Path) -> None:
                 assert answer.content == b""
 
 
+async def test_a_proof_names_its_url_however_that_is_spelt(tmp_path: Path) -> None:
+    async with oauth_org(tmp_path / "data") as it:
+        key, scope = ec_key(), "tocsin.risk.read"
+        app = await it.app(scope)
+        first = await it.post(TOKEN, it.token_form(app, scope), dpop=proof(key, BASE + TOKEN, now=it.now, nonce="x"))
+        text = proof(key, BASE + TOKEN, now=it.now, nonce=first.headers["dpop-nonce"])
+        token = (await it.post(TOKEN, it.token_form(app, scope), dpop=text)).json()["access_token"]
+        for path, named, status in (
+            ("/risk/v1/ips/2001:db8::7", "/risk/v1/ips/2001%3Adb8%3a%3A7", 200),
+            ("/risk/v1/ips/2001%3Adb8::7", "/risk/v1/ips/2001:db8::7", 200),
+            ("/risk/v1/ips/2001%253Adb8::7", "/risk/v1/ips/2001:db8::7", 400),
+        ):
+            one = proof(key, BASE + named, now=it.now, method="GET", ath=hash_of(token))
+            answer = await it.request("GET", path, {"authorization": f"DPoP {token}", "dpop": one})
+            assert answer.status_code == status
+            assert status == 200 or answer.json()["error"] == "invalid_dpop_proof"
+
+
 async def test_a_proof_that_met_a_full_window_or_a_broken_journal_may_come_again(tmp_path: Path) -> None:
     config = OrgConfig(limits=Limits(risk_events=1))
     async with oauth_org(tmp_path / "data", config) as it:

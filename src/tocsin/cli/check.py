@@ -67,10 +67,12 @@ def ask(addresses: Sequence[str], url: str, token: str) -> list["IpView"]:
 
 def text_of(view: "IpView") -> str:
     """`view` for people: a line for the IP, and one for each provider that spoke about it."""
+    does = f"policy: {view.policy.action} ({view.policy.rule})"
     if not view.providers:
-        return f"{view.ip}  nothing is known"
+        return f"{view.ip}  nothing is known, {does}"
     level, effective = view.level or "none", view.effective_level or "none"
-    return "\n".join([f"{view.ip}  {level} (enforced: {effective})", *map(_line, view.providers)])
+    until = f" until {view.until}" if view.until else ""
+    return "\n".join([f"{view.ip}  {level} (enforced: {effective}{until}), {does}", *map(_line, view.providers)])
 
 
 def _line(word: "ProviderWordView") -> str:

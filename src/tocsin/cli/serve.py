@@ -82,7 +82,7 @@ async def _run(data: Path, host: str, port: int, url: str | None, config: "OrgCo
         _warn_if_open(host)
         async with open_org(folder, config) as org, at_work(org):
             front = Front(org, base_url=base_url)
-            await serve(front, listening, on_ready=lambda: _say_ready(here, url, data))
+            await serve(front, listening, on_ready=lambda: _say_ready(here, url, data), on_stop=front.stop)
 
 
 def _say_ready(here: str, url: str | None, data: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from tocsin.org.policy import Policy
 from tocsin.signals.limits import REQUESTS_PER_WINDOW
 
 _Requests = Annotated[int, Meta(ge=1, le=1_000_000_000)]
@@ -56,6 +57,26 @@ class OAuth(Struct, frozen=True, forbid_unknown_fields=True):
     """How long a key signs access tokens."""
 
 
+class Check(Struct, frozen=True, forbid_unknown_fields=True):
+    """The check door for proxies: `GET /risk/v1/check`."""
+
+    client_header: Annotated[str, Meta(pattern=r"^[a-z0-9-]+$")] = "x-forwarded-for"
+    """Lower case. Where a trusted proxy tells the client's address; read from the right, past trusted proxies."""
+    open_to_proxies: bool = False
+    """Whether a peer in `http.trusted_proxies` needs no token."""
+    any_path: bool = False
+    """Whether any method and anything after `/risk/v1/check` will do: Envoy appends the path that was asked for."""
+
+
+class Live(Struct, frozen=True, forbid_unknown_fields=True):
+    """The live stream: `GET /risk/v1/stream`."""
+
+    clients: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    """At a time."""
+    heartbeat_s: Annotated[float, Meta(ge=0.05, le=3600)] = 15.0
+    """How long a quiet stream sends nothing."""
+
+
 class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """The System Log."""
 
@@ -71,4 +92,8 @@ class OrgConfig(Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = Limits()
     http: Http = Http()
     oauth: OAuth = OAuth()
+    policy: Policy | None = None
+    """What to do about each level, until that is changed over HTTP; see `org/policies.py`."""
+    check: Check = Check()
+    live: Live = Live()
     log: LogConfig = LogConfig()

@@ -2,7 +2,8 @@
 
 marker.json   whose folder this is, and which version wrote it
 journal.db    the journal: the only thing in here that cannot be made again
-directory.db  projection: who may ask, who asserts, who was let in
+directory.db  projection: who may ask, who asserts, who was let in, what the policy is
+feed.db       projection: when assertions end; and how far each bouncer has come
 log.db        projection: where the events of the System Log are
 index/        projection: the risk index
 index.boot    whether that can be trusted
@@ -50,6 +51,7 @@ class DataFolder:
         self.path = path
         self.journal = path / "journal.db"
         self.directory = path / "directory.db"
+        self.feed = path / "feed.db"
         self.log = path / "log.db"
         self.index = path / "index"
         self.uses = path / "uses.db"

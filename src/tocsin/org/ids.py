@@ -9,6 +9,7 @@ _BASE62 = string.digits + string.ascii_letters
 _ID_CHARS = 17
 _TOKEN_CHARS = 40
 _SECRET_CHARS = 40
+_BOUNCER_KEY_CHARS = 43
 
 
 def new_id(prefix: str) -> str:
@@ -26,8 +27,13 @@ def new_client_secret() -> str:
     return _base62(_SECRET_CHARS)
 
 
+def new_bouncer_key() -> str:
+    """A bouncer's key: 43 base62 characters, 256 random bits, in the length that CrowdSec's own have."""
+    return _base62(_BOUNCER_KEY_CHARS)
+
+
 def token_hash(token: str) -> bytes:
-    """What is kept of a token. It has 238 random bits, so a plain SHA-256 cannot be searched."""
+    """What is kept of a token or key. It has at least 238 random bits, so a plain SHA-256 cannot be searched."""
     return hashlib.sha256(token.encode()).digest()
 
 

@@ -6,12 +6,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import NamedTuple
 
+import structlog
+
 from tocsin.journal import Journal
 from tocsin.journal.sqlite import SqliteJournal
-from tocsin.org.assertions import consumed
+from tocsin.org.assertions import Assertion, consumed
+from tocsin.org.bouncers import Bouncer
 from tocsin.org.config import OrgConfig
-from tocsin.org.decision import Decision, ProviderWord, decide
+from tocsin.org.crowdsec.feed import Feed
+from tocsin.org.decision import ProviderWord, decide, strongest
 from tocsin.org.folder import DataFolder
+from tocsin.org.ids import token_hash
 from tocsin.org.last_uses import LastUses
 from tocsin.org.log.index import LogIndex
 from tocsin.org.log.notes import Notes
@@ -23,24 +28,16 @@ from tocsin.org.providers import Provider
 from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
 from tocsin.org.risk_index import RiskIndex
+from tocsin.org.sign_ins import SignIns
 from tocsin.org.sweeper import Sweeper
 from tocsin.org.tokens import Token
-from tocsin.signals import RiskEvent
+from tocsin.org.verdict import Verdict, Weighed
+from tocsin.signals import RiskEvent, RiskLevel
 
 _DEFAULTS = OrgConfig()
+_log = structlog.get_logger("tocsin.org")
 Clock = Callable[[], float]
 """Epoch seconds."""
-
-
-class Verdict(Decision, frozen=True):
-    """A decision, with what it was made of."""
-
-    providers: dict[str, Provider]
-    """Those whose word is in it, by id."""
-    messages: dict[str, str | None]
-    """Why each says so, by provider id; None when it told no reason, its word expired, or the journal was trimmed."""
-    cursor: int
-    """Seq of the last journal entry that is in it."""
 
 
 class Local(NamedTuple):
@@ -63,6 +60,7 @@ class Org:
         journal: Journal,
         registry: Registry,
         index: RiskIndex,
+        feed: Feed,
         log_index: LogIndex,
         *,
         local: Local,
@@ -71,7 +69,7 @@ class Org:
     ) -> None:
         """For `open_org`."""
         self.clock, self.config = clock, config
-        self.journal, self.index, self.log_index = journal, index, log_index
+        self.journal, self.index, self.feed, self.log_index = journal, index, feed, log_index
         self.system_log = SystemLog(journal, log_index, config.log)
         self.notes = Notes(journal)
         self.projector = registry.projector
@@ -82,6 +80,8 @@ class Org:
         self.signing_keys = SigningKeys(
             registry.signing_key_table, registry.changes, secret=local.secret, period_ms=period_ms
         )
+        self.policy, self.bouncers = registry.policy, registry.bouncers
+        self.sign_ins = SignIns(journal, self.look_up)
 
     @property
     def now_ms(self) -> int:
@@ -116,11 +116,34 @@ class Org:
         return Verdict(
             level=decision.level,
             effective_level=decision.effective_level,
+            until_ms=decision.until_ms,
             words=decision.words,
+            ruling=self.policy.standing.rules.rule_on(key, decision.effective_level),
             providers={word.assertion.provider_id: providers[word.assertion.provider_id] for word in decision.words},
             messages={word.assertion.provider_id: await self._message(word) for word in decision.words},
             cursor=look.cursor,
         )
+
+    def provider_name(self, said: Assertion) -> str:
+        """What the one who said that is called; empty when it was deleted."""
+        provider = self.providers.get(said.provider_id)
+        return "" if provider is None else provider.name
+
+    def weigh(self, key: bytes) -> Weighed:
+        """What is done about the IP of a 16-byte `key` now; a few microseconds, for the doors in a hurry. OrgError."""
+        look = self.index.look_up(key)
+        said = strongest(look.assertions, self.providers.enforcing, now_ms=self.now_ms)
+        level = None if said is None else RiskLevel.of_severity(said.severity)
+        return Weighed(said, self.policy.standing.rules.rule_on(key, level), look.cursor)
+
+    async def bouncer_of(self, key: str) -> Bouncer | None:
+        """The bouncer whose key this is, or None. One that was made a moment ago by another process is known."""
+        sha256 = token_hash(key)
+        known = self.bouncers.of_hash(sha256)
+        if known is None:
+            await self.projector.catch_up_first()
+            known = self.bouncers.of_hash(sha256)
+        return known
 
     async def _message(self, word: ProviderWord) -> str | None:
         said = word.assertion
@@ -142,9 +165,11 @@ async def open_org(
         stack.push_async_callback(journal.close)
         index = RiskIndex(folder.index)
         stack.callback(index.close)
+        feed = Feed(folder.feed)
+        stack.callback(feed.close)
         log_index = LogIndex(folder.log)
         stack.callback(log_index.close)
-        registry = Registry(journal, folder.directory, [index, log_index])
+        registry = Registry(journal, folder.directory, [index, feed, log_index])
         stack.push_async_callback(registry.close)
         await registry.projector.catch_up()
         used_proofs = UsedProofs(folder.proofs, now=clock())
@@ -152,7 +177,7 @@ async def open_org(
         last_uses = LastUses(folder.uses)
         stack.callback(last_uses.close)
         local = Local(folder.secret(), used_proofs, last_uses)
-        org = Org(journal, registry, index, log_index, local=local, config=config, clock=clock)
+        org = Org(journal, registry, index, feed, log_index, local=local, config=config, clock=clock)
         stack.push_async_callback(org.system_log.close)
         yield org
 
@@ -178,6 +203,7 @@ async def at_work(org: Org) -> AsyncIterator[None]:
     """Make what a first start makes; then, meanwhile, keep the projections up with the journal, and swept."""
     await org.providers.make_default(at_ms=org.now_ms)
     await org.projector.catch_up()
+    await _start_policy(org)
     sweeper = Sweeper(org.projector, org.index, org.providers, clock=org.clock)
     retention = LogRetention(org.projector, org.log_index, org.system_log, clock=org.clock)
     work = [org.projector.run(), sweeper.run(), retention.run(), org.notes.run()]
@@ -191,3 +217,10 @@ async def at_work(org: Org) -> AsyncIterator[None]:
             with suppress(asyncio.CancelledError):
                 await task
         await org.notes.drain()
+
+
+async def _start_policy(org: Org) -> None:
+    configured = org.config.policy
+    if configured is not None and not await org.policy.start_from(configured, at_ms=org.now_ms):
+        remedy = "set it over HTTP to what the configuration says, or take it out of the configuration"
+        _log.warning("policy.set_over_http_holds", remedy=remedy)

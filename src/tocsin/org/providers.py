@@ -70,6 +70,8 @@ CREATE TABLE IF NOT EXISTS providers (
     def __init__(self) -> None:
         self.by_id: dict[str, Provider] = {}
         """All providers, oldest first."""
+        self.enforcing: frozenset[str] = frozenset()
+        """Ids of those whose word is enforced."""
 
     def changes(self, record: DirectoryRecord, *, seq: int) -> Iterator[Statement]:
         """See `Part.changes`."""
@@ -88,6 +90,9 @@ CREATE TABLE IF NOT EXISTS providers (
             provider_id: Provider(provider_id, name, client_id, RiskProviderAction(action), bool(is_default), *times)
             for provider_id, name, client_id, action, is_default, *times in db.execute(_ALL)
         }
+        self.enforcing = frozenset(
+            provider.id for provider in self.by_id.values() if provider.action is RiskProviderAction.ENFORCE_AND_LOG
+        )
 
 
 class Providers:
@@ -104,6 +109,11 @@ class Providers:
     def get(self, provider_id: str) -> Provider | None:
         """The provider with this id, or None."""
         return self._table.by_id.get(provider_id)
+
+    @property
+    def enforcing(self) -> frozenset[str]:
+        """Ids of those whose word is enforced."""
+        return self._table.enforcing
 
     def default(self) -> Provider | None:
         """The provider the org started with, or None when it was deleted."""

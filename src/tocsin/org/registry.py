@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tocsin.journal import Journal
+from tocsin.org.bouncers import Bouncers, BouncerTable
 from tocsin.org.changes import Changes
-from tocsin.org.directory import Directory
+from tocsin.org.directory import Directory, Part
 from tocsin.org.oauth.clients import Clients, ClientTable
 from tocsin.org.oauth.grants import Grants, GrantTable
 from tocsin.org.oauth.issued import Issued, IssuedTable
 from tocsin.org.oauth.keys import SigningKeyTable
+from tocsin.org.policies import Policies, PolicyTable
 from tocsin.org.projector import Projection, Projector
 from tocsin.org.providers import Providers, ProviderTable
 from tocsin.org.tokens import Tokens, TokenTable
@@ -25,9 +27,10 @@ class Registry:
             others: projections of the same journal, kept up after the directory.
         Raises: OrgError, when the file cannot be used.
         """
-        providers, tokens = ProviderTable(), TokenTable()
+        providers, tokens, policy, bouncers = ProviderTable(), TokenTable(), PolicyTable(), BouncerTable()
         clients, grants, issued, self.signing_key_table = ClientTable(), GrantTable(), IssuedTable(), SigningKeyTable()
-        self.directory = Directory(path, [providers, tokens, clients, grants, issued, self.signing_key_table])
+        parts: list[Part] = [providers, tokens, policy, bouncers, clients, grants, issued, self.signing_key_table]
+        self.directory = Directory(path, parts)
         self.projector = Projector(journal, [self.directory, *others])
         self.changes = changes = Changes(journal, self.projector)
         self.providers = Providers(providers, changes)
@@ -35,6 +38,8 @@ class Registry:
         self.clients = Clients(clients, changes)
         self.grants = Grants(grants, self.clients, changes)
         self.issued = Issued(issued, self.directory, changes)
+        self.policy = Policies(policy, changes)
+        self.bouncers = Bouncers(bouncers, changes)
 
     async def close(self) -> None:
         """Let what is being applied finish, and let go of the file."""

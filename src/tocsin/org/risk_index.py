@@ -12,8 +12,8 @@ transaction, which re-reads the cursor inside, so several processes may apply.
 import shutil
 import struct
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import NamedTuple
 
 import lmdb
@@ -39,6 +39,19 @@ class Look(NamedTuple):
 
     assertions: list[Assertion]
     cursor: int
+
+
+class Page(NamedTuple):
+    """One step of a walk over all IPs, and where to walk on from; None at the end."""
+
+    found: list[tuple[bytes, list[Assertion]]]
+    """16-byte keys, with all that is held about each, expired or not."""
+    next: bytes | None
+
+
+def place_of(key: bytes) -> bytes:
+    """Where the IP of a 16-byte `key` stands in the index. IPv4 addresses stand in order, and so do the others."""
+    return key
 
 
 class RiskIndex:
@@ -97,6 +110,23 @@ class RiskIndex:
             if stale:
                 self._forget(stale, until_ms, live)
             return step[limit][0] if len(step) > limit else None
+
+    def page(self, start: bytes, *, limit: int, last: bytes | None = None) -> Page:
+        """
+        At most `limit` IPs from the place `start` on, `b""` for the first, up to the place `last`.
+
+        A walk of many short steps sees an IP once, as it is at that moment; one snapshot for all of them would keep
+        every page that changes meanwhile.
+        """
+        with self._telling(), self._env.begin() as txn:
+            step = list(self._walk(txn, start, limit + 1))
+            found = [
+                (key, [self._assertion(txn, *fields) for fields in _RECORD.iter_unpack(held)])
+                for key, held in step[:limit]
+                if last is None or key <= last
+            ]
+        ended = len(step) <= limit or (last is not None and step[limit][0] > last)
+        return Page(found, None if ended else step[limit][0])
 
     def dump(self) -> Iterator[tuple[bytes, list[Assertion]]]:
         """Every IP key with all that is held about it, in key order."""
@@ -172,14 +202,30 @@ class RiskIndex:
         seq, position = divmod(place, _POSITIONS)
         return Assertion(provider_id, severity, observed_ms, expires_ms, seq, position)
 
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            with telling(self.path.parent):
-                yield
-        except lmdb.Error as error:
-            text = f"{self.path} cannot be used: {error}"
+    def _telling(self) -> "_Telling":
+        return _Telling(self.path)
+
+
+class _Telling:
+    """Errors of LMDB and of the file system as OrgErrors. No generator: those take as long as a look-up does."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, lmdb.Error):
+            text = f"{self._path} cannot be used: {error}"
             raise OrgError(text, hint="check the disk; stopped, it can be deleted: it is made again") from error
+        if isinstance(error, OSError):
+            with telling(self._path.parent):
+                raise error
 
 
 def _fold(held: dict[bytes, bytes], seq: int, record: RiskEventsConsumed, number: int) -> None:

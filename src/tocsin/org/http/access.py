@@ -6,8 +6,7 @@ from tocsin.org.principals import Need
 from tocsin.org.records import Role
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-HEALTH_PATH = "/healthz"
-PUBLIC = frozenset({HEALTH_PATH})
+PUBLIC = frozenset({"/healthz", "/readyz"})
 """Paths that ask for no authorization and count in no bucket."""
 
 _ANY = frozenset(Role)
@@ -67,6 +66,9 @@ AREAS = (
     Area("/oauth2/v1/revoke", read=Need(None, _ANY), manage=Need(None, _ANY), bucket="oauth"),
     Area("/api/v1/logs", read=Need("okta.logs.read", _ANY), manage=Need(None, _ADMIN), bucket="logs"),
     Area("/api/v1/", read=Need(None, _ANY), manage=Need(None, _ADMIN), bucket="api"),
+    Area("/risk/v1/check", read=Need("tocsin.risk.read", _ANY), manage=Need("tocsin.risk.read", _ANY)),
+    Area("/risk/v1/ips", read=Need("tocsin.risk.read", _ANY), manage=Need("tocsin.risk.read", _ANY)),
+    Area("/risk/v1/sign-ins", read=Need(None, _ADMIN), manage=Need("tocsin.signIns.manage", _PROVIDERS)),
     Area("/risk/v1/", read=Need("tocsin.risk.read", _ANY), manage=Need(None, _ADMIN)),
     Area("/", read=Need(None, _ANY), manage=Need(None, _ADMIN)),
 )

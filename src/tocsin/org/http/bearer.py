@@ -95,7 +95,7 @@ def check_bound(
         proof_text = dpop.only_one(exchange.all_headers(b"dpop"))
         if not proof_text:
             raise dpop.missing_at_resource()
-        url = server.issuer + exchange.path
+        url = server.issuer + exchange.raw_path
         proof = server.check_proof(proof_text, method=exchange.method, url=url, now=exchange.now)
         dpop.check_binding(proof, access_token=text, thumbprint=token.thumbprint)
     except OAuthRefused as error:

@@ -27,17 +27,17 @@ class TrustedProxies:
             forwarded_for: all X-Forwarded-For headers, joined by commas. Read from the right: the left end is whatever
                 the client wrote itself.
         """
-        client = _plain(peer)
+        client = plain_address(peer)
         hops = (forwarded_for or "").split(",")[-_MOST_HOPS:]
         while hops and self.trusts(client):
-            claimed = _plain(hops.pop())
+            claimed = plain_address(hops.pop())
             if not _is_address(claimed):
                 break
             client = claimed
         return client
 
 
-def _plain(address: str) -> str:
+def plain_address(address: str) -> str:
     """Without port, brackets, quotes and zone, and an IPv4-mapped one as IPv4."""
     text = address.strip().strip('"')
     if text.startswith("["):

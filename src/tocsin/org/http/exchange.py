@@ -1,10 +1,11 @@
 """One HTTP exchange over ASGI, as the raw doors see it: reading the body within bounds, and answering."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from email.utils import formatdate
 from typing import Any
+from urllib.parse import quote
 
-from tocsin.org.http.client_ip import TrustedProxies
+from tocsin.org.http.client_ip import TrustedProxies, plain_address
 from tocsin.org.http.errors import Refusal, bad_content_type, length_required, not_well_formed
 from tocsin.org.ids import new_request_id
 from tocsin.org.oauth.dpop import Proof
@@ -30,8 +31,12 @@ _LENGTH_MAX_DIGITS = 18  # int() refuses thousands
 _NOT_STORED: Headers = [(b"cache-control", b"no-cache, no-store"), (b"pragma", b"no-cache"), (b"expires", b"0")]
 
 
+SLOWEST_S = 30.0
+"""How long one part of a long answer may wait for the client to take it."""
+
+
 class ClientGone(Exception):
-    """The client hung up before its request was whole."""
+    """The client hung up before its request was whole, or does not take its answer."""
 
 
 def exchange_of(request: Any) -> "Exchange":
@@ -54,20 +59,23 @@ class Exchange:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.query: bytes = scope.get("query_string", b"")
-        self._all_headers: Headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
-        self._headers: dict[bytes, bytes] = dict(self._all_headers)
+        self.raw_path: str = (scope.get("raw_path") or quote(self.path).encode()).decode("latin-1")
+        """The path as it was sent, percent signs and all."""
+        self._all_headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
+        self._headers: dict[bytes, bytes] = dict(scope["headers"])
         self._version: str = scope.get("http_version", "1.1")
         self.request_id = new_request_id()
         self.grant: Grant | None = None
         """What the rate limit said, once it was asked."""
         self.principal: Principal | None = None
         """Who asks, once that is known."""
-        self.peer: str = (scope.get("client") or ("",))[0]
+        self.peer = plain_address((scope.get("client") or ("",))[0])
         self.proof: Proof | None = None
         """The DPoP proof that was used up for it."""
         self.more_headers: Headers = []
         """What the answer has besides; a name may come several times."""
-        self.started = False
+        self.status = 0
+        """Of the answer; 0 until it has begun."""
         self.now = now
         """Epoch seconds."""
 
@@ -79,6 +87,11 @@ class Exchange:
     def all_headers(self, name: bytes) -> list[str]:
         """Every request header with this lower-case name."""
         return [value.decode("latin-1") for known, value in self._all_headers if known == name]
+
+    @property
+    def started(self) -> bool:
+        """Whether the answer has begun."""
+        return self.status != 0
 
     @property
     def client_ip(self) -> str:
@@ -158,7 +171,7 @@ class Exchange:
     async def send(self, message: Message) -> None:
         """Send one ASGI message; the first gets the headers that every answer has."""
         if message["type"] == "http.response.start":
-            self.started = True
+            self.status = message["status"]
             own = [*message["headers"], *self.more_headers]
             message = {**message, "headers": [*own, *self._common_headers(message["status"], own)]}
         await self._send(message)

@@ -1,7 +1,7 @@
 """The front door: every request passes here once, for authorization, rate limit, routing, refusals and headers."""
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from traceback import format_exception
 from typing import Any
@@ -12,8 +12,10 @@ from litestar.exceptions import MethodNotAllowedException, NotFoundException
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError
-from tocsin.org.http.access import AREAS, HEALTH_PATH, PUBLIC, SCOPES, Area, area_of
+from tocsin.org.http.access import AREAS, PUBLIC, SCOPES, Area, area_of
 from tocsin.org.http.authorization import authorize, check_allowed, use_up_proof
+from tocsin.org.http.batch import BATCH_PATH, tell_about_ips
+from tocsin.org.http.check import CheckDoor, is_check
 from tocsin.org.http.client_ip import TrustedProxies
 from tocsin.org.http.clients import client_routes
 from tocsin.org.http.errors import (
@@ -28,10 +30,23 @@ from tocsin.org.http.errors import (
 )
 from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
 from tocsin.org.http.grants import grant_routes
+from tocsin.org.http.health import (
+    HEALTH_PATH,
+    METRICS_PATH,
+    READY_PATH,
+    Metrics,
+    needs_no_token,
+    tell_health,
+    tell_ready,
+)
+from tocsin.org.http.lapi import BouncerDoor
+from tocsin.org.http.live import LIVE_PATH, LiveDoor
 from tocsin.org.http.logs import LOGS_PATH, tell_log
 from tocsin.org.http.oauth import OAuthDoors
+from tocsin.org.http.policy import POLICY_PATH, replace_policy, tell_policy
 from tocsin.org.http.providers import provider_routes
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
+from tocsin.org.http.sign_ins import SIGN_INS_PATH, evaluate_sign_in
 from tocsin.org.oauth.refusals import OAuthRefused
 from tocsin.org.oauth.server import AuthorizationServer
 from tocsin.org.org import Org
@@ -39,6 +54,16 @@ from tocsin.org.rate_limit import Grant, RateLimits
 from tocsin.org.records import RATE_LIMIT_TOPIC, RateLimitExceeded
 
 _log = structlog.get_logger("tocsin.org")
+
+
+Door = Callable[[Org, Exchange], Awaitable[None]]
+_DOORS: Mapping[str, Mapping[str, Door]] = {
+    HEALTH_PATH: {"GET": tell_health},
+    READY_PATH: {"GET": tell_ready},
+    BATCH_PATH: {"POST": tell_about_ips},
+    POLICY_PATH: {"GET": tell_policy, "PUT": replace_policy},
+    SIGN_INS_PATH: {"POST": evaluate_sign_in},
+}
 
 
 class Front:
@@ -55,6 +80,10 @@ class Front:
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
         self._server = AuthorizationServer(org, issuer=base_url, known_scopes=SCOPES, settings=org.config.oauth)
         self._oauth = OAuthDoors(org, self._server, self._limits)
+        self._metrics = Metrics(org)
+        self._bouncers = BouncerDoor(org, self._metrics.answers)
+        self._live = LiveDoor(org)
+        self._check = CheckDoor(org, self._proxies)
         self._rest = Litestar(
             [provider_routes(org, base_url), client_routes(org, base_url), grant_routes(org, self._server)],
             openapi_config=None,
@@ -62,17 +91,23 @@ class Front:
             exception_handlers={Exception: _answer_to},
         )
 
+    def stop(self) -> None:
+        """The org is about to stop: end what would go on for ever."""
+        self._live.close()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
         if scope["type"] != "http":
-            return
+            return None
+        if self._bouncers.handles(scope["path"]):
+            return await self._bouncers(scope, receive, send)
         exchange = Exchange(scope, receive, send, now=self._org.clock(), proxies=self._proxies)
+        area = area_of(exchange.path)
         try:
-            area = area_of(exchange.path)
             async with self._in_flight_with(exchange, area):
                 await self._serve(scope, exchange, area)
         except ClientGone:
-            return
+            return None
         except Exception as error:  # the one place where a mistake of ours becomes an answer
             refusal = _refusal_for(error)
             if refusal.status == 500 and self._oauth.at(exchange.path) is not None:
@@ -81,6 +116,8 @@ class Front:
                 self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
             if not exchange.started:
                 await exchange.refuse(refusal)
+        finally:
+            self._metrics.answers[area.prefix, exchange.status] += 1
 
     @asynccontextmanager
     async def _in_flight_with(self, exchange: Exchange, area: Area) -> AsyncIterator[None]:
@@ -102,20 +139,27 @@ class Front:
         method, path = exchange.method, exchange.path
         if (door := self._oauth.at(path)) is not None:
             return await self._oauth.serve(exchange, door)
-        if path not in PUBLIC:
+        if not (path in PUBLIC or self._check.open_to(exchange) or needs_no_token(exchange)):
             await self._let_in(exchange, area)
-        if path == HEALTH_PATH:
-            _expect(method, "GET")
-            return await exchange.answer(200, b'{"status":"ok"}')
         if path == RISK_EVENTS_PATH:
             _expect(method, "POST")
             return await take_risk_events(self._org, exchange)
         if path.startswith(IPS_PATH):
             _expect(method, "GET")
             return await tell_about_ip(self._org, exchange)
+        if is_check(path):
+            return await self._check.answer(exchange)
+        if path == LIVE_PATH:
+            _expect(method, "GET")
+            return await self._live.answer(exchange)
+        if path == METRICS_PATH:
+            _expect(method, "GET")
+            return await self._metrics.tell(exchange)
         if path == LOGS_PATH:
             _expect(method, "GET")
             return await tell_log(self._org, exchange, self._base_url)
+        if (doors := _DOORS.get(path)) is not None:
+            return await _one_of(doors, method)(self._org, exchange)
         scope["state"] = {"exchange": exchange}
         return await self._rest(scope, exchange.receive, exchange.send)  # type: ignore[arg-type]
 
@@ -142,6 +186,13 @@ class Front:
         if grant.first_refusal:
             violation = RateLimitExceeded(exchange.deed(), area.bucket, area.prefix, grant.limit, grant.reset)
             self._org.notes.soon(RATE_LIMIT_TOPIC, violation)
+
+
+def _one_of(doors: Mapping[str, Door], method: str) -> Door:
+    try:
+        return doors[method]
+    except KeyError:
+        raise method_not_allowed() from None
 
 
 def _expect(method: str, wanted: str) -> None:

@@ -25,12 +25,12 @@ async def take_risk_events(org: Org, exchange: Exchange) -> None:
         events = decode_events(body)
     except InvalidSignals as error:
         raise invalid(error.problems) from error
-    author = exchange.deed().author
-    is_client = author.kind is AuthorKind.CLIENT
-    provider = org.providers.of_client(author.id) if is_client else org.providers.default()
+    deed = exchange.deed()
+    is_client = deed.author.kind is AuthorKind.CLIENT
+    provider = org.providers.of_client(deed.author.id) if is_client else org.providers.default()
     if provider is None:
         raise not_permitted()  # I: nobody to attribute the events to
-    seq = await org.accept(events, provider, deed=exchange.deed())
+    seq = await org.accept(events, provider, deed=deed)
     await exchange.answer(202, headers=[(SEQ_HEADER, str(seq).encode())])
 
 

@@ -40,12 +40,24 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def serve(application: Any, listening: socket.socket, *, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; what is under way is answered before this returns."""
+async def serve(
+    application: Any, listening: socket.socket, *, on_ready: Callable[[], None], on_stop: Callable[[], None]
+) -> None:
+    """
+    Serve until SIGTERM or SIGINT; what is under way is answered before this returns.
+
+    Args:
+        on_stop: told first when that comes, to end answers that would go on for ever.
+    """
     server = _OneSocketServer(application, listening)
+
+    def stop() -> None:
+        on_stop()
+        server.stop()  # type: ignore[no-untyped-call]
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, stop)
     server.on_startup(on_ready)
     try:
         await server.serve()

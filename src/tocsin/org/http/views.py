@@ -4,8 +4,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from tocsin.org.org import Verdict
+from tocsin.org.policy import Ruling
 from tocsin.org.providers import Provider
+from tocsin.org.verdict import Verdict
 from tocsin.signals import RiskLevel, RiskProviderAction, format_timestamp, from_ms, ip_text
 from tocsin.signals.providers import NO_CLIENT_ID
 
@@ -53,6 +54,10 @@ class IpView(Struct, frozen=True, rename="camel"):
     ip: str
     level: RiskLevel | None
     effective_level: RiskLevel | None
+    until: str | None
+    """Until when the effective level stands, if nobody says more."""
+    policy: Ruling
+    """What the policy says, and by which rule."""
     providers: list[ProviderWordView]
     cursor: int
     """Seq of the last journal entry that is in this answer."""
@@ -66,8 +71,8 @@ def provider_view(provider: Provider, base_url: str) -> ProviderView:
         name=provider.name,
         client_id=provider.client_id or NO_CLIENT_ID,
         action=provider.action,
-        created=_time(provider.created_ms),
-        last_updated=_time(provider.updated_ms),
+        created=time_text(provider.created_ms),
+        last_updated=time_text(provider.updated_ms),
         links={"self": {"href": href, "hints": {"allow": ["GET", "PUT", "DELETE"]}}},
     )
 
@@ -85,14 +90,23 @@ def ip_view(key: bytes, verdict: Verdict) -> IpView:
                 action=word.action,
                 level=RiskLevel.of_severity(said.severity),
                 message=verdict.messages[said.provider_id],
-                observed=_time(said.observed_ms),
-                expires=_time(said.expires_ms),
+                observed=time_text(said.observed_ms),
+                expires=time_text(said.expires_ms),
                 journal=JournalPlace(said.seq, said.event, said.subject),
                 expired=word.expired,
             )
         )
-    return IpView(ip_text(key), verdict.level, verdict.effective_level, words, verdict.cursor)
+    return IpView(
+        ip=ip_text(key),
+        level=verdict.level,
+        effective_level=verdict.effective_level,
+        until=None if verdict.until_ms is None else time_text(verdict.until_ms),
+        policy=verdict.ruling,
+        providers=words,
+        cursor=verdict.cursor,
+    )
 
 
-def _time(ms: int) -> str:
+def time_text(ms: int) -> str:
+    """The wire form of epoch milliseconds."""
     return format_timestamp(from_ms(ms))

@@ -8,27 +8,34 @@ from collections.abc import Iterator
 
 from tocsin.org.log.draft import Draft, Known, Named
 from tocsin.org.log.kinds import oauth
+from tocsin.org.log.kinds.bouncers import bouncer_created, bouncer_deleted
+from tocsin.org.log.kinds.policy import policy_replaced
 from tocsin.org.log.kinds.providers import provider_created, provider_deleted, provider_replaced
 from tocsin.org.log.kinds.rate_limit import rate_limit_exceeded
 from tocsin.org.log.kinds.risk import risk_events_consumed
+from tocsin.org.log.kinds.sign_ins import sign_in_evaluated
 from tocsin.org.log.kinds.tokens import token_created, token_revoked
 from tocsin.org.records import (
     AccessTokenIssued,
     AccessTokenRefused,
     AccessTokenRevoked,
     AssertionUsed,
+    BouncerCreated,
+    BouncerDeleted,
     ClientCreated,
     ClientDeleted,
     ClientReplaced,
     ClientSecretRenewed,
     GrantCreated,
     GrantRevoked,
+    PolicyReplaced,
     ProviderCreated,
     ProviderDeleted,
     ProviderReplaced,
     RateLimitExceeded,
     Record,
     RiskEventsConsumed,
+    SignInEvaluated,
     SigningKeyMade,
     TokenCreated,
     TokenRevoked,
@@ -58,8 +65,16 @@ def drafts(record: Record, known: Known, *, show_messages: bool = False) -> list
             return [token_created(record)]
         case TokenRevoked():
             return [token_revoked(record, known)]
+        case PolicyReplaced():
+            return [policy_replaced(record)]
+        case BouncerCreated():
+            return [bouncer_created(record)]
+        case BouncerDeleted():
+            return [bouncer_deleted(record, known)]
         case RateLimitExceeded():
             return [rate_limit_exceeded(record)]
+        case SignInEvaluated():
+            return sign_in_evaluated(record)
         case SigningKeyMade():
             return [oauth.signing_key_made(record)]
         case AssertionUsed():
@@ -105,3 +120,5 @@ def names(record: Record) -> Iterator[tuple[str, Named]]:
             yield record.id, Named(record.name, record.role)
         case ClientCreated() | ClientReplaced():
             yield record.id, Named(record.metadata.client_name)
+        case BouncerCreated():
+            yield record.id, Named(record.name)

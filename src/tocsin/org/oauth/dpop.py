@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -141,13 +141,13 @@ def _check_age(iat: object, *, now: float, skew_s: int) -> None:
 
 
 def _place(url: str) -> tuple[str, str, int | None, str] | None:
-    """Where `url` leads, without query and fragment, in the one spelling of RFC 3986, 6.2."""
+    """Where `url` leads, without query and fragment, however it is spelt: case, default port, percent signs."""
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS.get(parts.scheme)
     except ValueError:
         return None
-    return parts.scheme, parts.hostname or "", port, parts.path or "/"
+    return parts.scheme, parts.hostname or "", port, unquote(parts.path) or "/"
 
 
 def _text(value: object) -> str | None:

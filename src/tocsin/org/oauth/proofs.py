@@ -49,7 +49,7 @@ class UsedProofs:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = OFF")
                 self._db.executescript(_TABLES)
-                self._db.execute(_BEGIN, (now,))
+                self._db.execute(_BEGIN, (int(now),))  # most clients tell whole seconds
                 (self._known_from,) = self._db.execute(_KNOWN).fetchone()
                 if self._mark.alone:
                     self._mark.share()

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
+from joserfc.jwk import RSAKey
+
 from tocsin.journal import JournalError
 from tocsin.org.config import OAuth
 from tocsin.org.errors import OrgError
@@ -145,6 +147,8 @@ class AuthorizationServer:
                 "Client Credentials requests to the Org Authorization Server must use the private_key_jwt "
                 "token_endpoint_auth_method."
             )
+        # Before an assertion is used up: what can fail without using it up has to.
+        signer = await self._org.signing_keys.signer(deed.at_ms)
         now, client_id = deed.at_ms / 1000, known.client.id
         nonce, has_nonce = nonce_at(self._nonce_secret, now), self._has_nonce(proof, now)
         # Clients send a proof with every request; that they will use it they say by answering with a nonce.
@@ -173,7 +177,7 @@ class AuthorizationServer:
             raise
         if isinstance(record, AccessTokenRefused):
             raise refused[0]
-        return await self._signed(record, nonce if bound_to is not None else None)
+        return self._signed(record, *signer, nonce=nonce if bound_to is not None else None)
 
     async def use_assertion(self, known: Known, *, deed: Deed) -> None:
         """Use up what a client has proved with, elsewhere than where tokens are issued. Raises OAuthRefused."""
@@ -254,7 +258,7 @@ class AuthorizationServer:
         if proof is not None and not has_nonce and (must or proof.nonce is not None):
             raise dpop.nonce_needed(nonce)
 
-    async def _signed(self, record: AccessTokenIssued, nonce: str | None) -> IssuedToken:
+    def _signed(self, record: AccessTokenIssued, kid: str, key: RSAKey, *, nonce: str | None) -> IssuedToken:
         expires_s = record.expires_ms // 1000
         token = AccessToken(
             jti=record.jti,
@@ -269,5 +273,4 @@ class AuthorizationServer:
         is_bound = record.key_thumbprint is not None
         if record.key_thumbprint is not None:
             token = tokens.bound(token, record.key_thumbprint)
-        kid, key = await self._org.signing_keys.signer(record.deed.at_ms)
         return IssuedToken(tokens.mint(token, kid=kid, key=key), record.scopes, is_bound, nonce)

@@ -1,5 +1,6 @@
 """What the org writes to the journal, under which topics, and how that looks in bytes. A module for each kind."""
 
+from tocsin.org.records.bouncers import BOUNCER_TOPIC, BouncerCreated, BouncerDeleted
 from tocsin.org.records.clients import (
     CLIENT_TOPIC,
     ClientCreated,
@@ -33,6 +34,7 @@ from tocsin.org.records.issued import (
     issued_topic,
 )
 from tocsin.org.records.keys import KEY_TOPIC, SigningKeyMade
+from tocsin.org.records.policy import POLICY_TOPIC, PolicyReplaced
 from tocsin.org.records.providers import (
     PROVIDER_TOPIC,
     ProviderCreated,
@@ -41,18 +43,22 @@ from tocsin.org.records.providers import (
 )
 from tocsin.org.records.rate_limit import RATE_LIMIT_TOPIC, RateLimitExceeded
 from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RiskEventsConsumed, risk_topic
+from tocsin.org.records.sign_ins import SIGN_IN_TOPIC, PartnerWord, SignInEvaluated, SignInUser
 from tocsin.org.records.tokens import TOKEN_TOPIC, Role, TokenCreated, TokenRevoked
 
 __all__ = [
+    "BOUNCER_TOPIC",
     "CLIENT_TOPIC",
     "DIRECTORY_TOPICS",
     "GRANT_TOPIC",
     "ISSUED_TOPIC_PREFIX",
     "KEY_TOPIC",
     "LOG_TOPIC_PREFIX",
+    "POLICY_TOPIC",
     "PROVIDER_TOPIC",
     "RATE_LIMIT_TOPIC",
     "RISK_TOPIC_PREFIX",
+    "SIGN_IN_TOPIC",
     "TOKEN_TOPIC",
     "AccessTokenIssued",
     "AccessTokenRefused",
@@ -60,6 +66,8 @@ __all__ = [
     "AssertionUsed",
     "Author",
     "AuthorKind",
+    "BouncerCreated",
+    "BouncerDeleted",
     "ClientCreated",
     "ClientDeleted",
     "ClientMetadata",
@@ -72,6 +80,8 @@ __all__ = [
     "GrantRevoked",
     "LogRecord",
     "Origin",
+    "PartnerWord",
+    "PolicyReplaced",
     "ProviderCreated",
     "ProviderDeleted",
     "ProviderReplaced",
@@ -79,6 +89,8 @@ __all__ = [
     "Record",
     "RiskEventsConsumed",
     "Role",
+    "SignInEvaluated",
+    "SignInUser",
     "SigningKeyMade",
     "TokenCreated",
     "TokenRevoked",

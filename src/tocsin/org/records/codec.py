@@ -8,21 +8,35 @@ import msgspec
 
 from tocsin.journal.protocol import Entry  # not the door: what decides must not import what waits
 from tocsin.org.errors import OrgError
+from tocsin.org.records.bouncers import BOUNCER_TOPIC, BouncerRecord
 from tocsin.org.records.clients import CLIENT_TOPIC, ClientRecord
 from tocsin.org.records.grants import GRANT_TOPIC, GrantRecord
 from tocsin.org.records.issued import ISSUED_TOPIC_PREFIX, IssuedRecord
 from tocsin.org.records.keys import KEY_TOPIC, SigningKeyMade
+from tocsin.org.records.policy import POLICY_TOPIC, PolicyRecord
 from tocsin.org.records.providers import PROVIDER_TOPIC, ProviderRecord
 from tocsin.org.records.rate_limit import RateLimitExceeded
 from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RawEvents, RiskEventsConsumed
+from tocsin.org.records.sign_ins import SignInEvaluated
 from tocsin.org.records.tokens import TOKEN_TOPIC, TokenRecord
 
-DirectoryRecord = ProviderRecord | TokenRecord | ClientRecord | GrantRecord | SigningKeyMade | IssuedRecord
+DirectoryRecord = (
+    ProviderRecord
+    | TokenRecord
+    | PolicyRecord
+    | BouncerRecord
+    | ClientRecord
+    | GrantRecord
+    | SigningKeyMade
+    | IssuedRecord
+)
 """What changes the directory. All but what is issued is kept for ever: the directory is made again from it."""
-LogRecord = RateLimitExceeded
+LogRecord = RateLimitExceeded | SignInEvaluated
 """What only the System Log shows."""
 Record = DirectoryRecord | RiskEventsConsumed | LogRecord
-DIRECTORY_TOPICS = frozenset({PROVIDER_TOPIC, TOKEN_TOPIC, CLIENT_TOPIC, GRANT_TOPIC, KEY_TOPIC})
+DIRECTORY_TOPICS = frozenset(
+    {PROVIDER_TOPIC, TOKEN_TOPIC, POLICY_TOPIC, BOUNCER_TOPIC, CLIENT_TOPIC, GRANT_TOPIC, KEY_TOPIC}
+)
 LOG_TOPIC_PREFIX = "log."
 """Of records that only the System Log shows. Past its retention they may be forgotten, as may risk events."""
 

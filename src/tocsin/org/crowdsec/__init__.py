@@ -1,0 +1,1 @@
+"""The org as a CrowdSec Local API: what bouncers are told, in the words they know."""

@@ -1,0 +1,216 @@
+"""CrowdSec's Local API, as far as bouncers use it. Source: answers recorded from CrowdSec 1.4.6; usage metrics: 1.6.
+
+One look-up for one IP is what bouncers ask all day, so that has a way of its own here, without an `Exchange`: a query
+in one of its two plain forms, one hash, one look into the index, one answer. All else goes the slow way, which answers
+the same (a test compares the two).
+"""
+
+import hashlib
+from collections import Counter
+from functools import partial
+from tempfile import SpooledTemporaryFile
+from traceback import format_exception
+
+import msgspec
+import structlog
+
+from tocsin.errors import TocsinError
+from tocsin.org.bouncers import Bouncer
+from tocsin.org.crowdsec.changes import Scribe
+from tocsin.org.crowdsec.decisions import told
+from tocsin.org.crowdsec.feed import Pull
+from tocsin.org.crowdsec.filters import BadFilter, Filter, read_filter
+from tocsin.org.decision import strongest
+from tocsin.org.http.exchange import ClientGone, Message, Receive, Scope, Send
+from tocsin.org.http.lapi_answers import CHUNK_CHARS, Answers, LongAnswer
+from tocsin.org.org import Org
+from tocsin.signals import from_ms, ip_key, ip_text
+
+DECISIONS_PATH = "/v1/decisions"
+STREAM_PATH = "/v1/decisions/stream"
+_METRICS_PATH = "/v1/usage-metrics"
+_HEALTH_PATH = "/health"
+_MACHINES_PATHS = ("/v1/alerts", "/v1/watchers", "/v1/heartbeat", "/v1/allowlists")
+_BY_IP, _BY_VALUE = b"ip=", b"scopes=Ip&value="
+_MOST_METRICS_BYTES = 1024 * 1024
+_SPOOL_BYTES = 1024 * 1024
+_log = structlog.get_logger("tocsin.org")
+
+
+class BouncerDoor:
+    """The ASGI application for all paths that are CrowdSec's."""
+
+    def __init__(self, org: Org, counts: Counter[tuple[str, int]]) -> None:
+        """`counts` counts answers by area and status."""
+        self._org = org
+        self._answers = Answers(org.clock, counts)
+
+    def handles(self, path: str) -> bool:
+        """Whether `path` is CrowdSec's."""
+        return path.startswith("/v1/") or path == _HEALTH_PATH
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI request."""
+        body = self._at_once(scope)
+        if body is not None:
+            await self._answers.whole(send, 200, body)
+            return
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._serve(scope, receive, noting)
+        except BadFilter as error:
+            await self._answers.told(send, 500, str(error))
+        except ClientGone:
+            return
+        except Exception as error:  # as in `front`: the one place where a mistake of ours becomes an answer
+            _log_failure(error)
+            if not started:  # what was begun is broken off, so that nobody takes it for whole
+                await self._answers.told(send, 500, "the decisions cannot be read")
+
+    def _at_once(self, scope: Scope) -> bytes | None:
+        """The answer to a plain question about one IP; None for one that has to go the slow way."""
+        if scope["path"] != DECISIONS_PATH or scope["method"] != "GET":
+            return None
+        org, query = self._org, scope["query_string"]
+        by_value = query.startswith(_BY_VALUE)
+        if not by_value and not query.startswith(_BY_IP):
+            return None
+        if not self._has_key(scope):
+            return None
+        try:
+            text = query[len(_BY_VALUE if by_value else _BY_IP) :].decode("ascii")
+            key = ip_key(text)
+            look = org.index.look_up(key)
+        except (ValueError, TocsinError):
+            return None
+        if by_value and ip_text(key) != text:
+            return None
+        now_ms = org.now_ms
+        said = strongest(look.assertions, org.providers.enforcing, now_ms=now_ms)
+        kind = None if said is None else org.policy.standing.rules.decision_type(key, said.severity)
+        if said is None or kind is None:
+            return b"null"
+        return f"[{told(key, said, kind=kind, provider_name=org.provider_name(said)).json(now_ms)}]".encode()
+
+    def _has_key(self, scope: Scope) -> bool:
+        for name, value in scope["headers"]:
+            if name == b"x-api-key":
+                return self._org.bouncers.of_hash(hashlib.sha256(value).digest()) is not None
+        return False
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, method, answers = scope["path"], scope["method"], self._answers
+        if path == _HEALTH_PATH:
+            known = method == "GET"
+            return await (answers.whole(send, 200, b'{"status":"up"}') if known else answers.empty(send, 405))
+        if path.startswith(_MACHINES_PATHS) or (method == "DELETE" and path.startswith(DECISIONS_PATH)):
+            # What a CrowdSec agent would ask, with a login that this org does not give.
+            header = (b"www-authenticate", b"JWT realm=Crowdsec API local")
+            return await answers.whole(send, 401, b'{"code":401,"message":"cookie token is empty"}', [header])
+        if path in (DECISIONS_PATH + "/", STREAM_PATH + "/"):
+            return await answers.empty(send, 301, [(b"location", path.rstrip("/").encode())])
+        door = {
+            (DECISIONS_PATH, "GET"): self._decisions,
+            (DECISIONS_PATH, "HEAD"): self._decisions,
+            (STREAM_PATH, "GET"): self._stream,
+            (STREAM_PATH, "HEAD"): self._stream,
+            (_METRICS_PATH, "POST"): self._usage_metrics,
+        }.get((path, method))
+        if door is None:
+            return await answers.empty(send, 405 if path.startswith(DECISIONS_PATH) else 404)
+        bouncer = await self._bouncer(scope)
+        if bouncer is None:
+            return await answers.told(send, 403, "access forbidden")
+        return await door(scope, receive, send, bouncer)
+
+    async def _bouncer(self, scope: Scope) -> Bouncer | None:
+        key = dict(scope["headers"]).get(b"x-api-key", b"")
+        return await self._org.bouncer_of(key.decode("latin-1")) if key else None
+
+    async def _decisions(self, scope: Scope, _receive: Receive, send: Send, _bouncer: Bouncer) -> None:
+        wanted = read_filter(scope["query_string"])
+        if scope["method"] == "HEAD":
+            return await self._answers.head(send)
+        return await _tell_all(Scribe(self._org, wanted), self._long(scope, send))
+
+    async def _stream(self, scope: Scope, _receive: Receive, send: Send, bouncer: Bouncer) -> None:
+        startup = b"startup=true" in scope["query_string"].split(b"&")
+        pull = self._org.feed.pull(bouncer.id)
+        wanted = _stream_filter(scope["query_string"], startup=startup, pull=pull)
+        if scope["method"] == "HEAD":  # nobody was told anything, so nothing is noted
+            return await self._answers.head(send)
+        scribe = Scribe(self._org, wanted)
+        if startup or pull is None:
+            await _tell_all(scribe, self._long(scope, send), before='{"deleted":null,"new":', after="}")
+        else:
+            await _tell_changes(scribe, pull, self._long(scope, send))
+        # Only now: what was under way when the process was killed is told again.
+        return await self._org.projector.alone(partial(self._org.feed.pulled, bouncer.id, scribe.until))
+
+    async def _usage_metrics(self, _scope: Scope, receive: Receive, send: Send, _bouncer: Bouncer) -> None:
+        """What bouncers of CrowdSec 1.6 and later report. It is checked to be JSON, and not kept."""
+        body, more = bytearray(), True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > _MOST_METRICS_BYTES:
+                return await self._answers.told(send, 413, "request body too large")
+            more = message.get("more_body", False)
+        try:
+            msgspec.json.decode(body)
+        except msgspec.MsgspecError as error:
+            return await self._answers.told(send, 400, str(error))
+        return await self._answers.empty(send, 201)
+
+    def _long(self, scope: Scope, send: Send) -> LongAnswer:
+        zipped = b"gzip" in dict(scope["headers"]).get(b"accept-encoding", b"")
+        return LongAnswer(self._answers, send, zipped=zipped)
+
+
+def _log_failure(error: Exception) -> None:
+    if isinstance(error, TocsinError):
+        _log.error("request.failed", error=str(error), remedy=error.hint)
+    else:
+        _log.error("request.failed", exception="".join(format_exception(error)))
+
+
+def _stream_filter(query: bytes, *, startup: bool, pull: Pull | None) -> Filter:
+    try:
+        return read_filter(query, stream=True)
+    except BadFilter as error:
+        since = f"{from_ms(pull.at_ms if pull else 0):%Y-%m-%d %H:%M:%S.%f} +0000 UTC"
+        what = "get all decisions with filters" if startup else f"new decisions since '{since}'"
+        raise BadFilter(f"{what}: unable to query") from error
+
+
+async def _tell_all(scribe: Scribe, answer: LongAnswer, *, before: str = "", after: str = "") -> None:
+    comma = before + "["
+    async for one in scribe.all():
+        await answer.write(comma + one.json(scribe.until.at_ms))
+        comma = ","
+    await answer.end(f"]{after}" if comma == "," else f"{before}null{after}")
+
+
+async def _tell_changes(scribe: Scribe, pull: Pull, answer: LongAnswer) -> None:
+    # What is deleted stands first in the answer, so what is new waits meanwhile, on the disk when it is much.
+    with SpooledTemporaryFile(_SPOOL_BYTES, mode="w+", encoding="utf-8") as waiting:
+        comma, waiting_comma = '{"deleted":[', "["
+        async for change in scribe.since(pull):
+            for gone in change.deleted:
+                await answer.write(comma + gone.json(scribe.until.at_ms))
+                comma = ","
+            if change.new is not None:
+                waiting.write(waiting_comma + change.new.json(scribe.until.at_ms))
+                waiting_comma = ","
+        await answer.write('],"new":' if comma == "," else '{"deleted":null,"new":')
+        waiting.write("]" if waiting_comma == "," else "null")
+        waiting.seek(0)
+        while part := waiting.read(CHUNK_CHARS):
+            await answer.write(part)
+    await answer.end("}")

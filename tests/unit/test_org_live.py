@@ -1,0 +1,138 @@
+"""The live stream, event by event, in this process."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from support.asgi import InProcess, in_process
+from tocsin.org.config import Live, OrgConfig
+
+BAD, ODD = "203.0.113.9", "203.0.113.10"
+
+
+class Told(NamedTuple):
+    id: str
+    kind: str
+    data: dict[str, Any]
+
+
+class Follower:
+    """One client of the stream; takes what it is sent when it is asked to."""
+
+    def __init__(self) -> None:
+        self.sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue(maxsize=1)
+        self.gone = asyncio.Event()
+        self._text = ""
+
+    async def receive(self) -> dict[str, Any]:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def told(self) -> Told:
+        """The next event; heartbeats are passed over."""
+        while True:
+            while "\n\n" not in self._text:
+                message = await asyncio.wait_for(self.sent.get(), 10)
+                self._text += message.get("body", b"").decode()
+            text, _, self._text = self._text.partition("\n\n")
+            if not text.startswith(":"):
+                fields = dict(line.split(": ", 1) for line in text.splitlines())
+                return Told(fields["id"], fields["event"], json.loads(fields["data"]))
+
+
+@asynccontextmanager
+async def following(running: InProcess, last_id: str | None = None) -> AsyncIterator[Follower]:
+    follower = Follower()
+    headers = [(b"authorization", f"SSWS {running.token}".encode())]
+    headers += [] if last_id is None else [(b"last-event-id", last_id.encode())]
+    scope = {"type": "http", "method": "GET", "path": "/risk/v1/stream", "headers": headers, "client": ("127.0.0.1", 1)}
+    task = asyncio.create_task(running.front(scope, follower.receive, follower.sent.put))  # type: ignore[arg-type]
+    start = await asyncio.wait_for(follower.sent.get(), 10)
+    assert (start["status"], dict(start["headers"])[b"content-type"]) == (200, b"text/event-stream")
+    try:
+        yield follower
+    finally:
+        follower.gone.set()
+        while not task.done():
+            await asyncio.sleep(0)
+            while not follower.sent.empty():
+                follower.sent.get_nowait()
+        await task
+
+
+async def test_what_is_said_is_told_with_what_holds_then(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running, following(running) as follower:
+        ready = await follower.told()
+        assert (ready.kind, ready.data["cursor"]) == ("ready", int(ready.id))
+        await running.enforce()
+        assert (await follower.told()).kind == "changed"
+        seq = await running.say((BAD, "HIGH"), (ODD, "LOW"))
+        first, second = await follower.told(), await follower.told()
+        assert [one.id for one in (first, second)] == [f"{seq}-0", f"{seq}-1"]
+        assert first.data.pop("providerId").startswith("rkp")
+        assert first == Told(
+            f"{seq}-0",
+            "risk",
+            {
+                "ip": BAD,
+                "level": "HIGH",
+                "providerName": "Default",
+                "providerAction": "enforce_and_log",
+                "expires": "2026-02-03T02:40:00.000Z",
+                "effectiveLevel": "HIGH",
+                "until": "2026-02-03T02:40:00.000Z",
+                "policy": {"action": "deny", "rule": "level HIGH"},
+                "journal": {"seq": seq, "event": 0, "subject": 0},
+            },
+        )
+
+
+async def test_nothing_is_lost_or_told_twice_wherever_a_client_went_away(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running:
+        start = running.org.projector.applied
+        said = [f"198.18.0.{n}" for n in range(120)]
+        for at in range(0, 120, 40):
+            await running.say(*[(ip, "HIGH") for ip in said[at : at + 40]])
+        told, last_id = [], str(start)
+        for takes in (1, 7, 39, 40, 1, 32):
+            async with following(running, last_id) as follower:
+                for _ in range(takes):
+                    event = await follower.told()
+                    told.append(event.data["ip"])
+                    last_id = event.id
+        assert told == said
+        async with following(running, last_id) as follower:
+            await running.say((BAD, "LOW"))
+            assert (await follower.told()).data["ip"] == BAD
+
+
+async def test_an_id_of_another_journal_is_told_to_begin_anew(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running, following(running, "999999") as follower:
+        assert (await follower.told()).kind == "reset"
+        await running.say((BAD, "HIGH"))
+        assert (await follower.told()).data["ip"] == BAD
+
+
+async def test_a_quiet_stream_beats_and_ends_when_the_org_stops(tmp_path: Path) -> None:
+    config = OrgConfig(live=Live(heartbeat_s=0.05, clients=1))
+    async with in_process(tmp_path, config) as running, following(running) as follower:
+        await follower.told()
+        assert (await follower.sent.get())["body"] == b": still here\n\n"
+        full = await running.client.get("/risk/v1/stream")
+        assert full.status_code == 429
+        running.front.stop()
+        while (message := await asyncio.wait_for(follower.sent.get(), 10)).get("more_body"):
+            assert message["body"].startswith(b":")
+        assert message["body"] == b""
+
+
+@pytest.mark.parametrize("last_id", ["x", "-1", "1-", "9" * 30])
+async def test_an_id_that_is_none(tmp_path: Path, last_id: str) -> None:
+    async with in_process(tmp_path) as running:
+        answer = await running.client.get("/risk/v1/stream", headers={"last-event-id": last_id})
+        assert (answer.status_code, answer.json()["errorCode"]) == (400, "E0000002")
