@@ -85,7 +85,8 @@ class FakeOrg:
 
 def config(folder: Path, *, names: Iterable[str] = (NAME,), **settings: object) -> RelayConfig:
     """A relay with targets of these names, all alike."""
-    target = TargetConfig(url="https://org.example", token_env="T", allow_non_global=True, **settings)  # type: ignore[arg-type]
+    given = {"url": "https://org.example", "token_env": "T", "allow_non_global": True} | settings
+    target = TargetConfig(**given)  # type: ignore[arg-type]
     return RelayConfig(state=str(folder), targets=dict.fromkeys(names, target))
 
 

@@ -118,7 +118,8 @@ def _rows(claims: Sequence[Signal | Retraction]) -> list[Row]:
                 message = messages[claim.message] = _checked(claim.message)
             rows.append((ip_key(claim.ip), _severity(claim.level), observed_ms, ends_ms, message))
     except (TypeError, ValueError, AttributeError) as error:
-        raise InvalidSignals([Problem(f"[{len(rows)}]", str(error))]) from None
+        about = getattr(claims[len(rows)], "ip", claims[len(rows)])
+        raise InvalidSignals([Problem("", f"what is said about {str(about)[:60]!r}: {error}")]) from None
     return rows
 
 

@@ -4,14 +4,14 @@ import asyncio
 import fcntl
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tocsin.relay.books import SourceBook
+from tocsin.relay.books import Refusal, SourceBook
 from tocsin.relay.changes import Served
 from tocsin.relay.config import RelayConfig, TargetConfig
 from tocsin.relay.errors import RelayError
@@ -111,6 +111,10 @@ class Relay:
     async def status(self) -> Status:
         """How it is doing."""
         return await self._box.do(lambda: status_of(self._box.outbox, running=True, now_ms=to_ms(self._clock())))
+
+    async def quarantined(self) -> Sequence[Refusal]:
+        """What was refused and waits for a person, the latest first."""
+        return await self._box.do(self._box.outbox.quarantine.all)
 
     async def begin_reading(self, source: str) -> SourceBook:
         """A source starts, or starts again after a fault. Returns: its book, with the position to go on from."""

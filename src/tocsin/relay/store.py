@@ -16,8 +16,6 @@ from tocsin.relay.errors import RelayError
 SCHEMA = b"1"
 Txn: TypeAlias = "lmdb.Transaction[bytes]"
 _MAP_BYTES = 64 * 1024**3  # address space, not disk
-COMPACT_FROM_BYTES = 64 * 1024**2
-"""A smaller file is not worth it."""
 _TABLES = (b"ips", b"pending", b"due", b"books", b"quarantine")
 _DUE = struct.Struct(">Q")
 _PENDING = struct.Struct(">HBQ")
@@ -35,13 +33,18 @@ class Store:
         quarantine  what was refused (`books.py`)
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or make it in the folder `path`. Raises RelayError when that cannot be."""
+    def __init__(self, path: Path, *, compact_from_bytes: int = 64 * 1024**2) -> None:
+        """
+        Open or make it in the folder `path`. Raises RelayError when that cannot be.
+
+        Args:
+            compact_from_bytes: a smaller file is not worth it.
+        """
         self.path = path
         with self._telling():
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._in_use = os.open(path / "in-use", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            _compact_if_alone(path, self._in_use)
+            _compact_if_alone(path, self._in_use, compact_from_bytes)
             self._env = _environment(path)
             self.ips, self.pending, self.due, self.books, self.quarantine = (
                 self._env.open_db(name) for name in _TABLES
@@ -143,18 +146,18 @@ def _environment(path: Path) -> lmdb.Environment:
     return lmdb.open(str(path), map_size=_MAP_BYTES, max_dbs=len(_TABLES), mode=0o600, readahead=False)
 
 
-def _compact_if_alone(path: Path, in_use: int) -> None:
+def _compact_if_alone(path: Path, in_use: int, from_bytes: int) -> None:
     """Give the disk back what is mostly free, unless another process has the file open: then some other time."""
     with suppress(BlockingIOError):
         fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _compact(path)
+        _compact(path, from_bytes)
     fcntl.flock(in_use, fcntl.LOCK_SH)
 
 
-def _compact(path: Path) -> None:
+def _compact(path: Path, from_bytes: int) -> None:
     file, beside = path / "data.mdb", path / "compacted"
     shutil.rmtree(beside, ignore_errors=True)  # left there by a crash
-    if not file.exists() or file.stat().st_size < COMPACT_FROM_BYTES:
+    if not file.exists() or file.stat().st_size < from_bytes:
         return
     env = _environment(path)
     try:
