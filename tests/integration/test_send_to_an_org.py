@@ -87,6 +87,26 @@ def test_what_someone_else_used_of_the_window_is_respected(tmp_path: Path) -> No
         assert "delivered 1,000 IPs" in out
         assert "with 1 request in" in out
         assert "not delivered 1,600: the same command again goes on from here" in out
+    # The same command again, when the org has room: what it has is not sent again, and then nothing is remembered.
+    with OrgProcess(tmp_path / "org", "--requests-per-minute", "100", port=int(org.url.rpartition(":")[2])) as org:
+        run = tocsin("send", *arguments, "--json", env=env)
+        assert run.returncode == 0, run.stderr
+        summary = json.loads(run.stdout)
+        assert (summary["subjects"], summary["delivered"], summary["requests"], summary["left"]) == (1600, 1600, 2, 0)
+        assert list((tmp_path / "state-home" / "tocsin" / "send").iterdir()) == []
+
+
+def test_a_state_folder_remembers_what_was_sent_for_next_time(org: OrgProcess, tmp_path: Path) -> None:
+    env, path = {"TOCSIN_TOKEN": org.token()}, tmp_path / "list.txt"
+    arguments = [str(path), "--to", org.url, "--allow-non-global", "--state", str(tmp_path / "state"), "--json"]
+    delivered = []
+    for rows in ("198.18.0.1\t9\n198.18.0.2\t9\n", "198.18.0.1\t9\n198.18.0.2\t9\n", "198.18.0.1\t2\n198.18.0.3\t9\n"):
+        path.write_text(rows)
+        run = tocsin("send", *arguments, env=env)
+        assert run.returncode == 0, run.stderr
+        delivered.append(json.loads(run.stdout)["delivered"])
+    # Nothing is new the second time; then one is lowered, one is new, and one is let go.
+    assert delivered == [2, 0, 3]
 
 
 def _read_until(descriptor: int, text: bytes) -> str:
