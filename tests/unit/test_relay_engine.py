@@ -152,6 +152,21 @@ def test_a_target_is_told_what_its_filters_let_through(tmp_path: Path) -> None:
     assert len(run_virtually(lambda: _told(tmp_path / "2", FakeOrg(), found))) == 5
 
 
+def test_a_target_or_a_filter_that_is_new_sees_what_was_taken_in_before(tmp_path: Path) -> None:
+    async def run(org: FakeOrg, found: list[Signal], **settings: object) -> dict[str, str]:
+        async with relay(tmp_path, org, **settings) as opened:  # type: ignore[arg-type]
+            await opened.put(found)
+            await opened.drained()
+            await asyncio.sleep(10)
+        return org.picture(org.clock())
+
+    org, second = FakeOrg(), FakeOrg()
+    found = [_signal("8.8.8.8"), _signal("9.9.9.9", RiskLevel.LOW)]
+    assert run_virtually(lambda: run(org, found)) == {"8.8.8.8": "HIGH", "9.9.9.9": "LOW"}
+    assert run_virtually(lambda: run(second, [], names=(NAME, "new"))) == {"8.8.8.8": "HIGH", "9.9.9.9": "LOW"}
+    assert run_virtually(lambda: run(org, [], never_send=["8.8.8.0/24"])) == {"9.9.9.9": "LOW"}
+
+
 def test_no_telling_holds_longer_than_its_target_wants(tmp_path: Path) -> None:
     org = FakeOrg()
     run_virtually(lambda: _told(tmp_path, org, [_signal("8.8.8.8", life=48 * HOUR)], longest_life_s=600))

@@ -23,6 +23,11 @@ class Served(Struct, frozen=True):
     excludes: Callable[[bytes], bool]
     """Says of an IP key whether the target is never told about it."""
 
+    def wants(self, key: bytes, claims: Sequence[Claim], now_ms: int) -> Claim | None:
+        """What the target should believe about an IP."""
+        want = wanted(claims, self.policy, now_ms)
+        return None if want is None or self.excludes(key) else want
+
 
 class Told(Struct, frozen=True):
     """What one request tells, as far as the outbox remembers it."""
@@ -105,12 +110,8 @@ class Changes:
         live = [claim for claim in claims if claim.expires_ms > now_ms]
         after = [s for s in standings if s.target not in self._served and (s.until_ms > now_ms or s.rank)]
         for number, target in self._served.items():
-            standing = next((s for s in standings if s.target == number), None)
-            if standing is None:
-                if target.excludes(key):
-                    continue
-                standing = Standing(number)
-            new_rank = rank(wanted(live, target.policy, now_ms), standing, target.policy, now_ms)
+            standing = next((s for s in standings if s.target == number), None) or Standing(number)
+            new_rank = rank(target.wants(key, live, now_ms), standing, target.policy, now_ms)
             if new_rank != standing.rank:
                 standing = self._moved(key, standing, new_rank)
             if standing.rank or standing.until_ms > now_ms:

@@ -16,13 +16,14 @@ from tocsin.relay.changes import Changes, Served, Told, pending_count, records, 
 from tocsin.relay.intake import Intake, Prepared, prepare_signals
 from tocsin.relay.plan import Request, Telling
 from tocsin.relay.quarantine import TARGET_BOOK, Quarantine, keep, refuse
-from tocsin.relay.reconcile import PENDING, Rank, rank, until_ms, wanted
+from tocsin.relay.reconcile import PENDING, Rank, rank, until_ms
 from tocsin.relay.record import Record, decode
 from tocsin.relay.store import Store, Txn, due_fields, pending_entries, pending_fields, walk
 from tocsin.signals import Signal
 
 _SOURCE_BOOK = b"source/"
 _IN_FLIGHT = b"in-flight/"
+_TERMS, _REVIEW_FROM = b"terms", b"review-from"
 
 
 class Backlog(Struct, frozen=True):
@@ -49,6 +50,7 @@ class Outbox:
         self.store = Store(path)
         self.quarantine = Quarantine(self.store)
         self._served: dict[int, Served] = {}
+        self._may_walk = self._may_review = True  # no other process begins to: looked up once, then remembered
 
     # Sources and targets
 
@@ -92,9 +94,41 @@ class Outbox:
         with self.store.reading() as txn:
             return {name: load_target(stored) for name, stored in self._named(txn, TARGET_BOOK)}
 
-    def serve(self, targets: Iterable[Served]) -> None:
-        """From now on, work is found for these targets, and for no others."""
+    def serve(self, targets: Iterable[Served], *, terms: bytes = b"") -> None:
+        """
+        From now on, work is found for these targets, and for no others.
+
+        Args:
+            terms: what they are to be told, in any form; when that has changed, all records are reviewed.
+        """
         self._served = {target.policy.target: target for target in targets}
+        with self.store.writing() as txn:
+            if txn.get(_TERMS, db=self.store.books) != terms:
+                txn.put(_TERMS, terms, db=self.store.books)
+                txn.put(_REVIEW_FROM, b"", db=self.store.books)
+                self._may_review = True
+
+    def review_step(self, *, now_ms: int, limit: int) -> bool:
+        """One small step of deciding anew about everything. Returns: False when there was nothing to do."""
+        if not self._may_review:
+            return False
+        with self.store.reading() as txn:
+            start = txn.get(_REVIEW_FROM, db=self.store.books)
+        if start is None:
+            self._may_review = False
+            return False
+        with self.store.writing() as txn:
+            step = walk(self.store, txn, start, limit + 1)
+            changes = self._changes(txn, now_ms)
+            for key, stored in step[:limit]:
+                record = decode(stored)
+                changes.settle(key, record, record.standings, record.claims)
+            changes.write()
+            if len(step) > limit:
+                txn.put(_REVIEW_FROM, step[limit][0], db=self.store.books)
+            else:
+                txn.delete(_REVIEW_FROM, db=self.store.books)
+            return True
 
     # What comes in
 
@@ -104,6 +138,7 @@ class Outbox:
             intake = Intake(lambda name: self._source(txn, name), now_ms)
             for batch in batches:
                 intake.add(batch)
+                self._may_walk = self._may_walk or batch.ends_list
             changes = self._changes(txn, now_ms)
             changes.fold(intake.claims)
             changes.write()
@@ -125,8 +160,11 @@ class Outbox:
 
     def let_go_step(self, *, now_ms: int, limit: int) -> bool:
         """One small step of letting go what a list no longer holds. Returns: False when there was nothing to do."""
+        if not self._may_walk:
+            return False
         walking = [name for name, book in self.sources().items() if book.walk_from is not None]
         if not walking:
+            self._may_walk = False
             return False
         with self.store.writing() as txn:
             book = self._source(txn, walking[0])
@@ -274,11 +312,12 @@ class Outbox:
             changes.write()
 
     def _tellings(self, txn: Txn, keys: Sequence[bytes], target: int, now_ms: int) -> list[Telling]:
-        policy, found = self._served[target].policy, []
+        served, found = self._served[target], []
+        policy = served.policy
         held = dict(records(self.store, txn, sorted(keys)))
         for key in keys:
             record = held[key]
-            standing, want = record.standing(target), wanted(record.claims, policy, now_ms)
+            standing, want = record.standing(target), served.wants(key, record.claims, now_ms)
             of_rank, since_ms = rank(want, standing, policy, now_ms), standing.since_ms
             if of_rank in (Rank.NOTHING, Rank.REFUSED):
                 continue

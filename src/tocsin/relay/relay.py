@@ -11,11 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+from msgspec.structs import replace
+
 from tocsin.relay.books import Refusal, SourceBook
 from tocsin.relay.changes import Served
 from tocsin.relay.config import RelayConfig, TargetConfig
 from tocsin.relay.errors import RelayError
-from tocsin.relay.intake import prepare, prepare_signals
+from tocsin.relay.intake import Prepared, prepare, prepare_signals
 from tocsin.relay.okta_target import okta_target
 from tocsin.relay.outbox import Backlog, Outbox
 from tocsin.relay.outbox_thread import OutboxThread
@@ -28,6 +31,8 @@ from tocsin.relay.watcher import Watcher
 from tocsin.signals import Batch, Retraction, Signal, to_ms
 
 TICK_S = 1.0
+LOOKS_REMEMBERED = 256
+"""Transactions after which the memory of what they looked at is let go."""
 STEP_RECORDS = 2_000
 """Looked at in one go when their time has come; more would keep something dangerous waiting."""
 
@@ -78,7 +83,7 @@ class Relay:
             stack.callback(self._box.close)
             for name, config in self._config.targets.items():
                 await self._add_target(stack, name, config)
-            self._box.outbox.serve(served(self._box.outbox, self._config))
+            _serve(self._box.outbox, self._config)
             self._take_up()
             self._start()
             self._stack = stack.pop_all()
@@ -101,12 +106,7 @@ class Relay:
         Raises: InvalidSignals, when one of them can never be told, and RelayError, when they could not be written.
         """
         self._check()
-        batches = [
-            prepared
-            for some in claims
-            for prepared in ([prepare(some)] if isinstance(some, Batch) else prepare_signals(some))
-        ]
-        await self._box.put(batches)
+        await self._box.put(await self._box.do(_prepared, claims))
 
     async def status(self) -> Status:
         """How it is doing."""
@@ -180,14 +180,18 @@ class Relay:
             while await self._box.do(self._step):
                 self._changed()
                 await asyncio.sleep(0)
-            await self._box.do(self._box.outbox.store.let_memory_go)
+            await self._box.do(self._box.outbox.store.let_memory_go, after=LOOKS_REMEMBERED)
             await asyncio.sleep(TICK_S)
 
     def _step(self) -> bool:
         """Returns: False when there was nothing to do."""
         outbox, now_ms = self._box.outbox, to_ms(self._clock())
         woken = outbox.wake(now_ms=now_ms, limit=STEP_RECORDS)
-        return outbox.let_go_step(now_ms=now_ms, limit=STEP_RECORDS) or woken > 0
+        return (
+            outbox.let_go_step(now_ms=now_ms, limit=STEP_RECORDS)
+            or outbox.review_step(now_ms=now_ms, limit=STEP_RECORDS)
+            or woken > 0
+        )
 
     def _changed(self) -> None:
         for sender in self.senders.values():
@@ -199,17 +203,30 @@ class Relay:
                 raise error
 
 
+def _prepared(claims: Iterable[Batch | Iterable[Signal | Retraction]]) -> list[Prepared]:
+    return [
+        prepared
+        for some in claims
+        for prepared in ([prepare(some)] if isinstance(some, Batch) else prepare_signals(some))
+    ]
+
+
 def work_for(path: Path, config: RelayConfig, batches: Iterable[Batch], *, now_ms: int) -> dict[Rank, Backlog]:
     """What the first target would be told if `batches` came in now, kept in an outbox at `path`. Tells nobody."""
     outbox = Outbox(path)
     try:
-        outbox.serve(served(outbox, config))
+        _serve(outbox, config)
         outbox.take_in([prepare(batch) for batch in batches], now_ms=now_ms)
         while outbox.let_go_step(now_ms=now_ms, limit=STEP_RECORDS):
             """Until the lists are walked through."""
         return outbox.backlog(outbox.target(next(iter(config.targets))).number)
     finally:
         outbox.close()
+
+
+def _serve(outbox: Outbox, config: RelayConfig) -> None:
+    told = [(name, replace(target, url="")) for name, target in config.targets.items()]
+    outbox.serve(served(outbox, config), terms=msgspec.json.encode(told))
 
 
 def served(outbox: Outbox, config: RelayConfig) -> Iterator[Served]:

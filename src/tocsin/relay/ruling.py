@@ -114,6 +114,19 @@ def rule(
     return SendAgain(now + _pause(answer, tries, draw), _what(answer))
 
 
+def in_words(ruling: Ruling) -> str:
+    """What the answer came to, in a word or in the target's own."""
+    match ruling:
+        case Delivered():
+            return "delivered"
+        case SendAgain(why=why):
+            return why
+        case Bisect():
+            return "it refuses something in the request"
+        case Quarantine(reason=reason) | PauseTarget(reason=reason):
+            return reason
+
+
 def _passes(answer: Answer) -> bool:
     if answer.status is None:
         return answer.failure is Failure.PASSING

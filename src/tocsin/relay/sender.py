@@ -16,7 +16,7 @@ from tocsin.relay.errors import TargetPaused
 from tocsin.relay.outbox_thread import OutboxThread
 from tocsin.relay.plan import Request, Telling, halves
 from tocsin.relay.reconcile import Rank
-from tocsin.relay.ruling import Answer, Bisect, Delivered, PauseTarget, Quarantine, Ruling, SendAgain, rule
+from tocsin.relay.ruling import Answer, Bisect, Delivered, PauseTarget, Quarantine, Ruling, SendAgain, in_words, rule
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
 from tocsin.signals import from_ms, to_ms
@@ -250,7 +250,7 @@ class Sender:
         book.closes_ms = 0 if window.closes_at is None else to_ms(window.closes_at)
         book.paused = book.remedy = ""
         book.answered_ms = to_ms(self._clock())
-        book.answer = "delivered" if isinstance(ruling, Delivered) else getattr(ruling, "why", "") or book.answer
+        book.answer = in_words(ruling)
 
     async def _report(self, request: Request, answer: Answer, outcome: str, *, sent_at: datetime) -> None:
         if self._watcher is None:

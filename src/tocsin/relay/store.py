@@ -41,6 +41,7 @@ class Store:
             compact_from_bytes: a smaller file is not worth it.
         """
         self.path = path
+        self._transactions = 0
         with self._telling():
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._in_use = os.open(path / "in-use", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -55,18 +56,27 @@ class Store:
     @contextmanager
     def writing(self) -> Iterator[Txn]:
         """One transaction, which is on disk when the block ends."""
+        self._transactions += 1
         with self._telling(), self._env.begin(write=True) as txn:
             yield txn
 
     @contextmanager
     def reading(self) -> Iterator[Txn]:
         """One view, all of one moment."""
+        self._transactions += 1
         with self._telling(), self._env.begin() as txn:
             yield txn
 
-    def let_memory_go(self) -> None:
-        """Hand pages of the file that were looked at back to the system. Only while no transaction is open here."""
-        self._env.set_mapsize(_MAP_BYTES)  # maps the file anew
+    def let_memory_go(self, *, after: int = 1) -> None:
+        """
+        Hand pages of the file that were looked at back to the system. Only while no transaction is open here.
+
+        Args:
+            after: not before so many transactions.
+        """
+        if self._transactions >= after:
+            self._transactions = 0
+            self._env.set_mapsize(_MAP_BYTES)  # maps the file anew
 
     def close(self) -> None:
         """Let go."""
