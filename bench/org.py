@@ -1,10 +1,12 @@
 """How fast the org takes risk events in and tells about IPs, on a real `tocsin serve` over real connections.
 
-Run `python bench/org.py`; takes about a minute. Client processes and the org share the machine, and requests are made
-before the clock starts, so what is measured is the org. Medians of the rounds are printed.
+Run `python bench/org.py`; takes about two minutes, and with `--held 10000000` about five more. Client processes and the
+org share the machine, and requests are made before the clock starts, so what is measured is the org. Medians of the
+rounds are printed.
 """
 
 import argparse
+import asyncio
 import json
 import multiprocessing
 import os
@@ -12,6 +14,7 @@ import platform
 import random
 import socket
 import statistics
+import struct
 import sys
 import tempfile
 import time
@@ -25,11 +28,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 from support.org import OrgProcess
 from tocsin.org.folder import DataFolder
+from tocsin.org.org import open_org
+from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_topic
 from tocsin.org.risk_index import RiskIndex
-from tocsin.signals import ip_key, ip_text
+from tocsin.signals import ip_text
 
 CONNECTIONS = 4
 EVENTS, SUBJECTS = 20, 50
+BENCH_PROVIDER = "rkpBench"
 MAPPED = bytes(10) + b"\xff\xff"
 
 
@@ -39,6 +45,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=150, help="a connection and round, of 1,000 subjects each")
     parser.add_argument("--look-ups", type=int, default=3000, help="a connection")
+    parser.add_argument("--held", type=int, default=1_000_000, help="IPs in the org that is measured at rest")
     chosen = parser.parse_args()
     parts = [f"{name} {version(name)}" for name in ("granian", "lmdb", "litestar", "msgspec")]
     print(f"{os.cpu_count()} x {_cpu()}, {platform.system()} {platform.release()}, Python {platform.python_version()}")
@@ -50,7 +57,8 @@ def main() -> None:
             take_in(org, token, chosen.rounds, chosen.requests)
             look_up(org, token, chosen.look_ups)
             org.stop()
-        at_rest(data)
+    with tempfile.TemporaryDirectory() as folder:
+        at_rest(Path(folder) / "data", chosen.held)
 
 
 def take_in(org: OrgProcess, token: str, rounds: int, requests: int) -> None:
@@ -73,19 +81,77 @@ def look_up(org: OrgProcess, token: str, count: int) -> None:
         print(f"look-ups over HTTP, {name}: {CONNECTIONS * count / (ended - started):,.0f}/s")
 
 
-def at_rest(data: Path) -> None:
-    """Look-ups inside the process, and what an IP costs on disk, read from the folder of the stopped org."""
+def at_rest(data: Path, count: int) -> None:
+    """What it costs to hold `count` random IPs: to take them in, on disk, in memory, to start, and to look one up."""
+    journaled_s, indexed_s = asyncio.run(_hold(data, count))
     folder = DataFolder.open(data, create=False)
     index = RiskIndex(folder.index)
-    keys = [ip_key(text) for text in _held_ips(20_000)]
+    held = len(index)
+    print(
+        f"{held:,} IPs held: journaled in {journaled_s:.1f} s, then indexed in {indexed_s:.1f} s, one after the other"
+    )
+    print(f"on disk, bytes an IP: {_stored(folder.index / 'data.mdb') / held:.0f} in the index", end=", ")
+    print(f"{_stored(folder.journal) / held:.0f} in the journal for as long as that keeps it")
+    keys = [MAPPED + ip for ip in islice(_random_ips(count), 0, None, max(count // 100_000, 1))]
+    before = _memory_mib(os.getpid())
     started = time.perf_counter()
     for key in keys:
         index.look_up(key)
     each_us = (time.perf_counter() - started) / len(keys) * 1e6
-    held = len(index)
+    print(
+        f"look-up in the process, {len(keys):,} over all of it: {each_us:.1f} us; memory before {before}, after ",
+        end="",
+    )
+    print(_memory_mib(os.getpid()))
+    started = time.perf_counter()
+    place: bytes | None = b""
+    while place is not None:
+        place = index.sweep(place, until_ms=0, providers=[BENCH_PROVIDER], limit=2048)
+    print(f"a walk over all of it that finds nothing expired: {time.perf_counter() - started:.1f} s of one core")
     index.close()
-    stored = (folder.index / "data.mdb").stat().st_blocks * 512
-    print(f"look-up in the process: {each_us:.1f} us; {held:,} IPs held at {stored / held:.0f} bytes each")
+    started = time.perf_counter()
+    with OrgProcess(data) as org:
+        print(f"start of the org until it is ready: {time.perf_counter() - started:.2f} s", end="; memory then ")
+        print(_memory_mib(org.pid))
+        org.stop()
+
+
+async def _hold(data: Path, count: int) -> tuple[float, float]:
+    """Take in `count` random IPs, without HTTP. Returns: seconds until they were journaled, and then indexed."""
+    async with open_org(DataFolder.open(data)) as org:
+        started, ips = time.perf_counter(), _random_ips(count)
+        while batch := [request for _ in range(64) if (request := b"".join(islice(ips, EVENTS * SUBJECTS)))]:
+            await asyncio.gather(*(org.journal.append(risk_topic(BENCH_PROVIDER), _record(ips)) for ips in batch))
+        journaled = time.perf_counter()
+        await org.projector.catch_up()
+        return journaled - started, time.perf_counter() - journaled
+
+
+def _record(ips: bytes) -> bytes:
+    size = 4 * SUBJECTS
+    parts = [ips[start : start + size] for start in range(0, len(ips), size)]
+    events = [
+        ConsumedEvent(None, None, b"".join(MAPPED + ip for (ip,) in struct.iter_unpack("4s", part)), b"\3" * n, None)
+        for part in parts
+        if (n := len(part) // 4)
+    ]
+    return encode_record(RiskEventsConsumed(local_deed(int(time.time() * 1000)), BENCH_PROVIDER, events))
+
+
+def _random_ips(count: int) -> Iterator[bytes]:
+    dice = random.Random(1)
+    return (dice.randbytes(4) for _ in range(count))
+
+
+def _stored(path: Path) -> int:
+    return path.stat().st_blocks * 512
+
+
+def _memory_mib(pid: int) -> str:
+    """What is the process' own, and what is the system's cache of files that it has mapped."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
+    own, mapped = (int(fields[name].split()[0]) // 1024 for name in ("RssAnon", "RssFile"))
+    return f"{own} MiB own + {mapped} MiB of mapped files"
 
 
 def _in_parallel(

@@ -161,6 +161,48 @@ async def test_a_body_has_a_longest_length(journal: Journal) -> None:
     assert await journal.get(seq) == Entry(seq, "a", longest)
 
 
+async def test_what_is_forgotten_is_of_one_branch_and_older_and_never_the_last_of_its_topic(journal: Journal) -> None:
+    topics = ["risk.a", "risk.b", "risk", "risks.a", "Risk.a", "token", "risk.a.c", "risk.a", "risk.a", "risk.b"]
+    seqs = [await journal.append(topic, topic.encode()) for topic in topics]
+    assert await journal.forget("risk.", seqs[8]) == 3
+    kept = [entry.seq for entry in await journal.read()]
+    assert kept == [seqs[n] for n in (2, 3, 4, 5, 6, 8, 9)]
+    assert await journal.forget("risk.", 10**30) == 0
+    assert await journal.forget("token.", 10**30) == 0
+    assert await journal.get(seqs[0]) is None
+    assert [entry.seq for entry in await journal.read(seqs[0], limit=2)] == [seqs[2], seqs[3]]
+
+
+async def test_what_is_forgotten_is_the_last_of_nothing(journal: Journal) -> None:
+    lasts = [await journal.append(topic, b"") for topic in ("risk.a", "token", "risk.a", "risk.b")]
+    assert await journal.forget("risk.", 10**30) == 1
+    assert [await journal.last(topic) for topic in ("risk.a", "token", "risk.b", None)] == [
+        lasts[n] for n in (2, 1, 3, 3)
+    ]
+    with pytest.raises(JournalConflict):
+        await journal.append("risk.a", b"", expect_last=lasts[0])
+    assert await journal.append("risk.a", b"", expect_last=lasts[2]) > lasts[3]
+
+
+async def test_many_are_forgotten_while_others_append_and_follow(writers: tuple[Journal, Journal]) -> None:
+    old = await asyncio.gather(*(writers[0].append("risk.a", bytes(20_000)) for _ in range(100)))
+    forgetting = [asyncio.create_task(writer.forget("risk.", old[-1] + 1)) for writer in writers]
+    follower = asyncio.create_task(take(writers[1], 50, after=old[-1]))
+    new = await asyncio.gather(*(writers[n % 2].append("risk.a", b"%d" % n) for n in range(50)))
+    forgotten = sum(await asyncio.gather(*forgetting)) + await writers[0].forget("risk.", old[-1] + 1)
+    assert forgotten == len(old)
+    assert [entry.seq for entry in await follower] == sorted(new)
+    assert [entry.seq for entry in await writers[0].read()] == sorted(new)
+
+
+@pytest.mark.parametrize("branch", ["", ".", "risk", "risk..", "ri*.", "risk.>"])
+async def test_a_branch_is_whole_words_and_a_dot(journal: Journal, branch: str) -> None:
+    seqs = [await journal.append("risk.a", b"") for _ in range(2)]
+    with pytest.raises(ValueError, match="is not a branch"):
+        await journal.forget(branch, 10**30)
+    assert [entry.seq for entry in await journal.read()] == seqs
+
+
 async def test_followers_see_every_entry_once_and_in_order_while_others_append(
     writers: tuple[Journal, Journal],
 ) -> None:
@@ -211,7 +253,7 @@ async def test_close_finishes_what_was_asked_before(journal: Journal) -> None:
 async def test_a_closed_journal_says_so(journal: Journal) -> None:
     await journal.close()
     await journal.close()
-    for refused in (journal.append("a", b""), journal.last(), journal.get(1), journal.read()):
+    for refused in (journal.append("a", b""), journal.last(), journal.get(1), journal.read(), journal.forget("a.", 9)):
         with pytest.raises(JournalError, match="closed"):
             await refused
 

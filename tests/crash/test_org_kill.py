@@ -5,19 +5,23 @@ TOCSIN_SOAK_ROUNDS=N kills N times instead of a few.
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from support.org import RISK_EVENTS, OrgProcess, tocsin
+from support.org import RISK_EVENTS, OrgProcess, event, send, tocsin
 from tocsin.journal import Entry
 from tocsin.journal.sqlite import SqliteJournal
 from tocsin.org.assertions import Assertion, consumed
+from tocsin.org.errors import OrgError
 from tocsin.org.folder import DataFolder
 from tocsin.org.log.index import LogIndex
 from tocsin.org.records import encode_record, local_deed, risk_record, risk_topic
@@ -90,6 +94,28 @@ async def test_every_202_survives_and_the_index_is_what_its_cursor_says(tmp_path
     assert await _index_is_true(data) == await _log_is_true(data) == max(entries)
 
 
+def test_the_process_beside_the_org_is_started_again(tmp_path: Path) -> None:
+    with OrgProcess(tmp_path / "data") as org, org.client(org.token()) as client:
+        for number in range(3):
+            ip = f"203.0.113.{number}"
+            seq = send(client, event((ip, "HIGH")))
+            os.kill(_beside(org), signal.SIGKILL)
+            found = client.get(f"/risk/v1/ips/{ip}", params={"after": seq})
+            assert found.json()["level"] == "HIGH"
+        assert org.stop() == 0
+
+
+def _beside(org: OrgProcess) -> int:
+    """The pid of the one process that `org` has started, once it has."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for task in Path(f"/proc/{org.pid}/task").iterdir():
+            if children := (task / "children").read_text().split():
+                return int(children[0])
+        time.sleep(0.01)
+    raise AssertionError("nothing runs beside the org")
+
+
 async def test_a_kill_while_a_backlog_is_applied(tmp_path: Path) -> None:
     data, dice = tmp_path / "data", random.Random()
     assert tocsin("token", "create", "any", "--data", str(data)).returncode == 0
@@ -134,14 +160,30 @@ async def _append_backlog(data: Path, *, requests: int) -> int:
 async def _index_is_true(data: Path) -> int:
     """Compare the index with one made anew from the journal up to its cursor. Returns: the cursor."""
     folder = DataFolder.open(data, create=False)
-    index = RiskIndex(folder.index)
-    cursor, found = index.cursor(), _content(index)
-    index.close()
+    with _left_by_all(folder):
+        index = RiskIndex(folder.index)
+        cursor, found = index.cursor(), _content(index)
+        index.close()
     rebuilt = RiskIndex(data.with_name(f"rebuilt-{time.monotonic_ns()}"))
     rebuilt.apply([entry for entry in await _journal_of(data) if entry.seq <= cursor])
     assert found == _content(rebuilt)
     rebuilt.close()
     return cursor
+
+
+@contextmanager
+def _left_by_all(folder: DataFolder) -> Iterator[None]:
+    """Once nobody has it open: the process beside a killed org finishes what it is at."""
+    deadline = time.monotonic() + 30
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(folder.alone())
+                break
+            except OrgError:
+                assert time.monotonic() < deadline, "the process beside the org outlives it"
+                time.sleep(0.01)
+        yield
 
 
 async def _log_is_true(data: Path) -> int:

@@ -43,6 +43,6 @@ def test_the_five_minutes_and_the_sdk_examples(org: OrgProcess) -> None:
     assert done.returncode == 0, done.stderr
     assert "delivered 30,000 IPs" in done.stdout
     assert "77.90.185.20  HIGH (enforced: none)" in done.stdout
-    assert "77.90.185.20  HIGH (enforced: HIGH)" in done.stdout
-    assert "203.0.113.9  HIGH (enforced: HIGH)" in done.stdout
+    assert "77.90.185.20  HIGH (enforced: HIGH until " in done.stdout
+    assert "203.0.113.9  HIGH (enforced: HIGH until " in done.stdout
     assert "Exception" not in done.stdout

@@ -45,14 +45,19 @@ class Last(NamedTuple):
     topic: str | None
 
 
+class Forget(NamedTuple):
+    branch: str
+    before: int
+
+
 class Reopen(NamedTuple):
     pass
 
 
-Operation = Add | AddAll | ExpectRight | Read | Get | Last | Reopen
+Operation = Add | AddAll | ExpectRight | Read | Get | Last | Forget | Reopen
 Open = Callable[[], Awaitable[Journal]]
 
-TOPICS = st.sampled_from(["a", "a.b", "B_1"])
+TOPICS = st.sampled_from(["a", "a.b", "a.c", "B_1"])
 BODIES = st.binary(max_size=20)
 SEQS = st.integers(-1, 12) | st.integers()
 ADDS = st.builds(Add, TOPICS, BODIES, st.none() | SEQS)
@@ -63,6 +68,7 @@ OPERATIONS = st.one_of(
     st.builds(Read, SEQS, st.integers(1, 5)),
     st.builds(Get, SEQS),
     st.builds(Last, st.none() | TOPICS),
+    st.builds(Forget, st.sampled_from(["a.", "a.b.", "B_1."]), SEQS),
     st.builds(Reopen),
 )
 
@@ -72,12 +78,22 @@ class Model:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.appended = 0
 
     def add(self, add: Add) -> int | None:
         if add.expect_last not in (None, self.last(add.topic)):
             return None
-        self.entries.append(Entry(len(self.entries) + 1, add.topic, add.body))
-        return len(self.entries)
+        self.appended += 1
+        self.entries.append(Entry(self.appended, add.topic, add.body))
+        return self.appended
+
+    def forget(self, forget: Forget) -> int:
+        lasts = {entry.topic: entry.seq for entry in self.entries}
+        gone = [
+            e for e in self.entries if e.topic.startswith(forget.branch) and e.seq < min(forget.before, lasts[e.topic])
+        ]
+        self.entries = [entry for entry in self.entries if entry not in gone]
+        return len(gone)
 
     def last(self, topic: str | None) -> int:
         return max((e.seq for e in self.entries if topic in (None, e.topic)), default=0)
@@ -107,6 +123,8 @@ async def step(journal: Journal, model: Model, operation: Operation) -> None:
             assert await journal.get(seq) == next((e for e in model.entries if e.seq == seq), None)
         case Last(topic):
             assert await journal.last(topic) == model.last(topic)
+        case Forget(branch, before):
+            assert await journal.forget(branch, before) == model.forget(operation)
         case Reopen():
             pass
 

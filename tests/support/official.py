@@ -22,9 +22,9 @@ _CALLED_WITHIN_S = 60
 Plan = list[list[Any]]
 
 
-def call_with_python(config: dict[str, Any], plan: Plan) -> list[dict[str, Any]]:
+def call_with_python(config: dict[str, Any], plan: Plan, *, sdk: str = PYTHON_SDK) -> list[dict[str, Any]]:
     """What the Python SDK gives for each [call, arguments] of `plan`. Skips the test where it cannot be had."""
-    python = _python_with(PYTHON_SDK)
+    python = _python_with(sdk)
     command = [str(python), str(SCRIPTS / "client.py"), json.dumps(config), json.dumps(plan)]
     return _lines(command, {"OKTA_TESTING_TESTINGDISABLEHTTPSCHECK": "true"})
 

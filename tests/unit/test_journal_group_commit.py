@@ -127,3 +127,22 @@ async def test_close_writes_what_is_queued_and_takes_no_more() -> None:
     disk.go.set()
     await closing
     assert await asyncio.gather(*outcomes) == [Written(1), Written(2)]
+
+
+async def test_work_between_batches_waits_its_turn_and_says_what_it_raised() -> None:
+    disk = SlowDisk()
+    commits = GroupCommit(disk.write, on_written=lambda: None)
+    first = await begin(disk, commits)
+    before = commits.submit(an_append())
+    seen = commits.between(lambda: len(disk.batches))
+    failing = commits.between(lambda: 1 // 0)
+    after = commits.submit(an_append())
+    cancelled = commits.between(lambda: 5)
+    cancelled.cancel()
+    disk.go.set()
+    assert [await first, await before, await seen, await after] == [Written(1), Written(2), 2, Written(3)]
+    with pytest.raises(ZeroDivisionError):
+        await failing
+    await asyncio.to_thread(commits.close)
+    with pytest.raises(JournalError, match="closed"):
+        commits.between(lambda: None)

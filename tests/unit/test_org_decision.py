@@ -45,10 +45,13 @@ def test_nothing_was_observed_after_it_was_received_and_nothing_lives_for_ever()
 
 def test_newest_observed_wins_then_last_arrived_and_what_had_expired_never() -> None:
     held = Life(observed_ms=100, expires_ms=1000)
-    assert replaces(held, 101, received_ms=500)
-    assert replaces(held, 100, received_ms=500)
-    assert not replaces(held, 99, received_ms=999)
-    assert replaces(held, 99, received_ms=1000)
+    assert replaces(held, 1000, 101, received_ms=500)
+    assert replaces(held, 1000, 100, received_ms=500)
+    assert not replaces(held, 1000, 99, received_ms=999)
+    assert replaces(held, 1000, 99, received_ms=1000)
+    # What was kept away would hold until 2000: until then the newer one stands before it, expired as it is.
+    assert not replaces(held, 2000, 99, received_ms=1999)
+    assert replaces(held, 2000, 99, received_ms=2000)
 
 
 def test_a_record_keeps_what_was_sent() -> None:

@@ -79,7 +79,7 @@ async def test_a_stuck_index_leaves_tokens_and_providers_alone(tmp_path: Path) -
             newcomer = await org.tokens.create("new", Role.READ_ONLY, deed=local_deed(0))
             assert (await client.get(PROVIDERS, headers={"authorization": f"SSWS {newcomer}"})).status_code == 200
             assert (await client.get("/healthz")).status_code == 200
-        assert {told["event"] for told in logs} <= {"projection.stuck", "sweep.failed"}
+        assert {told["event"] for told in logs} <= {"projection.stuck", "sweep.failed", "retention.failed"}
         assert not await org.projector.wait_for(seq, at_most_s=0.01)  # that still means: it is in the index
         org.index.apply = apply  # type: ignore[method-assign]
         await org.projector.catch_up()

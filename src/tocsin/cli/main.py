@@ -14,6 +14,7 @@ from tocsin.cli.relay import relay_command
 from tocsin.cli.send import send
 from tocsin.cli.serve import serve_command
 from tocsin.cli.status import status_command
+from tocsin.cli.upkeep import backup_command, doctor_command, rebuild_command, restore_command
 from tocsin.errors import TocsinError
 
 app = typer.Typer(
@@ -32,6 +33,10 @@ app.command("map")(map_command)
 app.command()(formats)
 app.command("serve")(serve_command)
 app.command("check")(check_command)
+app.command("backup")(backup_command)
+app.command("restore")(restore_command)
+app.command("rebuild")(rebuild_command)
+app.command("doctor")(doctor_command)
 app.add_typer(token.app, name="token")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(bouncer.app, name="bouncer")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tocsin.cli.logs import configure_logging
 from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
 from tocsin.errors import TocsinError
 from tocsin.relay import Relay, Sent, Waits
@@ -24,7 +25,6 @@ SOURCE_AGAIN_AFTER_S = 15.0
 def relay_command(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Keep the orgs of FILE true to what its sources say, until stopped."""
     from tocsin.cli.relay_file import load_relay_file
-    from tocsin.cli.serve import configure_logging
     from tocsin.sources import open_source
 
     configure_logging(logging.INFO)

@@ -1,15 +1,17 @@
 """`tocsin serve`: the org."""
 
 import asyncio
-import logging
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 from msgspec.structs import replace
 
 from tocsin.cli.config import load_config
+from tocsin.cli.logs import configure_logging
 from tocsin.cli.options import DEFAULT_DATA, DataOption
 from tocsin.okta.settings import checked_host
 from tocsin.signals import is_loopback
@@ -52,37 +54,28 @@ def _settings(path: Path | None, requests_per_minute: int | None) -> "OrgConfig"
     return replace(config, limits=replace(config.limits, risk_events=requests_per_minute))
 
 
-def configure_logging(level: int = logging.WARNING) -> None:
-    """What is at least of `level` goes to standard error, one line each."""
-    import structlog
-
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-
-
 async def _run(data: Path, host: str, port: int, url: str | None, config: "OrgConfig") -> None:
     # Here, not above: a web server is most of what starting any command would cost.
     from tocsin.org.folder import DataFolder
     from tocsin.org.http.front import Front
     from tocsin.org.http.server import listen, serve
     from tocsin.org.org import at_work, open_org
+    from tocsin.org.worker import upkeep_apart
 
     folder = DataFolder.open(data)
     with folder.serving(), listen(host, port) as listening:
         here = _url_of(host, listening.getsockname()[1])
         base_url = url or here
         _warn_if_open(host)
-        async with open_org(folder, config) as org, at_work(org):
+        keep_up = partial(upkeep_apart, command=worker_command(data, config))
+        async with open_org(folder, config) as org, at_work(org, keep_up):
             front = Front(org, base_url=base_url)
             await serve(front, listening, on_ready=lambda: _say_ready(here, url, data), on_stop=front.stop)
+
+
+def worker_command(data: Path, config: "OrgConfig") -> list[str]:
+    """What starts `tocsin.cli.worker`."""
+    return [sys.executable, "-m", "tocsin.cli.worker", str(data), msgspec.json.encode(config).decode()]
 
 
 def _say_ready(here: str, url: str | None, data: Path) -> None:

@@ -1,5 +1,6 @@
 """The journal: an append-only log of what must not be lost, and where it is kept."""
 
+from tocsin.journal.copy import check_journal, copy_journal
 from tocsin.journal.memory import MemoryJournal
 from tocsin.journal.protocol import (
     MAX_ENTRY_BYTES,
@@ -22,4 +23,6 @@ __all__ = [
     "JournalError",
     "MemoryJournal",
     "SqliteJournal",
+    "check_journal",
+    "copy_journal",
 ]

@@ -8,7 +8,8 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from tocsin.journal.protocol import JournalError
 
@@ -42,6 +43,7 @@ class Failed(NamedTuple):
     error: Exception
 
 
+_Result = TypeVar("_Result")
 Outcome = Written | Stale | Failed
 Write = Callable[[Sequence[Append]], Sequence[Outcome]]
 """Writes a batch in one transaction and says for each append, in order, what became of it; raises if nothing did."""
@@ -52,6 +54,11 @@ class _Waiting(NamedTuple):
     outcome: asyncio.Future[Outcome]
 
 
+class _Between(NamedTuple):
+    work: Callable[[], Any]
+    done: "asyncio.Future[Any]"
+
+
 class GroupCommit:
     """A queue of appends and the thread that empties it. Belongs to the running event loop."""
 
@@ -60,7 +67,7 @@ class GroupCommit:
         self._write = write
         self._on_written = on_written
         self._loop = asyncio.get_running_loop()
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[_Waiting | _Between] = deque()
         self._changed = threading.Condition()
         self._closed = False
         # A daemon, so that a program that dies without closing the journal is not held up by a thread with no work.
@@ -70,12 +77,14 @@ class GroupCommit:
     def submit(self, append: Append) -> asyncio.Future[Outcome]:
         """Queue one append. Raises JournalError after `close`."""
         outcome: asyncio.Future[Outcome] = self._loop.create_future()
-        with self._changed:
-            if self._closed:
-                raise JournalError("the journal is closed; nothing was written")
-            self._queue.append(_Waiting(append, outcome))
-            self._changed.notify()
+        self._add(_Waiting(append, outcome))
         return outcome
+
+    def between(self, work: Callable[[], _Result]) -> asyncio.Future[_Result]:
+        """Run blocking `work` in the thread that writes, between two batches. Raises JournalError after `close`."""
+        done: asyncio.Future[_Result] = self._loop.create_future()
+        self._add(_Between(work, done))
+        return done
 
     def close(self) -> None:
         """Write what is queued, then end the thread. Blocks; must not be called in the event loop's thread."""
@@ -84,20 +93,37 @@ class GroupCommit:
             self._changed.notify()
         self._thread.join()
 
+    def _add(self, what: _Waiting | _Between) -> None:
+        with self._changed:
+            if self._closed:
+                raise JournalError("the journal is closed; nothing was written")
+            self._queue.append(what)
+            self._changed.notify()
+
     def _run(self) -> None:
         while batch := self._next_batch():
-            outcomes = self._write_all([waiting.append for waiting in batch])
-            self._loop.call_soon_threadsafe(self._settle, batch, outcomes)
+            if isinstance(batch, _Between):
+                self._loop.call_soon_threadsafe(partial(_settle, batch.done, *_tried(batch.work)))
+            else:
+                outcomes = self._write_all([waiting.append for waiting in batch])
+                self._loop.call_soon_threadsafe(self._settle, batch, outcomes)
 
-    def _next_batch(self) -> list[_Waiting]:
+    def _next_batch(self) -> list[_Waiting] | _Between:
         """Blocks until there is work; empty when closed and all is done."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closed)
             batch: list[_Waiting] = []
             room = BATCH_BYTES
             while self._queue and len(batch) < BATCH_APPENDS and room > 0:
-                batch.append(self._queue.popleft())
-                room -= len(batch[-1].append.body)
+                head = self._queue[0]
+                if isinstance(head, _Between):
+                    if batch:
+                        break
+                    self._queue.popleft()
+                    return head
+                self._queue.popleft()
+                batch.append(head)
+                room -= len(head.append.body)
             return batch
 
     def _write_all(self, appends: Sequence[Append]) -> Sequence[Outcome]:
@@ -113,3 +139,19 @@ class GroupCommit:
                 waiting.outcome.set_result(outcome)
         if any(isinstance(outcome, Written) for outcome in outcomes):
             self._on_written()
+
+
+def _tried(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return work(), None
+    except Exception as error:
+        return None, error
+
+
+def _settle(done: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:
+    if done.done():  # whoever waited was cancelled
+        return
+    if error is None:
+        done.set_result(result)
+    else:
+        done.set_exception(error)

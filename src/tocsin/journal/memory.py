@@ -1,11 +1,12 @@
 """The in-memory twin of the journals: for fast tests, held to the same contract suite. Nothing outlives it."""
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import AsyncGenerator
 
 from tocsin.journal.following import Bell, follow
 from tocsin.journal.protocol import READ_LIMIT, Entry, JournalConflict, JournalError
-from tocsin.journal.rules import check_append, check_limit, one_batch
+from tocsin.journal.rules import check_append, check_branch, check_limit, one_batch
 
 
 class MemoryJournal:
@@ -13,6 +14,7 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        self._seq = 0
         self._last: dict[str, int] = {}
         self._bell = Bell()
 
@@ -23,7 +25,8 @@ class MemoryJournal:
         last = self._last.get(topic, 0)
         if expect_last is not None and expect_last != last:
             raise JournalConflict(topic, expected=expect_last, last=last)
-        entry = Entry(len(self._entries) + 1, topic, body)
+        self._seq += 1
+        entry = Entry(self._seq, topic, body)
         self._entries.append(entry)
         self._last[topic] = entry.seq
         self._bell.ring()
@@ -35,29 +38,48 @@ class MemoryJournal:
         """See `Journal.last`."""
         self._refuse_when_closed()
         await asyncio.sleep(0)
-        return len(self._entries) if topic is None else self._last.get(topic, 0)
+        return self._seq if topic is None else self._last.get(topic, 0)
 
     async def get(self, seq: int) -> Entry | None:
         """See `Journal.get`."""
         self._refuse_when_closed()
         await asyncio.sleep(0)
-        return self._entries[seq - 1] if 1 <= seq <= len(self._entries) else None
+        return next((entry for entry in self._beyond(seq - 1, 1) if entry.seq == seq), None)
 
     async def read(self, after: int = 0, *, limit: int = READ_LIMIT) -> list[Entry]:
         """See `Journal.read`."""
         check_limit(limit)
         self._refuse_when_closed()
         await asyncio.sleep(0)
-        start = max(after, 0)
-        return one_batch(self._entries[start : start + limit])
+        return one_batch(self._beyond(after, limit))
+
+    async def forget(self, branch: str, before: int) -> int:
+        """See `Journal.forget`."""
+        check_branch(branch)
+        self._refuse_when_closed()
+        await asyncio.sleep(0)
+        there = len(self._entries)
+        self._entries = [entry for entry in self._entries if not self._forgets(entry, branch, before)]
+        return there - len(self._entries)
 
     def follow(self, after: int = 0) -> AsyncGenerator[list[Entry], None]:
         """See `Journal.follow`."""
         return follow(self.read, self._bell, after, look_again_s=None)
 
+    def look(self) -> None:
+        """See `Journal.look`."""
+        self._bell.ring()
+
     async def close(self) -> None:
         """See `Journal.close`."""
         self._bell.close()
+
+    def _beyond(self, after: int, limit: int) -> list[Entry]:
+        start = bisect_right(self._entries, after, key=lambda entry: entry.seq)
+        return self._entries[start : start + limit]
+
+    def _forgets(self, entry: Entry, branch: str, before: int) -> bool:
+        return entry.topic.startswith(branch) and entry.seq < min(before, self._last[entry.topic])
 
     def _refuse_when_closed(self) -> None:
         if self._bell.closed:

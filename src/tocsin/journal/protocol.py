@@ -68,8 +68,28 @@ class Journal(Protocol):
         """
         ...
 
+    async def forget(self, branch: str, before: int) -> int:
+        """
+        Delete the entries of all topics of `branch` with a seq below `before`, but keep the last entry of each topic.
+
+        So `last`, and what `expect_last` is compared with, stay what they were. It goes in small steps, and appends
+        go on between them; after a crash some steps are done, in any order, and the rest can be asked for again.
+        What was deleted makes room for new entries: a file does not shrink, and grows no further. On a replicated
+        stream it is a purge of each subject under the branch up to a sequence.
+
+        Args:
+            branch: whole words that the topics begin with, and a dot: `risk.` for `risk.a` and `risk.a.b`.
+        Returns: how many entries were deleted.
+        Raises: ValueError, if `branch` is not one.
+        """
+        ...
+
     def follow(self, after: int = 0) -> AsyncIterator[list[Entry]]:
         """Batches of entries beyond `after`, in order and without a gap, waiting for more; ends when closed."""
+        ...
+
+    def look(self) -> None:
+        """Let followers look at once: another process says that it has appended."""
         ...
 
     async def close(self) -> None:

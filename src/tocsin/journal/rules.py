@@ -17,6 +17,12 @@ def check_append(topic: str, body: bytes) -> None:
         raise ValueError(f"{topic}: a body of {len(body)} bytes is too long, at most {MAX_ENTRY_BYTES} are allowed")
 
 
+def check_branch(branch: str) -> None:
+    """Raises ValueError when `branch` is not whole words, and a dot."""
+    if not branch.endswith(".") or not _TOPIC.fullmatch(branch[:-1]):
+        raise ValueError(f"{branch[:_QUOTED_CHARS]!r} is not a branch of topics: whole words, and a dot")
+
+
 def check_limit(limit: int) -> None:
     """Raises ValueError when `limit` asks for less than one entry."""
     if limit < 1:

@@ -9,11 +9,12 @@ from typing import Self, TypeVar
 from tocsin.journal.following import Bell, follow
 from tocsin.journal.group_commit import Append, Failed, GroupCommit, Stale, Written
 from tocsin.journal.protocol import READ_LIMIT, Entry, JournalConflict, JournalError
-from tocsin.journal.rules import check_append, check_limit
+from tocsin.journal.rules import check_append, check_branch, check_limit
 from tocsin.journal.sqlite_errors import journal_error
 from tocsin.journal.sqlite_file import JournalFile
 
 LOOK_AGAIN_S = 0.05
+_FORGET_AT_ONCE = 32  # appends wait for it: some milliseconds, of which most are one fsync
 
 _Result = TypeVar("_Result")
 
@@ -74,9 +75,22 @@ class SqliteJournal:
         check_limit(limit)
         return await self._reading(lambda: self._file.read(after, limit))
 
+    async def forget(self, branch: str, before: int) -> int:
+        """See `Journal.forget`."""
+        check_branch(branch)
+        total, deleted = 0, _FORGET_AT_ONCE
+        while deleted == _FORGET_AT_ONCE:
+            deleted = await self._commits.between(lambda: self._file.forget(branch, before, _FORGET_AT_ONCE))
+            total += deleted
+        return total
+
     def follow(self, after: int = 0) -> AsyncGenerator[list[Entry], None]:
         """See `Journal.follow`; appends of this process wake it at once, others within `look_again_s`."""
         return follow(self.read, self._bell, after, look_again_s=self._look_again_s)
+
+    def look(self) -> None:
+        """See `Journal.look`."""
+        self._bell.ring()
 
     async def close(self) -> None:
         """See `Journal.close`."""

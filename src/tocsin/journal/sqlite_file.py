@@ -35,6 +35,8 @@ _ADD = "INSERT INTO entries (topic, body) VALUES (?, ?)"
 _LAST = "SELECT max(seq) FROM entries"
 _LAST_OF_TOPIC = "SELECT max(seq) FROM entries WHERE topic = ?"
 _GET = "SELECT seq, topic, body FROM entries WHERE seq = ?"
+_NEXT_TOPIC = "SELECT min(topic) FROM entries WHERE topic > ? AND topic < ?"
+_FORGET = "DELETE FROM entries WHERE seq IN (SELECT seq FROM entries WHERE topic = ? AND seq < ? ORDER BY seq LIMIT ?)"
 _READ = "SELECT seq, topic, body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?"
 
 
@@ -49,7 +51,7 @@ class JournalFile:
                 _make(path)
             self._reader = _connect(path, lock_wait_s)
             try:
-                _recognise(self._reader, path)
+                recognise(self._reader, path)
                 self._writer = _connect(path, lock_wait_s)
             except BaseException:
                 self._reader.close()
@@ -66,10 +68,31 @@ class JournalFile:
             raise
         return outcomes
 
+    def forget(self, branch: str, before: int, limit: int) -> int:
+        """
+        At most `limit` entries of what `Journal.forget` deletes, in one transaction; for the thread that writes.
+
+        Returns: how many; fewer than `limit` when that was all.
+        """
+        deleted = 0
+        with self._telling("cannot be trimmed"):
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                for topic in self._topics(branch):
+                    if deleted == limit:
+                        break
+                    end = min(_storable(before), last_seq(self._writer, topic))
+                    deleted += self._writer.execute(_FORGET, (topic, end, limit - deleted)).rowcount
+                self._writer.execute("COMMIT")
+            except BaseException:
+                self._writer.rollback()
+                raise
+        return deleted
+
     def last(self, topic: str | None) -> int:
         """See `Journal.last`."""
         with self._telling("cannot be read"):
-            return _last(self._reader, topic)
+            return last_seq(self._reader, topic)
 
     def get(self, seq: int) -> Entry | None:
         """See `Journal.get`."""
@@ -89,9 +112,15 @@ class JournalFile:
             self._reader.close()
             self._writer.close()
 
+    def _topics(self, branch: str) -> Iterator[str]:
+        """One step of the index for each, however many entries it has."""
+        topic, beyond = branch, branch[:-1] + chr(ord(".") + 1)
+        while (topic := self._writer.execute(_NEXT_TOPIC, (topic, beyond)).fetchone()[0]) is not None:
+            yield topic
+
     def _append(self, append: Append) -> Outcome:
         if append.expect_last is not None:
-            last = _last(self._writer, append.topic)
+            last = last_seq(self._writer, append.topic)
             if last != append.expect_last:
                 return Stale(last)
         seq = self._writer.execute(_ADD, (append.topic, append.body)).lastrowid
@@ -131,7 +160,8 @@ def _connect(path: Path, lock_wait_s: float) -> sqlite3.Connection:
     return connection
 
 
-def _recognise(connection: sqlite3.Connection, path: Path) -> None:
+def recognise(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises JournalError when what is open is no journal, or one of a newer version."""
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (written,) = connection.execute("PRAGMA user_version").fetchone()
     if owner != APPLICATION_ID:
@@ -140,7 +170,8 @@ def _recognise(connection: sqlite3.Connection, path: Path) -> None:
         raise too_new(path, written, FORMAT)
 
 
-def _last(connection: sqlite3.Connection, topic: str | None) -> int:
+def last_seq(connection: sqlite3.Connection, topic: str | None) -> int:
+    """See `Journal.last`."""
     rows = connection.execute(_LAST) if topic is None else connection.execute(_LAST_OF_TOPIC, (topic,))
     (last,) = rows.fetchone()
     return last or 0

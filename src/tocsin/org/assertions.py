@@ -3,12 +3,13 @@
 The rules, all of them our choice, for nothing is published about them:
 
 1. An assertion was observed at the event's `timestamp`, or when it was received if that is earlier or no timestamp
-   was sent: nobody sees the future.
+   was sent: nobody sees the future. Times before 1970 count as 1970.
 2. It holds until the event's `expiresAt`, or for 24 hours from when it was received (documented) without one.
 3. Of one provider's assertions about one IP the newest observed counts, and of equally old ones the one that arrived
    last. It counts also when it has expired already: that is how a provider takes back what it said before.
-4. What had expired when a newer request was received is out of the way: anything that request says replaces it. So
-   forgetting an expired assertion changes nothing that could be asked.
+4. An assertion is out of the way once it has expired and all that it kept away (an older one that arrived later) would
+   have expired too: whatever is received after that replaces it. So forgetting what is out of the way changes nothing
+   that could be asked. That it stays until then is what lets the journal forget its entry before those of the others.
 """
 
 from typing import NamedTuple
@@ -62,12 +63,12 @@ def life_of(event: ConsumedEvent, *, received_ms: int) -> Life:
     """Rules 1 and 2."""
     observed_ms = received_ms if event.timestamp_ms is None else min(event.timestamp_ms, received_ms)
     expires_ms = received_ms + _DEFAULT_LIFE_MS if event.expires_ms is None else event.expires_ms
-    return Life(observed_ms, expires_ms)
+    return Life(max(observed_ms, 0), max(expires_ms, 0))
 
 
-def replaces(held: Life, observed_ms: int, *, received_ms: int) -> bool:
-    """Rules 3 and 4: whether what was observed at `observed_ms`, arriving later, replaces `held`."""
-    return observed_ms >= held.observed_ms or held.expires_ms <= received_ms
+def replaces(held: Life, until_ms: int, observed_ms: int, *, received_ms: int) -> bool:
+    """Rules 3 and 4: whether what was observed at `observed_ms` replaces `held`, in the way until `until_ms`."""
+    return observed_ms >= held.observed_ms or until_ms <= received_ms
 
 
 def consumed(events: list[RiskEvent], *, deed: Deed, provider_id: str) -> RiskEventsConsumed:

@@ -12,6 +12,9 @@ uses.db       when each API token was last used
 proofs.db     which DPoP proofs were used in the last minutes
 proofs.boot   whether that can be trusted
 lock          held by the one `serve`
+users.lock    shared by all who have it open
+restoring     there while a restore changes the folder
+replaced-N/   journals that a restore has put aside; may be deleted
 """
 
 import errno
@@ -31,6 +34,7 @@ from tocsin.org.errors import OrgError
 
 KIND = "tocsin-org"
 FORMAT = 2  # raised by a change that older versions cannot read
+RESTORING = "restoring"
 _MARKER = "marker.json"
 _UNFINISHED = ".marker-"
 _MARKER_MAX_BYTES = 4096
@@ -57,13 +61,20 @@ class DataFolder:
         self.uses = path / "uses.db"
         self.proofs = path / "proofs.db"
 
+    def projections(self) -> list[Path]:
+        """All that is made again from the journal when it is missing."""
+        files = [self.directory, self.feed, self.log]
+        in_sqlite = [Path(f"{file}{suffix}") for file in files for suffix in ("-wal", "-shm", "")]
+        return [*in_sqlite, self.index, self.index.with_name(self.index.name + ".boot")]
+
     @classmethod
-    def open(cls, path: Path, *, create: bool = True) -> Self:
+    def open(cls, path: Path, *, create: bool = True, half_restored: bool = False) -> Self:
         """
         The data folder at `path`.
 
         Args:
             create: make it (mode 0700) when there is none or an empty one; False to only look at one that is there.
+            half_restored: also one that a restore was interrupted in.
         Raises: OrgError, if it cannot be made or written, is not ours, or was written by a newer version.
         """
         with telling(path):
@@ -75,6 +86,8 @@ class DataFolder:
             elif _MARKER not in names:
                 raise OrgError(f"{path} is not a data folder of an org; it was left as it is", hint=_ELSEWHERE)
             _recognise(path)
+            if RESTORING in names and not half_restored:
+                raise OrgError(f"a restore into {path} was interrupted", hint="`tocsin restore --replace` ends it")
         return cls(path)
 
     def secret(self) -> bytes:
@@ -91,14 +104,33 @@ class DataFolder:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Be the one process that serves this folder. Raises OrgError when another one is."""
+        busy = f"{self.path} is already served by another process"
+        with self._locked("lock", fcntl.LOCK_EX, busy, f"stop that one first, or {_ELSEWHERE}"):
+            yield
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Be one of those who have it open. Raises OrgError when somebody is alone in it."""
+        busy = f"{self.path} is being rebuilt or restored by another process"
+        with self._locked("users.lock", fcntl.LOCK_SH, busy, "wait for it to end"):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only one who has it open, so that files may be replaced. Raises OrgError when others have."""
+        busy = f"{self.path} is in use by another process"
+        with self._locked("users.lock", fcntl.LOCK_EX, busy, f"stop that one first, or {_ELSEWHERE}"):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str, how: int, busy: str, hint: str) -> Iterator[None]:
         with telling(self.path):
-            handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            handle = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, how | fcntl.LOCK_NB)
             except BlockingIOError:
-                text = f"{self.path} is already served by another process"
-                raise OrgError(text, hint=f"stop that one first, or {_ELSEWHERE}") from None
+                raise OrgError(busy, hint=hint) from None
             yield
         finally:
             os.close(handle)  # and with it the lock goes

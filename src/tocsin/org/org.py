@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -24,9 +25,10 @@ from tocsin.org.log.retention import LogRetention
 from tocsin.org.log.system_log import SystemLog
 from tocsin.org.oauth.keys import SigningKeys
 from tocsin.org.oauth.proofs import UsedProofs
-from tocsin.org.providers import Provider
+from tocsin.org.providers import Provider, Providers
 from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
+from tocsin.org.retention import Retention
 from tocsin.org.risk_index import RiskIndex
 from tocsin.org.sign_ins import SignIns
 from tocsin.org.sweeper import Sweeper
@@ -35,6 +37,7 @@ from tocsin.org.verdict import Verdict, Weighed
 from tocsin.signals import RiskEvent, RiskLevel
 
 _DEFAULTS = OrgConfig()
+_DAY_S = 24 * 3600.0
 _log = structlog.get_logger("tocsin.org")
 Clock = Callable[[], float]
 """Epoch seconds."""
@@ -160,6 +163,17 @@ async def open_org(
 
     Raises: OrgError or JournalError, when a file of the folder cannot be used.
     """
+    with folder.in_use():
+        async with org_behind(folder, config, clock=clock) as org:
+            await org.projector.catch_up()
+            yield org
+
+
+@asynccontextmanager
+async def org_behind(
+    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock = time.time
+) -> AsyncIterator[Org]:
+    """`open_org` for one who holds the folder already: its projections may be behind the journal."""
     async with AsyncExitStack() as stack:
         journal = await SqliteJournal.open(folder.journal)
         stack.push_async_callback(journal.close)
@@ -171,7 +185,6 @@ async def open_org(
         stack.callback(log_index.close)
         registry = Registry(journal, folder.directory, [index, feed, log_index])
         stack.push_async_callback(registry.close)
-        await registry.projector.catch_up()
         used_proofs = UsedProofs(folder.proofs, now=clock())
         stack.callback(used_proofs.close)
         last_uses = LastUses(folder.uses)
@@ -190,6 +203,7 @@ async def open_registry(folder: DataFolder) -> AsyncIterator[Registry]:
     Raises: OrgError or JournalError, when a file of the folder cannot be used.
     """
     async with AsyncExitStack() as stack:
+        stack.enter_context(folder.in_use())
         journal = await SqliteJournal.open(folder.journal)
         stack.push_async_callback(journal.close)
         registry = Registry(journal, folder.directory)
@@ -199,15 +213,40 @@ async def open_registry(folder: DataFolder) -> AsyncIterator[Registry]:
 
 
 @asynccontextmanager
-async def at_work(org: Org) -> AsyncIterator[None]:
-    """Make what a first start makes; then, meanwhile, keep the projections up with the journal, and swept."""
+async def at_work(
+    org: Org, keep_up: "Callable[[Org], Coroutine[None, None, None]] | None" = None
+) -> AsyncIterator[None]:
+    """Make what a first start makes; then, meanwhile, keep the org up: with `upkeep`, or as told."""
     await org.providers.make_default(at_ms=org.now_ms)
     await org.projector.catch_up()
     await _start_policy(org)
-    sweeper = Sweeper(org.projector, org.index, org.providers, clock=org.clock)
-    retention = LogRetention(org.projector, org.log_index, org.system_log, clock=org.clock)
-    work = [org.projector.run(), sweeper.run(), retention.run(), org.notes.run()]
-    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        async with in_background((keep_up or upkeep)(org), org.notes.run()):
+            yield
+    finally:
+        await org.notes.drain()
+
+
+async def upkeep(org: Org) -> None:
+    """Keep the projections up with the journal, forget what has expired, and trim the journal: for ever."""
+    live = partial(_ids, org.providers)
+    sweeper = Sweeper(org.projector, org.index, live=live, clock=org.clock)
+    keep_s = org.config.log.retention_days * _DAY_S
+    retention = Retention(org.journal, org.projector, org.index, keep_s=keep_s, live=live, clock=org.clock)
+    log_retention = LogRetention(org.projector, org.log_index, org.system_log, clock=org.clock)
+    async with asyncio.TaskGroup() as tasks:
+        for work in (org.projector.run(), sweeper.run(), retention.run(), log_retention.run()):
+            tasks.create_task(work)
+
+
+def _ids(providers: Providers) -> list[str]:
+    return [provider.id for provider in providers.all()]
+
+
+@asynccontextmanager
+async def in_background(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run `works` meanwhile; at the end they are cancelled and waited for."""
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         yield
     finally:
@@ -216,7 +255,6 @@ async def at_work(org: Org) -> AsyncIterator[None]:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        await org.notes.drain()
 
 
 async def _start_policy(org: Org) -> None:

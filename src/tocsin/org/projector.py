@@ -10,13 +10,22 @@ import structlog
 
 from tocsin.errors import TocsinError
 from tocsin.journal import Entry, Journal
+from tocsin.org.errors import OrgError
 
-# LMDB copies each page it changes and keeps the old one a while: 4 full requests change at most 4,000 pages, 16 MiB.
-# 16 are no faster (128,000 against 124,000 subjects/s) and cost 40 bytes more on disk for each of 1.8 million IPs.
-ENTRIES_PER_TRANSACTION = 4
+_ENTRIES_AT_ONCE = 64  # the longest that a sweep, or the next projection, waits for its turn: about 0.3 s
 _TRY_AGAIN_S = 1.0
 _log = structlog.get_logger("tocsin.org")
 _Result = TypeVar("_Result")
+
+
+class JournalTooOld(OrgError):
+    """The journal ends before what was applied of it: an older one was put in its place. Nothing was changed."""
+
+    def __init__(self, last: int, applied: int) -> None:
+        super().__init__(
+            f"the journal ends with entry {last}, and entries up to {applied} were applied: it is older than the rest",
+            hint="put the right journal back, or run `tocsin rebuild` to go on from this one",
+        )
 
 
 class Projection(Protocol):
@@ -27,14 +36,15 @@ class Projection(Protocol):
         ...
 
     def apply(self, entries: Sequence[Entry]) -> None:
-        """Apply those of `entries`, in order, that lie beyond the cursor. All of them, or on an error none."""
+        """Apply those of `entries`, in order, that lie beyond the cursor. On an error the cursor says how many."""
         ...
 
 
 class Projector:
     """
-    Applies one journal to some projections: no entry to one before all that stand before it have it.
+    Applies one journal to some projections: no entry to one before those that stand before it have it.
 
+    All are applied by one thread, in turn. One that cannot go on holds up those after it, and none before it.
     Belongs to one event loop.
     """
 
@@ -51,31 +61,41 @@ class Projector:
         """Seq of the last entry that all projections have applied."""
         return min(self._cursors)
 
+    @property
+    def moved(self) -> asyncio.Event:
+        """Set when a cursor moves the next time."""
+        return self._moved
+
     async def catch_up(self) -> None:
         """Apply all that is in the journal now. Raises JournalError or OrgError when that cannot be."""
-        await self._catch_up(self._projections)
+        await self._catch_up(len(self._projections))
 
     async def catch_up_first(self) -> None:
         """The same for the first projection alone, which then waits for no other and fails with no other."""
-        await self._catch_up(self._projections[:1])
+        await self._catch_up(1)
 
-    async def run(self) -> None:
-        """Keep up for ever. What cannot be applied is logged and tried again: nothing is skipped."""
-        while True:
-            try:
-                async for batch in self._journal.follow(self.applied):
-                    await self._apply(batch, self._projections)
-                return
-            except TocsinError as error:
-                _log.error("projection.stuck", cursor=self.applied, error=str(error), remedy=error.hint)
-                await asyncio.sleep(_TRY_AGAIN_S)
+    async def run(self, *, only_first: bool = False) -> None:
+        """
+        Keep up for ever. What cannot be applied is logged and tried again: nothing is skipped.
+
+        Args:
+            only_first: leave the other projections to another process, which is to be `heard` of.
+        """
+        kept_up = 1 if only_first else len(self._projections)
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(kept_up):
+                tasks.create_task(self._keep_up(number))
+
+    def heard(self, seq: int) -> None:
+        """Another process says that all projections have applied what stands up to `seq`."""
+        for number in range(1, len(self._cursors)):
+            self._move(number, seq)
 
     async def wait_for(self, seq: int, *, at_most_s: float) -> bool:
         """Whether all up to `seq` is applied, after waiting for it `at_most_s` seconds if need be."""
         try:
             async with asyncio.timeout(at_most_s):
-                while self.applied < seq:
-                    await self._moved.wait()
+                await self._until(len(self._cursors), seq)
         except TimeoutError:
             return False
         return True
@@ -89,16 +109,40 @@ class Projector:
         """Let what is being applied finish. End `run` before."""
         await asyncio.to_thread(self._thread.shutdown)
 
-    async def _catch_up(self, projections: Sequence[Projection]) -> None:
+    async def _catch_up(self, count: int) -> None:
         last = await self._journal.last()
-        while (applied := min(self._cursors[: len(projections)])) < last:
-            await self._apply(await self._journal.read(applied), projections)
+        if (ahead := max(self._cursors[:count])) > last:
+            raise JournalTooOld(last, ahead)
+        for number in range(count):
+            while self._cursors[number] < last:
+                batch = await self._journal.read(self._cursors[number])
+                # Those before it have what lies beyond `last` only when somebody keeps them up.
+                await self._apply(number, [entry for entry in batch if entry.seq <= last])
 
-    async def _apply(self, batch: list[Entry], projections: Sequence[Projection]) -> None:
-        for start in range(0, len(batch), ENTRIES_PER_TRANSACTION):
-            some = batch[start : start + ENTRIES_PER_TRANSACTION]
-            for number, projection in enumerate(projections):
-                await self.alone(partial(projection.apply, some))
-                self._cursors[number] = max(self._cursors[number], some[-1].seq)
+    async def _keep_up(self, number: int) -> None:
+        while True:
+            try:
+                async for batch in self._journal.follow(self._cursors[number]):
+                    await self._apply(number, batch)
+                return
+            except TocsinError as error:
+                _log.error("projection.stuck", cursor=self._cursors[number], error=str(error), remedy=error.hint)
+                await asyncio.sleep(_TRY_AGAIN_S)
+
+    async def _apply(self, number: int, batch: list[Entry]) -> None:
+        for start in range(0, len(batch), _ENTRIES_AT_ONCE):
+            some = batch[start : start + _ENTRIES_AT_ONCE]
+            await self._until(number, some[-1].seq)
+            await self.alone(partial(self._projections[number].apply, some))
+            self._move(number, some[-1].seq)
+
+    async def _until(self, count: int, seq: int) -> None:
+        """Wait until the first `count` projections have applied `seq`."""
+        while any(cursor < seq for cursor in self._cursors[:count]):
+            await self._moved.wait()
+
+    def _move(self, number: int, seq: int) -> None:
+        if seq > self._cursors[number]:
+            self._cursors[number] = seq
             self._moved.set()
             self._moved = asyncio.Event()

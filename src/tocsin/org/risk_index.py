@@ -1,12 +1,12 @@
 """What each provider says about each IP: the risk index, a projection of the journal in LMDB.
 
-    ips         16-byte IP key -> one 28-byte record for each provider that said something about it
+    ips         key of an IP -> what is held about it; how both look is told in `held`
     providers   number of a provider, 4 bytes -> its id
     meta        cursor, layout
 
-A record is packed tight, for there may be 43 million: provider number and severity in 4 bytes, when observed, when it
-expires, and where in the journal, 8 bytes each. Messages stay in the journal. State and cursor move in one
-transaction, which re-reads the cursor inside, so several processes may apply.
+Messages stay in the journal. State and cursor move in one transaction, which re-reads the cursor inside, so several
+processes may apply. LMDB copies each page it changes and keeps the old one a while: how many entries share a
+transaction is a choice between speed and disk.
 """
 
 import shutil
@@ -19,19 +19,31 @@ from typing import NamedTuple
 import lmdb
 
 from tocsin.journal import Entry
-from tocsin.org.assertions import Assertion, Life, life_of, replaces, subject_position
+from tocsin.org.assertions import Assertion
 from tocsin.org.boot_mark import BootMark
 from tocsin.org.errors import OrgError
 from tocsin.org.folder import telling
-from tocsin.org.records import RiskEventsConsumed, risk_record
+from tocsin.org.held import (
+    Broom,
+    Word,
+    fold,
+    fold_carried,
+    full_key,
+    older,
+    stored_key,
+    stored_keys,
+    words,
+)
+from tocsin.org.records import RiskCarried, RiskEventsConsumed, asserted_record
 
-LAYOUT = b"1"  # an index with another one is deleted and made again
+LAYOUT = b"2"  # an index with another one is deleted and made again
 _MAP_BYTES = 64 * 1024**3  # address space, not disk: 800 million IPs
-_RECORD = struct.Struct("<Iqqq")  # provider number * 4 + severity, observed_ms, expires_ms, seq * 1024 + position
 _NUMBER = struct.Struct("<I")
 _SEQ = struct.Struct("<q")
-_IP = struct.Struct("16s")
-_POSITIONS = 1024
+# One full request in a transaction for so many IPs held: random IPs change a page each, and it is a fifth of all pages.
+# With twice as many a transaction applying is a tenth faster, and each IP costs 20 bytes more on disk.
+_IPS_PER_ENTRY = 200_000
+_Record = RiskEventsConsumed | RiskCarried
 
 
 class Look(NamedTuple):
@@ -39,6 +51,22 @@ class Look(NamedTuple):
 
     assertions: list[Assertion]
     cursor: int
+
+
+class Straggler(NamedTuple):
+    """An assertion of an old entry that is not out of the way yet."""
+
+    key: bytes
+    """16 bytes."""
+    provider_id: str
+    word: Word
+
+
+class Stragglers(NamedTuple):
+    """Those of one step of a walk, and where to walk on from; None at the end."""
+
+    found: list[Straggler]
+    next: bytes | None
 
 
 class Page(NamedTuple):
@@ -50,8 +78,8 @@ class Page(NamedTuple):
 
 
 def place_of(key: bytes) -> bytes:
-    """Where the IP of a 16-byte `key` stands in the index. IPv4 addresses stand in order, and so do the others."""
-    return key
+    """Where the IP of a 16-byte `key` stands in the index. IPv4 addresses stand in order, so do the others."""
+    return stored_key(key)
 
 
 class RiskIndex:
@@ -78,24 +106,25 @@ class RiskIndex:
             return self._cursor(txn)
 
     def apply(self, entries: Sequence[Entry]) -> None:
-        """Apply those of `entries`, in order, that lie beyond the cursor. All of them, or on an error none."""
-        records = [(entry.seq, record) for entry in entries if (record := risk_record(entry)) is not None]
-        if not entries:
-            return
-        with self._telling(), self._env.begin(write=True) as txn:
-            cursor = self._cursor(txn)
-            self._apply_records(txn, [(seq, record) for seq, record in records if seq > cursor])
-            txn.put(b"cursor", _SEQ.pack(max(cursor, entries[-1].seq)), db=self._meta)
+        """Apply those of `entries`, in order, that lie beyond the cursor. On an error the cursor says how many."""
+        at_once = max(1, len(self) // _IPS_PER_ENTRY)
+        for start in range(0, len(entries), at_once):
+            some = entries[start : start + at_once]
+            records = [(entry.seq, record) for entry in some if (record := asserted_record(entry)) is not None]
+            with self._telling(), self._env.begin(write=True) as txn:
+                cursor = self._cursor(txn)
+                self._apply_records(txn, [(seq, record) for seq, record in records if seq > cursor])
+                txn.put(b"cursor", _SEQ.pack(max(cursor, some[-1].seq)), db=self._meta)
 
     def look_up(self, key: bytes) -> Look:
         """All that is held about the IP of a 16-byte `key`, expired or not."""
         with self._telling(), self._env.begin() as txn:
-            held = txn.get(key, db=self._ips, default=b"")
-            return Look([self._assertion(txn, *fields) for fields in _RECORD.iter_unpack(held)], self._cursor(txn))
+            held = txn.get(stored_key(key), db=self._ips, default=b"")
+            return Look([self._assertion(txn, word) for word in words(held)], self._cursor(txn))
 
     def sweep(self, start: bytes, *, until_ms: int, providers: Collection[str], limit: int) -> bytes | None:
         """
-        Forget what expired at or before `until_ms`, and what was said by others than `providers`: one small step.
+        Forget what is out of the way at `until_ms`, and what was said by others than `providers`: one small step.
 
         Args:
             start: the key to walk on from; `b""` for the first.
@@ -106,10 +135,34 @@ class RiskIndex:
             with self._env.begin() as txn:
                 step = list(self._walk(txn, start, limit + 1))
                 live = {number for number, name in self._numbers(txn) if name in providers}
-            stale = [key for key, held in step[:limit] if _kept(held, until_ms, live) != held]
+            broom = Broom(until_ms=until_ms, live=live)
+            stale = [key for key, held in step[:limit] if broom.leaves(held) is not held]
             if stale:
-                self._forget(stale, until_ms, live)
+                self._forget(stale, broom)
             return step[limit][0] if len(step) > limit else None
+
+    def stragglers(self, start: bytes, *, before: int, at_ms: int, limit: int) -> Stragglers:
+        """
+        What is held from entries before the seq `before` and not out of the way at `at_ms`: one small step.
+
+        Args: as those of `sweep`.
+        """
+        before_seq = before.to_bytes(5)
+        with self._telling(), self._env.begin() as txn:
+            step = list(self._walk(txn, start, limit + 1))
+            found = [
+                Straggler(full_key(key), self._provider_id(txn, word.number), word)
+                for key, held in step[:limit]
+                if older(held, before_seq)
+                for word in words(held)
+                if word.seq < before and word.until_ms > at_ms
+            ]
+        return Stragglers(found, step[limit][0] if len(step) > limit else None)
+
+    def still_held(self, stragglers: Sequence[Straggler]) -> list[Straggler]:
+        """Those of `stragglers` that are held as they are."""
+        with self._telling(), self._env.begin(db=self._ips) as txn:
+            return [s for s in stragglers if s.word in words(txn.get(stored_key(s.key), default=b""))]
 
     def page(self, start: bytes, *, limit: int, last: bytes | None = None) -> Page:
         """
@@ -121,7 +174,7 @@ class RiskIndex:
         with self._telling(), self._env.begin() as txn:
             step = list(self._walk(txn, start, limit + 1))
             found = [
-                (key, [self._assertion(txn, *fields) for fields in _RECORD.iter_unpack(held)])
+                (full_key(key), [self._assertion(txn, word) for word in words(held)])
                 for key, held in step[:limit]
                 if last is None or key <= last
             ]
@@ -129,10 +182,10 @@ class RiskIndex:
         return Page(found, None if ended else step[limit][0])
 
     def dump(self) -> Iterator[tuple[bytes, list[Assertion]]]:
-        """Every IP key with all that is held about it, in key order."""
+        """Every 16-byte IP key with all that is held about it, in the order of the file."""
         with self._telling(), self._env.begin() as txn:
             for key, held in txn.cursor(db=self._ips):
-                yield key, [self._assertion(txn, *fields) for fields in _RECORD.iter_unpack(held)]
+                yield full_key(key), [self._assertion(txn, word) for word in words(held)]
 
     def __len__(self) -> int:
         """How many IPs are held, expired ones that were not swept yet among them."""
@@ -146,22 +199,24 @@ class RiskIndex:
             self._env.close()
             self._mark.leave()
 
-    def _apply_records(self, txn: "lmdb.Transaction[bytes]", records: list[tuple[int, RiskEventsConsumed]]) -> None:
-        keys = sorted(
-            {key for _, record in records for event in record.events for (key,) in _IP.iter_unpack(event.ips)}
-        )
+    def _apply_records(self, txn: "lmdb.Transaction[bytes]", records: Iterable[tuple[int, _Record]]) -> None:
+        keyed = [(seq, record, [stored_keys(event.ips) for event in record.events]) for seq, record in records]
+        # In key order, so that neighbours share the pages they are read from and written to.
+        keys = sorted({key for _, _, by_event in keyed for of_event in by_event for key in of_event})
         before: dict[bytes, bytes] = dict(txn.cursor(db=self._ips).getmulti(keys))
         held = before.copy()
-        for seq, record in records:
-            _fold(held, seq, record, self._number(txn, record.provider_id))
-        # In key order, so that neighbours share the pages they are written to.
-        changed = [(key, held[key]) for key in keys if held[key] is not before.get(key)]
-        txn.cursor(db=self._ips).putmulti(changed)
+        for seq, record, by_event in keyed:
+            number = self._number(txn, record.provider_id)
+            if isinstance(record, RiskEventsConsumed):
+                fold(held, seq, record, number, by_event)
+            else:
+                fold_carried(held, seq, record, number, by_event)
+        txn.cursor(db=self._ips).putmulti([(key, held[key]) for key in keys if held[key] is not before.get(key)])
 
-    def _forget(self, keys: Iterable[bytes], until_ms: int, live: Collection[int]) -> None:
+    def _forget(self, keys: Iterable[bytes], broom: Broom) -> None:
         with self._env.begin(write=True, db=self._ips) as txn:
             for key in keys:
-                kept = _kept(txn.get(key, default=b""), until_ms, live)
+                kept = broom.leaves(txn.get(key, default=b""))
                 if kept:
                     txn.put(key, kept)
                 else:
@@ -190,17 +245,17 @@ class RiskIndex:
         for number, provider_id in txn.cursor(db=self._provider_ids):
             yield _NUMBER.unpack(number)[0], provider_id.decode()
 
-    def _assertion(
-        self, txn: "lmdb.Transaction[bytes]", head: int, observed_ms: int, expires_ms: int, place: int
-    ) -> Assertion:
-        number, severity = divmod(head, 4)
+    def _assertion(self, txn: "lmdb.Transaction[bytes]", word: Word) -> Assertion:
+        provider_id = self._provider_id(txn, word.number)
+        return Assertion(provider_id, word.severity, word.observed_ms, word.expires_ms, word.seq, word.position)
+
+    def _provider_id(self, txn: "lmdb.Transaction[bytes]", number: int) -> str:
         provider_id = self._known.get(number)
         if provider_id is None:
             stored = txn.get(_NUMBER.pack(number), db=self._provider_ids)
             assert stored is not None
             provider_id = self._known[number] = stored.decode()
-        seq, position = divmod(place, _POSITIONS)
-        return Assertion(provider_id, severity, observed_ms, expires_ms, seq, position)
+        return provider_id
 
     def _telling(self) -> "_Telling":
         return _Telling(self.path)
@@ -222,46 +277,10 @@ class _Telling:
     ) -> None:
         if isinstance(error, lmdb.Error):
             text = f"{self._path} cannot be used: {error}"
-            raise OrgError(text, hint="check the disk; stopped, it can be deleted: it is made again") from error
+            raise OrgError(text, hint="check the disk, then stop the org, and run `tocsin rebuild`") from error
         if isinstance(error, OSError):
             with telling(self._path.parent):
                 raise error
-
-
-def _fold(held: dict[bytes, bytes], seq: int, record: RiskEventsConsumed, number: int) -> None:
-    """Apply one request to what is held."""
-    received_ms, pack = record.received_ms, _RECORD.pack
-    for index, event in enumerate(record.events):
-        observed_ms, expires_ms = life_of(event, received_ms=received_ms)
-        place = seq * _POSITIONS + subject_position(index, 0)
-        for (key,), severity in zip(_IP.iter_unpack(event.ips), event.severities, strict=True):
-            said = pack(number * 4 + severity, observed_ms, expires_ms, place)
-            others = held.get(key)
-            held[key] = said if others is None else _merged(others, number, said, observed_ms, received_ms)
-            place += 1
-
-
-def _merged(held: bytes, number: int, said: bytes, observed_ms: int, received_ms: int) -> bytes:
-    """The records of one IP after provider `number` said one more thing; the same object when that changes nothing."""
-    for at in range(0, len(held), _RECORD.size):
-        head, held_observed_ms, held_expires_ms, _ = _RECORD.unpack_from(held, at)
-        if head // 4 == number:
-            if replaces(Life(held_observed_ms, held_expires_ms), observed_ms, received_ms=received_ms):
-                return held[:at] + said + held[at + _RECORD.size :]
-            return held
-    return held + said
-
-
-def _kept(held: bytes, until_ms: int, live: Collection[int]) -> bytes:
-    """Those records of one IP that a sweep leaves."""
-    return b"".join(
-        held[at : at + _RECORD.size] for at in range(0, len(held), _RECORD.size) if _stays(held, at, until_ms, live)
-    )
-
-
-def _stays(held: bytes, at: int, until_ms: int, live: Collection[int]) -> bool:
-    head, _, expires_ms, _ = _RECORD.unpack_from(held, at)
-    return expires_ms > until_ms and head // 4 in live
 
 
 def _open_marked(path: Path, mark: BootMark) -> lmdb.Environment:

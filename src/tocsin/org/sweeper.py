@@ -1,14 +1,13 @@
 """Forgets what has expired: walks the risk index in small steps, for ever, without stopping anything."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 import structlog
 
 from tocsin.errors import TocsinError
 from tocsin.org.projector import Projector
-from tocsin.org.providers import Providers
 from tocsin.org.risk_index import RiskIndex
 
 STEP_IPS = 2048  # looked at in about a millisecond
@@ -24,11 +23,12 @@ class Sweeper:
     """Sweeps one index."""
 
     def __init__(
-        self, projector: Projector, index: RiskIndex, providers: Providers, *, clock: Callable[[], float]
+        self, projector: Projector, index: RiskIndex, *, live: Callable[[], Collection[str]], clock: Callable[[], float]
     ) -> None:
+        """`live` gives the ids of the providers there are; what others said is forgotten."""
         self._projector = projector
         self._index = index
-        self._providers = providers
+        self._live = live
         self._clock = clock
 
     async def run(self) -> None:
@@ -52,5 +52,4 @@ class Sweeper:
 
     def _step(self, start: bytes, until_ms: int) -> bytes | None:
         # The providers of this moment: each is in the directory before its first assertion is in the index.
-        live = [provider.id for provider in self._providers.all()]
-        return self._index.sweep(start, until_ms=until_ms, providers=live, limit=STEP_IPS)
+        return self._index.sweep(start, until_ms=until_ms, providers=self._live(), limit=STEP_IPS)

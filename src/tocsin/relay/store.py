@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import lmdb
 
+from tocsin.journal.copy import sync
 from tocsin.relay.errors import RelayError
 
 SCHEMA = b"1"
@@ -178,9 +179,9 @@ def _compact(path: Path, from_bytes: int) -> None:
     finally:
         env.close()
     (beside / "data.mdb").chmod(0o600)
-    _sync(beside / "data.mdb")
+    sync(beside / "data.mdb")
     (beside / "data.mdb").replace(file)  # whole, or not at all
-    _sync(path)
+    sync(path)
     beside.rmdir()
 
 
@@ -189,11 +190,3 @@ def _used_bytes(env: lmdb.Environment) -> int:
     with env.begin() as txn:
         stats = [txn.stat(table) for table in tables]
     return sum(s["psize"] * (s["branch_pages"] + s["leaf_pages"] + s["overflow_pages"]) for s in stats)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

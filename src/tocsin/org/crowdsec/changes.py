@@ -13,7 +13,7 @@ bouncer is told and the look-up: then it is told the newer, and that again next 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 from tocsin.journal import Entry
@@ -23,7 +23,16 @@ from tocsin.org.crowdsec.feed import KEPT_MS, End, Pull
 from tocsin.org.crowdsec.filters import Filter, bounds
 from tocsin.org.decision import strongest
 from tocsin.org.org import Org
-from tocsin.org.records import POLICY_TOPIC, PROVIDER_TOPIC, RiskEventsConsumed, risk_record
+from tocsin.org.records import (
+    POLICY_TOPIC,
+    PROVIDER_TOPIC,
+    CarriedEvent,
+    ConsumedEvent,
+    RiskCarried,
+    RiskEventsConsumed,
+    asserted_record,
+    risk_record,
+)
 from tocsin.org.risk_index import place_of
 from tocsin.signals.ip import KEY_BYTES
 
@@ -137,12 +146,12 @@ class Scribe:
         while ends := self._org.feed.ended(end, self._now_ms, limit=_ENDS_AT_ONCE):
             for end in ends:
                 entry = await self._org.journal.get(end.seq) if end.seq <= pull.seq else None
-                record = None if entry is None else risk_record(entry)
+                record = None if entry is None else asserted_record(entry)
                 if record is not None and record.provider_id in self._org.providers.enforcing:
                     async for change in self._ended_with(record, end):
                         yield change
 
-    async def _ended_with(self, record: RiskEventsConsumed, end: End) -> AsyncIterator[Change]:
+    async def _ended_with(self, record: RiskEventsConsumed | RiskCarried, end: End) -> AsyncIterator[Change]:
         async for subject in self._subjects(record):
             assertions = self._org.index.look_up(subject.key).assertions
             word = next((said for said in assertions if said.provider_id == record.provider_id), None)
@@ -152,15 +161,16 @@ class Scribe:
                 if now is None or now.severity < subject.severity:
                     yield self._end(record, subject, end, self.holding(subject.key, assertions))
 
-    def _end(self, record: RiskEventsConsumed, subject: _Subject, end: End, new: Told | None) -> Change:
+    def _end(self, record: RiskEventsConsumed | RiskCarried, subject: _Subject, end: End, new: Told | None) -> Change:
         kind = self._org.policy.standing.rules.decision_type(subject.key, subject.severity)
         if kind is None or self._wanted.type not in (None, kind) or (new is not None and new.type == kind):
             return Change([], new)
         gone = told_of(subject.key, self._name(record.provider_id), until_ms=end.at_ms)
         return Change([gone._replace(type=kind)], new)
 
-    async def _subjects(self, record: RiskEventsConsumed) -> AsyncIterator[_Subject]:
-        for number, event in enumerate(record.events):
+    async def _subjects(self, record: RiskEventsConsumed | RiskCarried) -> AsyncIterator[_Subject]:
+        events: Sequence[ConsumedEvent | CarriedEvent] = record.events
+        for number, event in enumerate(events):
             await asyncio.sleep(0)
             for place, severity in enumerate(event.severities):
                 key = event.ips[place * KEY_BYTES : (place + 1) * KEY_BYTES]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from tocsin.journal import Entry
 from tocsin.org.assertions import life_of
 from tocsin.org.projection_file import ProjectionFile
-from tocsin.org.records import risk_record
+from tocsin.org.records import RiskCarried, asserted_record
 
 LAYOUT = 1  # a file with another one is deleted and made again
 KEPT_MS = 24 * 3600 * 1000
@@ -88,9 +88,13 @@ class Feed:
         self._file.close()
 
     def _apply(self, entry: Entry) -> None:
-        record = risk_record(entry)
+        record = asserted_record(entry)
         if record is None:
             return
-        ends = {life_of(event, received_ms=record.received_ms).expires_ms for event in record.events}
-        self._file.db.executemany(_ADD, [(at_ms, entry.seq) for at_ms in ends if at_ms > record.received_ms])
-        self._file.db.execute(_FORGET, (record.received_ms - KEPT_MS,))
+        now_ms = record.deed.at_ms
+        if isinstance(record, RiskCarried):
+            ends = {event.expires_ms for event in record.events}
+        else:
+            ends = {life_of(event, received_ms=now_ms).expires_ms for event in record.events}
+        self._file.db.executemany(_ADD, [(at_ms, entry.seq) for at_ms in ends if at_ms > now_ms])
+        self._file.db.execute(_FORGET, (now_ms - KEPT_MS,))

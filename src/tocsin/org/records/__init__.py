@@ -15,10 +15,12 @@ from tocsin.org.records.codec import (
     DirectoryRecord,
     LogRecord,
     Record,
+    asserted_record,
     directory_record,
     encode_record,
     log_record,
     record_of,
+    record_time_ms,
     risk_message,
     risk_record,
 )
@@ -42,7 +44,14 @@ from tocsin.org.records.providers import (
     ProviderReplaced,
 )
 from tocsin.org.records.rate_limit import RATE_LIMIT_TOPIC, RateLimitExceeded
-from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RiskEventsConsumed, risk_topic
+from tocsin.org.records.risk import (
+    RISK_TOPIC_PREFIX,
+    CarriedEvent,
+    ConsumedEvent,
+    RiskCarried,
+    RiskEventsConsumed,
+    risk_topic,
+)
 from tocsin.org.records.sign_ins import SIGN_IN_TOPIC, PartnerWord, SignInEvaluated, SignInUser
 from tocsin.org.records.tokens import TOKEN_TOPIC, Role, TokenCreated, TokenRevoked
 
@@ -68,6 +77,7 @@ __all__ = [
     "AuthorKind",
     "BouncerCreated",
     "BouncerDeleted",
+    "CarriedEvent",
     "ClientCreated",
     "ClientDeleted",
     "ClientMetadata",
@@ -87,6 +97,7 @@ __all__ = [
     "ProviderReplaced",
     "RateLimitExceeded",
     "Record",
+    "RiskCarried",
     "RiskEventsConsumed",
     "Role",
     "SignInEvaluated",
@@ -95,6 +106,7 @@ __all__ = [
     "TokenCreated",
     "TokenRevoked",
     "UsedAssertion",
+    "asserted_record",
     "directory_record",
     "encode_record",
     "issued_topic",
@@ -102,6 +114,7 @@ __all__ = [
     "log_record",
     "org_deed",
     "record_of",
+    "record_time_ms",
     "risk_message",
     "risk_record",
     "risk_topic",

@@ -10,13 +10,14 @@ from tocsin.journal.protocol import Entry  # not the door: what decides must not
 from tocsin.org.errors import OrgError
 from tocsin.org.records.bouncers import BOUNCER_TOPIC, BouncerRecord
 from tocsin.org.records.clients import CLIENT_TOPIC, ClientRecord
+from tocsin.org.records.deed import Dated
 from tocsin.org.records.grants import GRANT_TOPIC, GrantRecord
 from tocsin.org.records.issued import ISSUED_TOPIC_PREFIX, IssuedRecord
 from tocsin.org.records.keys import KEY_TOPIC, SigningKeyMade
 from tocsin.org.records.policy import POLICY_TOPIC, PolicyRecord
 from tocsin.org.records.providers import PROVIDER_TOPIC, ProviderRecord
 from tocsin.org.records.rate_limit import RateLimitExceeded
-from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RawEvents, RiskEventsConsumed
+from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RawEvents, RiskCarried, RiskEventsConsumed
 from tocsin.org.records.sign_ins import SignInEvaluated
 from tocsin.org.records.tokens import TOKEN_TOPIC, TokenRecord
 
@@ -41,14 +42,17 @@ LOG_TOPIC_PREFIX = "log."
 """Of records that only the System Log shows. Past its retention they may be forgotten, as may risk events."""
 
 _DIRECTORY_DECODER: msgspec.msgpack.Decoder[DirectoryRecord] = msgspec.msgpack.Decoder(DirectoryRecord)
-_RISK_DECODER = msgspec.msgpack.Decoder(RiskEventsConsumed)
+_RISK_DECODER: msgspec.msgpack.Decoder[RiskEventsConsumed | RiskCarried] = msgspec.msgpack.Decoder(
+    RiskEventsConsumed | RiskCarried
+)
 _LOG_DECODER: msgspec.msgpack.Decoder[LogRecord] = msgspec.msgpack.Decoder(LogRecord)
 _RAW_EVENTS_DECODER = msgspec.msgpack.Decoder(RawEvents)
 _EVENT_DECODER = msgspec.msgpack.Decoder(ConsumedEvent)
+_DATED_DECODER = msgspec.msgpack.Decoder(Dated)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def encode_record(record: Record) -> bytes:
+def encode_record(record: Record | RiskCarried) -> bytes:
     """The body of the entry that carries `record`."""
     return _ENCODER.encode(record)
 
@@ -64,11 +68,25 @@ def directory_record(entry: Entry) -> DirectoryRecord | None:
 
 
 def risk_record(entry: Entry) -> RiskEventsConsumed | None:
-    """The risk events of `entry`, or None when it is about something else. Raises OrgError."""
+    """The risk events that a provider sent with `entry`, or None when it is about something else. Raises OrgError."""
+    record = asserted_record(entry)
+    return record if isinstance(record, RiskEventsConsumed) else None
+
+
+def asserted_record(entry: Entry) -> RiskEventsConsumed | RiskCarried | None:
+    """What `entry` says about IPs, or None when it is about something else. Raises OrgError."""
     if not entry.topic.startswith(RISK_TOPIC_PREFIX):
         return None
     try:
         return _RISK_DECODER.decode(entry.body)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(entry, error) from error
+
+
+def record_time_ms(entry: Entry) -> int:
+    """When what `entry` records was done, whatever kind of record it is. Raises OrgError."""
+    try:
+        return _DATED_DECODER.decode(entry.body).deed.at_ms
     except msgspec.MsgspecError as error:
         raise _unreadable(entry, error) from error
 

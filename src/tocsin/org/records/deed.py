@@ -44,6 +44,12 @@ class Deed(Struct, frozen=True, array_like=True):
     origin: Origin | None = None
 
 
+class Dated(Struct, frozen=True):
+    """Any record, read only as far as to find when it was done."""
+
+    deed: Deed
+
+
 def org_deed(at_ms: int) -> Deed:
     """What the org does by itself."""
     return Deed(at_ms, Author(AuthorKind.ORG, "org", "Tocsin"))

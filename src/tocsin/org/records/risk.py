@@ -34,8 +34,32 @@ class RiskEventsConsumed(Struct, frozen=True, tag_field="t", tag="risk"):
         return self.deed.at_ms
 
 
-class RawEvents(Struct, frozen=True, tag_field="t", tag="risk"):
-    """What `RiskEventsConsumed` is, read only as far as to find one event."""
+class CarriedEvent(Struct, frozen=True, array_like=True):
+    """Subjects that share a life: `ConsumedEvent` with what became of it. It begins like one, and is read as one."""
+
+    observed_ms: int
+    expires_ms: int
+    ips: bytes
+    severities: bytes
+    messages: list[str] | None
+    until_ms: int
+    """When they are out of the way; see `assertions`."""
+
+
+class RiskCarried(Struct, frozen=True, tag_field="t", tag="risk.carried"):
+    """
+    What a provider's older entries still say, said again by the org so that those can be forgotten; see `retention`.
+
+    About the IPs in it this is all that counts of this provider, whatever stands before it in the journal.
+    """
+
+    deed: Deed
+    provider_id: str
+    events: list[CarriedEvent]
+
+
+class RawEvents(Struct, frozen=True):
+    """Either kind of record, read only as far as to find one event."""
 
     events: list[msgspec.Raw]
 

@@ -1,0 +1,81 @@
+"""`tocsin backup`, `restore`, `rebuild` and `doctor`: looking after a data folder."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin.cli.options import DEFAULT_DATA, DataOption
+
+
+def backup_command(
+    to: Annotated[Path, typer.Argument(metavar="FILE", help="The new file to write; it must not be there yet.")],
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """Write a checked copy of the org's journal to FILE. Works while the org runs; all else is made from it."""
+    from tocsin.journal import copy_journal
+    from tocsin.org.folder import DataFolder
+
+    folder = DataFolder.open(data, create=False)
+    with folder.in_use(), _shown("copying") as on_progress:
+        last = copy_journal(folder.journal, to, on_progress=on_progress)
+    typer.echo(f"{to}: the journal up to entry {last}, {to.stat().st_size / 1024**2:,.1f} MiB")
+
+
+def restore_command(
+    backup: Annotated[Path, typer.Argument(metavar="FILE", help="What `tocsin backup` wrote.")],
+    data: DataOption = DEFAULT_DATA,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put the journal aside that is in the folder already.")
+    ] = False,
+) -> None:
+    """Make a data folder with the journal of FILE, and everything that is made from it. The org must not run."""
+    from tocsin.org.rebuild import restore
+
+    with _shown("restoring") as on_progress:
+        last = asyncio.run(restore(backup, data, replace=replace, on_progress=on_progress))
+    typer.echo(f"{data}: restored up to entry {last}")
+
+
+def rebuild_command(data: DataOption = DEFAULT_DATA) -> None:
+    """Make everything again that is made from the journal. The org must not run."""
+    from tocsin.org.folder import DataFolder
+    from tocsin.org.rebuild import rebuild
+
+    folder = DataFolder.open(data, create=False)
+    with _shown("rebuilding") as on_progress:
+        last = asyncio.run(rebuild(folder, on_progress=on_progress))
+    typer.echo(f"{data}: rebuilt up to entry {last}")
+
+
+def doctor_command(
+    data: DataOption = DEFAULT_DATA,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare the whole risk index with one made anew: slow, and takes disk.")
+    ] = False,
+) -> None:
+    """Check a data folder, a line for each check; exits 1 when something is wrong. Works while the org runs."""
+    from tocsin.org.doctor import examine
+
+    well = True
+    for finding in examine(data, deep=deep):
+        well = well and finding.mend is None
+        mend = "" if finding.mend is None else f" - {finding.mend}"
+        typer.echo(f"{'ok     ' if finding.mend is None else 'PROBLEM'}  {finding.check}: {finding.text}{mend}")
+    if not well:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _shown(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(what)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
