@@ -1,7 +1,6 @@
 """`tocsin demo`: the whole pipe on one machine, on a real list, under the real limits, and what came of it."""
 
 import asyncio
-import os
 import re
 import shutil
 import signal
@@ -17,7 +16,6 @@ from pathlib import Path
 import typer
 
 from tocsin.cli.check import ask, text_of
-from tocsin.cli.credentials import TOKEN_VARIABLE
 from tocsin.cli.durations import about
 from tocsin.cli.progress import shown
 from tocsin.cli.send_state import ORG, Order
@@ -25,7 +23,7 @@ from tocsin.cli.token import make_token
 from tocsin.errors import TocsinError
 from tocsin.okta import ApiClient, Configuration, RiskProvider, RiskProviderAction, RiskProviderApi
 from tocsin.org.records import Role
-from tocsin.relay import Relay, Tally
+from tocsin.relay import Relay, Tally, Token, okta_target
 from tocsin.signals import Signal
 from tocsin.signals.limits import REQUESTS_PER_WINDOW, WINDOW_S
 from tocsin.sources import Reading, read_source, shipped_list
@@ -104,10 +102,14 @@ def _signals() -> list[Signal]:
 
 
 async def _deliver(url: str, token: str, signals: list[Signal], state: Path) -> Tally:
-    os.environ[TOKEN_VARIABLE] = token
     with shown() as watcher:
         watcher.subjects = len(signals)
-        async with Relay(Order(url, ()).config(state, None), patient=False, watcher=watcher) as relay:
+        async with Relay(
+            Order(url, ()).config(state, None),
+            patient=False,
+            watcher=watcher,
+            open_target=lambda config: okta_target(config.url, Token(lambda: token)),
+        ) as relay:
             await relay.put(signals)
             await relay.drained()
             return relay.senders[ORG].tally
