@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import httpx2
@@ -203,6 +204,38 @@ def test_something_dangerous_goes_before_a_backlog_and_a_paused_target_is_tried_
     ips, arrivals_s = run_virtually(go)
     assert ips.index("8.8.8.8") < 4000
     assert arrivals_s[1] - arrivals_s[0] == pytest.approx(300, abs=2)
+
+
+def test_a_backlog_is_spread_so_that_something_dangerous_waits_one_slot_and_a_burst_waits_for_nothing(
+    tmp_path: Path,
+) -> None:
+    async def go() -> tuple[list[float], float]:
+        org, taken = FakeOrg(latency_s=0.1), []
+        async with relay(tmp_path, org, patient=True) as opened:
+            await opened.put([_signal(address(n), RiskLevel.LOW, source="backlog") for n in range(40_000)])
+            for number in range(20):
+                await asyncio.sleep(0.7)
+                await opened.put([_signal(f"8.8.8.{number}")])
+                taken.append((f"8.8.8.{number}", org.clock.passed_s))
+            await asyncio.sleep(5)
+            spread = list(org.arrivals_s)
+            await opened.put([_signal(address(100_000 + n)) for n in range(3000)])
+            await asyncio.sleep(1)
+            burst = org.arrivals_s[len(spread) :]
+        assert set(org.sizes) == {1000}
+        assert len(burst) >= 3
+        worst_s = max(_left_at(org, ip) - came_s for ip, came_s in taken)
+        return [later - earlier for earlier, later in pairwise(spread)], worst_s
+
+    gaps, worst = run_virtually(go)
+    assert all(gap == pytest.approx(2.0, abs=0.05) for gap in gaps)
+    assert worst <= 2.1
+
+
+def _left_at(org: FakeOrg, ip: str) -> float:
+    """When the request with `ip` came to the org, by the sizes of those before it."""
+    index = [told for told, _ in org.taken].index(ip)
+    return org.arrivals_s[index // 1000]
 
 
 def test_a_record_that_cannot_be_read_lies_in_quarantine_once(tmp_path: Path) -> None:
