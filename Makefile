@@ -29,7 +29,8 @@ layers: setup-dev
 
 # The same tests with bigger numbers: a thousand kills, a hundred times the examples.
 soak: setup-dev
-	TOCSIN_SOAK_ROUNDS=250 HYPOTHESIS_PROFILE=soak $(PYTEST) --timeout 36000 tests/crash tests/property
+	TOCSIN_SOAK_ROUNDS=250 TOCSIN_SOAK_EXAMPLES=1000 HYPOTHESIS_PROFILE=soak $(PYTEST) --timeout 36000 \
+		tests/crash tests/property tests/integration/test_openapi.py tests/integration/test_bad_requests.py
 
 bench: setup-dev
 	$(RUN) python bench/sdk.py

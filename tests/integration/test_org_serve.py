@@ -51,7 +51,7 @@ def test_other_processes_that_come_and_go_leave_the_org_its_files(org: OrgProces
             with org.client(org.token(name)) as other:
                 created = other.post("/api/v1/risk/providers", json={"name": name, "clientId": "c"})
                 assert created.status_code == 201
-        assert client.get("/risk/v1/ips/203.0.113.9").json()["cursor"] == 6
+        assert client.get("/risk/v1/ips/203.0.113.9?after=6").json()["cursor"] == 6
         assert (org.data / "directory.db-wal").stat().st_ino == inode
     assert org.stop() == 0
     assert org.log.read_text() == ""

@@ -10,12 +10,15 @@ from tocsin.org.log.query import Cursor, LogTimeout
 from tocsin.org.org import Org
 
 LOGS_PATH = "/api/v1/logs"
+_SETTLED_WITHIN_S = 1.0
 
 
-async def tell_log(org: Org, exchange: Exchange, base_url: str) -> None:
+async def tell_log(org: Org, exchange: Exchange, *, base_url: str) -> None:
     """200 with the events as a JSON array; links are made from `base_url`."""
     given = parse_qsl(exchange.query.decode("latin-1"), keep_blank_values=True)
     query = read_query(dict(given), now_ms=org.now_ms)
+    # Whoever looks for what it just did shall find it, where the projections are but a moment behind.
+    await org.projector.wait_for(await org.journal.last(), at_most_s=_SETTLED_WITHIN_S)
     try:
         page = await org.system_log.page(query, now_ms=org.now_ms)
     except LogTimeout as error:
