@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tocsin.relay.plan import Request
 from tocsin.relay.reconcile import Policy, Rank, look_again_ms, rank, wanted
 from tocsin.relay.record import EMPTY, NEVER_MS, Claim, Record, Standing, decode, encode, said_again, with_claim
-from tocsin.relay.store import Store, Txn, due_entry, pending_entry, put_all
+from tocsin.relay.store import Store, Txn, due_entry, pending_entry
 
 _COUNT = struct.Struct("<q")
 _COUNT_KEY = struct.Struct(">6sHB")
@@ -57,9 +57,7 @@ def pending_count(store: Store, txn: Txn, target: int, of_rank: int) -> int:
 
 def records(store: Store, txn: Txn, keys: Sequence[bytes]) -> Iterator[tuple[bytes, Record]]:
     """The record of each of these keys, which are sorted; an empty one where there is none."""
-    stored: dict[bytes, bytes] = dict(txn.cursor(db=store.ips).getmulti(keys))
-    for key in keys:
-        held = stored.get(key)
+    for key, held in store.got(txn, keys):
         yield key, EMPTY if held is None else decode(held)
 
 
@@ -78,11 +76,9 @@ class Changes:
 
     def fold(self, claims: Mapping[bytes, Sequence[Claim]]) -> None:
         """Take in claims by IP key."""
-        keys = sorted(claims)
-        held: dict[bytes, bytes] = dict(self._txn.cursor(db=self._store.ips).getmulti(keys))
         targets = 0 if self._undecided else len(self._served)
-        for key in keys:
-            stored, new = held.get(key), _folded((), claims[key])
+        for key, stored in self._store.got(self._txn, sorted(claims)):
+            new = _folded((), claims[key])
             if stored is not None and targets and len(new) == 1:
                 again = said_again(stored, new[0], targets=targets, now_ms=self._now_ms)
                 if again is not None:
@@ -146,9 +142,9 @@ class Changes:
     def write(self) -> None:
         """All of it into the transaction."""
         store, txn = self._store, self._txn
-        put_all(txn, store.ips, self._ips)
-        put_all(txn, store.pending, self._pending)
-        put_all(txn, store.due, self._due)
+        store.put_all(txn, store.ips, self._ips)
+        store.put_all(txn, store.pending, self._pending)
+        store.put_all(txn, store.due, self._due)
         for (target, of_rank), change in self._counts.items():
             if change:
                 count = pending_count(store, txn, target, of_rank) + change

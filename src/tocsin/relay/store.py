@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
@@ -13,8 +13,11 @@ import lmdb
 
 from tocsin.journal.copy import sync
 from tocsin.relay.errors import RelayError
+from tocsin.relay.mapped_pages import MappedPages
 
 SCHEMA = b"1"
+LOOK_KEYS = 1_000
+"""Looked up or written in one go: each may bring 64 KiB of the file into memory."""
 Txn: TypeAlias = "lmdb.Transaction[bytes]"
 _MAP_BYTES = 64 * 1024**3  # address space, not disk
 _TABLES = (b"ips", b"pending", b"due", b"books", b"quarantine")
@@ -48,6 +51,7 @@ class Store:
             self._in_use = os.open(path / "in-use", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             _compact_if_alone(path, self._in_use, compact_from_bytes)
             self._env = _environment(path)
+            self._pages = MappedPages(path / "data.mdb")
             self.ips, self.pending, self.due, self.books, self.quarantine = (
                 self._env.open_db(name) for name in _TABLES
             )
@@ -70,14 +74,37 @@ class Store:
 
     def let_memory_go(self, *, after: int = 1) -> None:
         """
-        Hand pages of the file that were looked at back to the system. Only while no transaction is open here.
+        Hand pages of the file that were looked at back to the system.
 
         Args:
             after: not before so many transactions.
         """
         if self._transactions >= after:
             self._transactions = 0
-            self._env.set_mapsize(_MAP_BYTES)  # maps the file anew
+            self._pages.let_go()
+
+    def got(self, txn: Txn, keys: Sequence[bytes]) -> Iterator[tuple[bytes, bytes | None]]:
+        """What is stored about each of these IP keys, which are sorted."""
+        for at in range(0, len(keys), LOOK_KEYS):
+            some = keys[at : at + LOOK_KEYS]
+            stored: dict[bytes, bytes] = dict(txn.cursor(db=self.ips).getmulti(some))
+            for key in some:
+                yield key, stored.get(key)
+            self._pages.let_go()
+
+    def put_all(self, txn: Txn, table: "lmdb._Database", changes: Mapping[bytes, bytes | None]) -> None:
+        """Write `changes` in key order, so that neighbours share the pages they are written to; None deletes."""
+        keys = sorted(changes)
+        for at in range(0, len(keys), LOOK_KEYS):
+            puts = []
+            for key in keys[at : at + LOOK_KEYS]:
+                value = changes[key]
+                if value is None:
+                    txn.delete(key, db=table)
+                else:
+                    puts.append((key, value))
+            txn.cursor(db=table).putmulti(puts)
+            self._pages.let_go()
 
     def close(self) -> None:
         """Let go."""
@@ -139,18 +166,6 @@ def walk(store: Store, txn: Txn, start: bytes, limit: int) -> list[tuple[bytes, 
     if not (cursor.set_range(start) if start else cursor.first()):
         return []
     return [item for _, item in zip(range(limit), cursor.iternext(), strict=False)]
-
-
-def put_all(txn: Txn, table: "lmdb._Database", changes: Mapping[bytes, bytes | None]) -> None:
-    """Write `changes` in key order, so that neighbours share the pages they are written to; None deletes."""
-    puts = []
-    for key in sorted(changes):
-        value = changes[key]
-        if value is None:
-            txn.delete(key, db=table)
-        else:
-            puts.append((key, value))
-    txn.cursor(db=table).putmulti(puts)
 
 
 def _environment(path: Path) -> lmdb.Environment:
