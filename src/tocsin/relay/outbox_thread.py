@@ -12,8 +12,8 @@ from tocsin.relay.intake import Prepared
 from tocsin.relay.outbox import Outbox
 from tocsin.signals import to_ms
 
-BATCH_CLAIMS = 32_768
-"""In one transaction; more, and something dangerous waits too long behind it."""
+BATCH_CLAIMS = 16_384
+"""In one transaction: what it changes is in memory until it is on disk, and something dangerous waits behind it."""
 QUEUED_CLAIMS = 4 * BATCH_CLAIMS
 """Who hands over more while these are not on disk waits: back-pressure, not loss."""
 
