@@ -17,6 +17,7 @@ from tocsin.sources.framing import json_values, lines
 from tocsin.sources.mapping.messages import legal_message
 from tocsin.sources.mapping.paths import compile_path, compile_test
 from tocsin.sources.mapping.times import in_latest_year
+from tocsin.sources.readers.window_counts import Step, WindowCounts
 from tocsin.sources.reading import Block, Claim
 from tocsin.sources.vetting import Vetting
 
@@ -187,3 +188,57 @@ def test_a_time_without_a_year_lies_within_the_last_year_or_leap_years(moment: d
     assert found <= now + timedelta(days=1)
     if (moment.month, moment.day) != (2, 29):
         assert found > now - timedelta(days=366)
+
+
+STEPS = (Step(3, RiskLevel.LOW, 500.0), Step(10, RiskLevel.MEDIUM, 500.0), Step(30, RiskLevel.HIGH, 900.0))
+WINDOW_S = 100.0
+GAPS = st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 60), st.integers(0, 6)), max_size=80)
+
+
+@given(GAPS)
+def test_a_level_is_said_when_a_window_that_an_event_opens_holds_so_many(events: list[tuple[str, float, int]]) -> None:
+    counts, now = WindowCounts(WINDOW_S, STEPS), 0.0
+    seen: dict[str, list[tuple[float, int]]] = {}
+    held: dict[str, tuple[int, float]] = {}
+    for key, gap, weight in events:
+        now += gap
+        seen.setdefault(key, []).append((now, weight))
+        reached = counts.add(key, now, weight)
+        # The model: cut all events of the address into windows again, and count those of the last.
+        opened, total, before = seen[key][0][0], 0, 0
+        for at, one in seen[key]:
+            if at - opened >= WINDOW_S:
+                opened, total = at, 0
+            before, total = total, total + one
+        ranks = [sum(count >= step.least for step in STEPS) - 1 for count in (before, total)]
+        rank, until = held.get(key, (-1, 0.0))
+        said = ranks[1] > ranks[0] and (ranks[1] >= rank or now >= until)
+        if said:
+            held[key] = (ranks[1], now + STEPS[ranks[1]].holds_s)
+        assert (reached is not None) == said
+        if reached is not None:
+            assert (reached.step, reached.events) == (STEPS[ranks[1]], total)
+
+
+@given(st.lists(st.floats(0, 30), min_size=1, max_size=120))
+def test_nobody_who_does_it_twice_as_often_as_a_step_says_goes_unseen(gaps: list[float]) -> None:
+    counts, now, times, best = WindowCounts(WINDOW_S, STEPS), 0.0, list[float](), -1
+    for gap in gaps:
+        now += gap
+        times.append(now)
+        reached = counts.add("x", now)
+        if reached is not None:
+            best = max(best, STEPS.index(reached.step))
+    most = max(sum(start <= at < start + WINDOW_S for at in times) for start in times)
+    certain = max((rank for rank, step in enumerate(STEPS) if most >= 2 * step.least - 1), default=-1)
+    possible = sum(most >= step.least for step in STEPS) - 1
+    assert certain <= best <= possible
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.floats(0, 50)), max_size=200))
+def test_no_more_addresses_are_remembered_than_may_be(events: list[tuple[int, float]]) -> None:
+    counts, now = WindowCounts(WINDOW_S, STEPS, most_kinds=3, most_keys=8), 0.0
+    for key, gap in events:
+        now += gap
+        counts.add(str(key), now, kind=str(gap))
+        assert len(counts) <= 8

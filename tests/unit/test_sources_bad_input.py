@@ -47,6 +47,7 @@ def _read(folder: Path, content: str | bytes, form: str | None = None) -> tuple[
         ("7", "no_claim"),
         ('{"event_type":"alert"}', "no_address"),
         ('{"event_type":"flow","src_ip":"1.2.3.4"}', "no_claim"),
+        ('{"event_type":"drop","src_ip":"1.2.3.4","drop":{}}', "no_claim"),
         (GOOD.replace('"severity":2', '"severity":77'), "no_level"),
         (GOOD.replace('"severity":2', '"severity":4'), "below_bands"),
         (GOOD.replace('"severity":2', '"severity":{}'), "no_level"),
@@ -61,6 +62,10 @@ def _read(folder: Path, content: str | bytes, form: str | None = None) -> tuple[
 def test_a_bad_record_is_counted_where_it_stands_and_the_rest_goes_on(tmp_path: Path, line: str, reason: str) -> None:
     ips, skipped, records = _read(tmp_path, f"{GOOD}\n{line}\n{GOOD}\n", form="suricata-eve")
     assert (ips, skipped, records) == (["1.2.3.4", "1.2.3.4"], [(reason, 2)], 3)
+
+
+def test_a_packet_dropped_for_an_alert_is_one(tmp_path: Path) -> None:
+    assert _read(tmp_path, GOOD.replace('"event_type":"alert"', '"event_type":"drop"'))[0] == ["1.2.3.4"]
 
 
 def test_an_endless_line_of_a_list_costs_one_record(tmp_path: Path) -> None:

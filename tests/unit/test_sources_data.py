@@ -56,6 +56,20 @@ GUARDDUTY = (
     ' then (if $s >= 7 then "L" else empty end) elif $s >= 7 then "H" elif $s >= 4 then "M" else "L" end) as $l'
     " | [.. | objects | .ipAddressV4? // empty] | unique[] | $l' FILE"
 )
+SSHD = r"""awk '
+    function tell(n) {
+        if (!(ip in open) || now - open[ip] >= 3600) { open[ip] = now; c[ip] = top[ip] = u[ip] = 0 }
+        if (!((ip, user, open[ip]) in tried)) { tried[ip, user, open[ip]] = 1; u[ip]++ }
+        c[ip] += n
+        r = c[ip] >= 100 || u[ip] >= 20 ? 3 : c[ip] >= 10 ? 2 : c[ip] >= 3 ? 1 : 0
+        if (r > top[ip]) { top[ip] = r; if (r >= held[ip]) { held[ip] = r; print substr("LMH", r, 1) } }
+    }
+    { sub(/\r$/, ""); split($3, t, ":"); now = t[1] * 3600 + t[2] * 60 + t[3]
+      user = $0; sub(/.*(Invalid user|Failed password for) /, "", user); sub(/^invalid user /, "", user)
+      sub(/ from .*/, "", user); n = $6 == "message" ? $8 : 1 }
+    / Failed password/ { ip = $(NF - 3); first = said[$5 ip] == 1; said[$5 ip] = 2; tell(n - first) }
+    / Invalid user .* from / { ip = / port / ? $(NF - 2) : $NF; n = !(($5 ip) in said); said[$5 ip] = 1; tell(n) }
+'"""
 ROWS = [
     Row("suricata/wrccdc-2018-alerts.json", "suricata-eve", "2018-03-27", 207, (27, 59, 4), {"not_global": 117}, EVE),
     Row("suricata/honeypot-2018-alerts.json", "suricata-eve", "2019-01-05", 44, (0, 43, 1), {}, EVE),
@@ -219,8 +233,59 @@ ROWS = [
         "jq -r 'select(.data.srcip) | .rule.level | if . >= 12 then \"H\" elif . >= 10 then \"M\" else \"L\" end' FILE",
         allow=True,
     ),
+    Row("composed/cef.log", "cef", "2026-01-06", 3, (1, 1, 1), {}, "echo H M L", allow=True),
+    Row(
+        "zeek/notice.tsv.log.gz", "zeek-notice", "2018-03-27", 207, (0, 0, 0), {"no_level": 207},
+        "zcat FILE | grep -E 'Guess|Scan::|Brute|SQL' | sed 's/.*/H/'", allow=True,
+    ),
+    Row(
+        "suricata/hub-fast.log", "fast-alerts", "2022-07-13", 4, (1, 1, 1), {"not_global": 1},
+        "grep -v 169.254 FILE | grep -o 'Priority: .' | cut -c11 | tr 123 HML",
+    ),
+    Row(
+        "fail2ban/fail2ban-run.log", "fail2ban-log", "2024-12-11", 960, (1, 8, 0), {"no_claim": 951},
+        "grep -E '\\] Ban ' FILE | sed -E 's/.*recidive.*/H/; s/.* Ban .*/M/'", allow=True,
+    ),
+    Row(
+        "fail2ban/testlog-recidive", "fail2ban-log", "2006-02-14", 20, (1, 5, 0),
+        {"no_claim": 1, "not_a_record": 11, "expired": 2},
+        "grep -E '\\] Ban ' FILE | grep -vE '^(Jan|Mar)' | sed -E 's/.*recidive.*/H/; s/.* Ban .*/M/'", allow=True,
+    ),
+    Row(
+        "fail2ban/fail2ban-run.sqlite3", "fail2ban-sqlite", "2024-12-11", 8, (1, 7, 0), {},
+        "sqlite3 -readonly FILE \"select case when jail='recidive' then 'H' else 'M' end from bans\"", allow=True,
+    ),
+    Row(
+        "fail2ban/database_v2.sqlite3", "fail2ban-sqlite", "2014-12-04", 2, (0, 2, 0), {},
+        "sqlite3 -readonly FILE \"select 'M' from bans\"",
+    ),
+    Row(
+        "sshd/OpenSSH_2k.log", "sshd", "2024-12-11", 2_000, (2, 7, 13), {"no_claim": 1_367, "below_bands": 611},
+        # Attempts within an hour of the first one: each `Failed`, less the first of a process that said `Invalid user`.
+        # Each level is said once in an hour, and no lower one while a higher one holds.
+        f"cat FILE | {SSHD}",
+    ),
+    Row("sshd/hub-ssh-bf.log", "sshd", "2026-02-13", 6, (0, 0, 0), {"below_bands": 6}, f"cat FILE | {SSHD}"),
+    Row(
+        "apache/access_combined.log.gz", "web-access", "2015-05-22", 10_000, (0, 0, 0),
+        {"no_claim": 9_785, "below_bands": 215},
+        # 20 refused within any ten minutes: nobody, since nobody has 20 of them with the same ten-minute digits.
+        "zcat FILE | awk '$9 ~ /^4/ {k = $1 substr($4, 1, 17); if (++n[k] == 20) print \"L\"}'",
+    ),
+    Row("nginx/http_dos_bypass_cache.log", "web-access", "2023-10-11", 356, (0, 0, 0), {"no_claim": 356},
+        "awk '$9 ~ /^4/ {print \"L\"}' FILE", allow=True),
+    Row(
+        "apache/Apache_error_2k.log", "apache-errors", "2005-12-07", 2_000, (0, 0, 0),
+        {"no_claim": 1_968, "below_bands": 32}, "grep -c 'error. .client' FILE | awk '$1 > 40 {print \"L\"}'",
+    ),
+    Row(
+        "modsecurity/modsecurity.log", "apache-errors", "2024-06-15", 13, (0, 0, 0), {"below_bands": 13},
+        "grep -o '.client [0-9.:]*. ModSecurity: [AW]' FILE"
+        " | awk '{n[$2] += $4 == \"A\" ? 10 : 1; if (n[$2] >= 20 && !said[$2]++) print \"L\"}'",
+    ),
 ]  # fmt: skip
 IN_NO_FORMAT = [
+    "cowrie/cowrie-logs.log", "endlessh/endlessh.log", "fail2ban/testlog-dovecot", "fail2ban/testlog-postfix",
     "cps/predict_domains.txt", "nginx/nginxplus_json.log.gz", "traefik/traefik_json.log", "pfsense/pf-logs.log",
     "crowdstrike/detection-panther.ndjson", "entra/graph-securityalert-panther.ndjson", "aws/alb-access.log",
     "stix/medallion_default_data.json", "warninglists/censys-scanning.json",

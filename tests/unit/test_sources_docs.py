@@ -4,15 +4,20 @@ import json
 import re
 import runpy
 import shlex
+import sqlite3
+import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from tocsin.cli.main import app
-from tocsin.sources import Format, formats
+from tocsin.sources import Format, SourceConfig, formats
+from tocsin.sources.config import PLACES
 
 ROOT = Path(__file__).parents[2]
 PAGE = runpy.run_path(str(ROOT / "docs" / "sources_page.py"))
@@ -37,10 +42,23 @@ def test_the_command_of_a_format_reads_what_it_is_for(tmp_path: Path, form: Form
     program, verb, file, to, org = shlex.split(command.rpartition("| ")[2])
     assert (program, verb, to, org) == ("tocsin", "send", "--to", "$ORG")
     path = tmp_path / ("input" if file == "-" else Path(file).name)
-    path.write_text(form.example)
+    _write_example(form, path)
     account = json.loads(_run("send", str(path), "--dry-run", "--json", "--allow-non-global", "--as-of", AS_OF))
     assert account["format"] == form.name
     assert (account["signals"] > 0) != (form.name == "spamhaus-asn-drop")
+
+
+def _write_example(form: Format, path: Path) -> None:
+    if form.name != "fail2ban-sqlite":
+        path.write_text(form.example)
+        return
+    row = dict(pair.split("=") for pair in form.example.split())
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE fail2banDb(version INTEGER)")
+        db.execute(
+            "CREATE TABLE bans(jail TEXT, ip TEXT, timeofban INTEGER, bantime INTEGER, bancount INTEGER, data JSON)"
+        )
+        db.execute("INSERT INTO bans VALUES (:jail, :ip, :timeofban, :bantime, :bancount, x'7b7d')", row)
 
 
 def _blocks(kind: str) -> Iterator[str]:
@@ -82,3 +100,12 @@ def test_the_account_of_the_page_has_the_keys_of_the_command(tmp_path: Path) -> 
     told: dict[str, Any] = json.loads(_run("send", str(path), "--dry-run", "--json"))
     assert list(json.loads(shown)) == list(told)
     assert list(told["by_level"]) == ["HIGH", "MEDIUM", "LOW"]
+
+
+def test_every_table_of_the_page_is_one_that_the_configuration_takes() -> None:
+    tables: dict[str, SourceConfig] = {}
+    for block in _blocks("toml"):
+        if block.startswith("[sources."):
+            tables |= msgspec.convert(tomllib.loads(block)["sources"], dict[str, SourceConfig])
+    places = {place for place in PLACES for table in tables.values() if getattr(table, place) is not None}
+    assert places == set(PLACES), "each kind of input has a section"

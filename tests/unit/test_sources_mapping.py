@@ -268,6 +268,11 @@ def test_explain_says_what_was_read_what_was_decided_and_by_which_rule(tmp_path:
     assert "\x1b" not in out, "a log may carry what a terminal would obey"
     out = _explain(f"{path}:2", "--as-of", "2026-01-05T12:00:00Z", "--own", "1.2.3.0/24")
     assert "skipped as not_global: 10.0.0.5 is private; 1.2.3.4 is one of our own networks" in out
+    drop = tmp_path / "drop.json"
+    drop.write_text('{"cidr":"1.2.3.0/30","sblid":"SBL1"}\n{"type":"metadata","timestamp":1767607200}\n')
+    out = _explain(f"{drop}:1", "--as-of", "2026-01-05T12:00:00Z")
+    assert "counted, and nothing claimed yet" in out
+    assert "=> signal 1.2.3.3 HIGH" in out, "once the date of the list is read"
     with pytest.raises(TocsinError, match="no record 9"):
         _explain(f"{path}:9")
 

@@ -11,15 +11,12 @@ import pytest
 
 from tocsin.signals import Retraction, RiskLevel, Signal, Skipped, SkipReason
 from tocsin.sources import (
-    Format,
     Reading,
     SourceError,
     format_named,
-    formats,
     read_source,
     shipped_list,
 )
-from tocsin.sources.sample import Sample
 
 NOW = datetime(2026, 8, 22, 9, 0, tzinfo=UTC)
 HEADER = "# Last update: Sat, 22 Aug 2026 03:00:29 +0200\n"
@@ -205,17 +202,6 @@ def test_an_unknown_format_an_empty_file_and_a_wrong_name_say_what_to_do(tmp_pat
         format_named("csv")
     assert caught.value.hint is not None
     assert "ipsum, " in caught.value.hint
-
-
-@pytest.mark.parametrize("form", formats(), ids=lambda form: form.name)
-def test_every_format_recognises_and_reads_its_own_example(tmp_path: Path, form: Format) -> None:
-    name = "tor-exit-list" if form.name == "tor-exit-list" else ""  # known by its name alone
-    sample = Sample(form.example.encode(), name=name)
-    assert next(other.name for other in formats() if other.recognises(sample)) == form.name
-    soon_after = datetime(2026, 1, 5, 12, tzinfo=UTC)
-    found = _read(tmp_path, form.example, _reading(now=soon_after, as_of=soon_after), form=form.name)
-    assert any(isinstance(one, Signal) for one in found) != (form.name == "spamhaus-asn-drop"), found
-    assert not [one for one in found if isinstance(one, Skipped) and one.reason.broken]
 
 
 def test_the_shipped_list_is_the_30_000_most_dangerous_of_ipsum() -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tocsin.cli.printable import printable
 from tocsin.cli.reading_options import (
     AllowListOption,
     AsOfOption,
@@ -60,11 +61,11 @@ def explain(
         chosen = (one for one in all_of_it if wanted is None or one.number == wanted)
         found = list(islice(chosen, _SHOWN))
     for one in found:
-        typer.echo(f"\nrecord {one.number:,}: {_printable(one.record)}")
+        typer.echo(f"\nrecord {one.number:,}: {printable(one.record)}")
         for step in one.steps:
-            typer.echo(f"  {_printable(step)}")
+            typer.echo(f"  {printable(step)}")
         for outcome in one.outcomes:
-            typer.echo(f"  => {_printable(outcome)}")
+            typer.echo(f"  => {printable(outcome)}")
     if not found:
         what = f"record {wanted:,}" if wanted is not None else "record at all"
         raise NoSuchRecord(f"{path} has no {what}", hint="comments and blank lines are no records")
@@ -75,8 +76,3 @@ def _split(place: str) -> tuple[str, int | None]:
     if numbered is None or Path(place).exists():
         return place, None
     return numbered["file"], int(numbered["number"])
-
-
-def _printable(text: str) -> str:
-    """What another machine wrote, fit for a terminal: escape sequences in it are not obeyed."""
-    return text if text.isprintable() else repr(text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tocsin.cli.printable import printable
 from tocsin.cli.reading_options import AsOfOption, NonGlobalOption, TimeZoneOption, how_to_read
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ def _show(found: "Iterable[Explanation]", file: str, records: int) -> int:
         else:
             failures[one.outcomes[0].partition(":")[0]] += 1
         if count < records or (not one.is_signal and failures.total() <= _FAILURES_SHOWN):
-            typer.echo(f"{file}:{one.number}: {_printable(one.outcomes[0])}")
+            typer.echo(f"{file}:{one.number}: {printable(one.outcomes[0])}")
             for more in one.outcomes[1:]:
-                typer.echo(f"  {_printable(more)}")
+                typer.echo(f"  {printable(more)}")
     typer.echo(f"\n{signals:,} records make signals")
     for reason, number in failures.most_common():
         typer.echo(f"{number:,} {reason}")
@@ -67,7 +68,3 @@ def _show_paths(records: int, found: dict[str, int]) -> None:
     for what, number in found.items():
         missing = "   <- nothing anywhere: is it spelled right?" if not number else ""
         typer.echo(f"{what}: in {number:,} of {records:,}{missing}")
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else repr(text)

@@ -36,12 +36,21 @@ def explanations(source: Input, reading: Reading) -> Iterator[Explanation]:
             yield _of_broken(broken)
         for number, record in zip(block.numbers, block.records, strict=True):
             found = reader.read(Block(range(number, number + 1), [record], block.end))
+            yield from _held(found, number, vetting)
             if found.records:
+                found = found._replace(claims=[claim for claim in found.claims if claim.number == number])
                 steps = list(reader.explain(record)) if isinstance(reader, MappedReader) else []
                 texts = [f"{step.what}: {step.found}" for step in steps]
                 yield Explanation(number, _text(record), texts, *_outcomes(found, vetting))
-    if (left := reader.end()).claims:
-        yield Explanation(0, "what is left at the end of the input", [], *_outcomes(left, vetting))
+    yield from _held(reader.end(), 0, vetting)
+
+
+def _held(found: Found, number: int, vetting: Vetting) -> Iterator[Explanation]:
+    """What is said of records before this one only now: some formats have their date in their last line."""
+    for claim in found.claims:
+        if claim.number != number:
+            outcomes = _outcomes(found._replace(claims=[claim], skipped=[]), vetting)
+            yield Explanation(claim.number, "as read above", [], *outcomes)
 
 
 def _of_broken(broken: Skipped) -> Explanation:

@@ -15,6 +15,11 @@ def text_lines(opened: Opened) -> Iterator[Block]:
     return lines(opened.chunks())
 
 
+def no_header(_head: bytes) -> bytes:
+    """Of a format whose records explain themselves."""
+    return b""
+
+
 class Format(Struct, frozen=True, kw_only=True):
     """One input format."""
 
@@ -34,3 +39,7 @@ class Format(Struct, frozen=True, kw_only=True):
     """Cuts an input into records."""
     full_list: bool = False
     """Whether an input holds all there is to say: what is no longer in it is let go."""
+    grows: bool = False
+    """Whether such a file is a log that a tool appends to: it is followed, and not read again from its start."""
+    header: Callable[[bytes], bytes] = no_header
+    """The part of a beginning that says how to read the rest: needed as well where reading goes on in the middle."""

@@ -5,7 +5,21 @@ from functools import cache
 from tocsin.sources.errors import SourceError
 from tocsin.sources.format import Format
 from tocsin.sources.mapping.builtin import profile_formats
-from tocsin.sources.readers import address_list, ipsum, jsonl, spamhaus, tor, zeek_intel
+from tocsin.sources.readers import (
+    address_list,
+    cef,
+    fail2ban_log,
+    fail2ban_sqlite,
+    fast_alerts,
+    ipsum,
+    jsonl,
+    spamhaus,
+    sshd,
+    tor,
+    web_access,
+    web_errors,
+    zeek_intel,
+)
 from tocsin.sources.sample import Sample
 
 
@@ -19,6 +33,13 @@ def formats() -> tuple[Format, ...]:
         *tor.FORMATS,
         *zeek_intel.FORMATS,
         *profile_formats(),
+        *fail2ban_sqlite.FORMATS,
+        *cef.FORMATS,
+        *fail2ban_log.FORMATS,
+        *sshd.FORMATS,
+        *fast_alerts.FORMATS,
+        *web_errors.FORMATS,
+        *web_access.FORMATS,
         *address_list.FORMATS,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Protocol, cast
 
 from tocsin.sources.errors import SourceError
@@ -112,6 +113,24 @@ def decompressed(file: BufferedReader, magic: bytes, stack: ExitStack) -> _Reada
     if magic.startswith(_ZSTD_MAGIC):
         return stack.enter_context(ZstdFile(file))
     return file
+
+
+@contextmanager
+def on_disk(opened: Opened, magic: bytes) -> Iterator[Path]:
+    """An input as a file that begins with `magic`, for formats that are not read in order: copied where it is none."""
+    if opened.path is not None and _begins(opened.path, magic):
+        yield opened.path
+        return
+    with NamedTemporaryFile(prefix="tocsin-") as copy:
+        for chunk in opened.chunks():
+            copy.write(chunk)
+        copy.flush()
+        yield Path(copy.name)
+
+
+def _begins(path: Path, magic: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(magic)) == magic
 
 
 def display_name(path: str) -> str:

@@ -84,6 +84,9 @@ class Reading(Struct, frozen=True, kw_only=True):
     life: timedelta | None = None
     """How long a claim without an end of its own holds, in place of the format's choice."""
 
+    memory: dict[str, Any] = {}
+    """What readers remember from one reading of a growing input to the next: counts over time."""
+
     def observed(self, list_date: datetime | None = None) -> datetime:
         """When a record without a time of its own was observed, in a list that may have a date."""
         return self.as_of or list_date or self.now

@@ -6,10 +6,11 @@ from typing import Any
 from tocsin.sources.framing.json_values import closed, json_values
 from tocsin.sources.framing.lines import lines
 from tocsin.sources.framing.rows import rows
+from tocsin.sources.framing.zeek_rows import zeek_rows
 
 _MOST = 100
-_SQLITE = b"SQLite format 3\x00"
-_PARQUET = b"PAR1"
+SQLITE_MAGIC = b"SQLite format 3\x00"
+PARQUET_MAGIC = b"PAR1"
 
 
 class Sample:
@@ -29,7 +30,7 @@ class Sample:
     @cached_property
     def is_binary(self) -> bool:
         """Whether it is no text."""
-        return self.head.startswith((_SQLITE, _PARQUET))
+        return self.head.startswith((SQLITE_MAGIC, PARQUET_MAGIC))
 
     @cached_property
     def lines(self) -> list[str]:
@@ -55,3 +56,10 @@ class Sample:
         """The first rows, by the names of a header."""
         text = "\n".join(self.lines).encode()
         return [row for block in rows([text], delimiter=delimiter) for row in block.records]
+
+    @cached_property
+    def zeek_rows(self) -> list[dict[str, Any]]:
+        """The first lines of one of Zeek's own logs, by the names of its header."""
+        if not self.head.startswith(b"#separator"):
+            return []
+        return [row for block in zeek_rows(["\n".join(self.lines).encode()]) for row in block.records]

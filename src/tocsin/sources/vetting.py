@@ -65,7 +65,7 @@ class Vetting:
                 vetted.skipped.append(Skipped(SkipReason.EXPIRED, claim.number, _ENDED, text))
                 continue
             if observed > now or expires <= now or claim.retracts or expires - observed > MAX_LIFE:
-                self._slowly(claim, self.verdicts(claim), block, vetted)
+                self._slowly(claim, self.verdicts(claim), block, vetted, is_text)
                 continue
             address = claim.address
             try:
@@ -79,7 +79,7 @@ class Vetting:
             if plain:
                 signals.append(Signal(address, claim.level, observed, expires, claim.message, source))
             else:
-                self._slowly(claim, self._who(claim), block, vetted)
+                self._slowly(claim, self._who(claim), block, vetted, is_text)
         return vetted
 
     def _is_plain_v6(self, address: str) -> bool:
@@ -107,12 +107,12 @@ class Vetting:
             found = self._known[key] = _attackers(claim, self._reading)
         return found
 
-    def _slowly(self, claim: Claim, verdicts: list[Verdict], block: Block, vetted: Vetted) -> None:
+    def _slowly(self, claim: Claim, verdicts: list[Verdict], block: Block, vetted: Vetted, is_text: bool) -> None:
         source = self._reading.source
         for ip, reason, rule in verdicts:
             if reason is not None:
                 # To cut an excerpt out of what was decoded takes longer than all the rest; the broken are looked at.
-                text = excerpt(_record(block, claim.number)) if reason.broken or block.is_text else ""
+                text = excerpt(_record(block, claim.number)) if is_text or reason.broken else ""
                 vetted.skipped.append(Skipped(reason, claim.number, rule, text))
             elif claim.retracts:
                 vetted.claims.append(Retraction(ip, claim.observed, source))
@@ -189,19 +189,34 @@ def _candidate(text: str, claim: Claim, reading: Reading) -> list[Verdict]:
 
 
 def _client(proxy: str, claim: Claim, reading: Reading) -> Verdict:
-    """The last address of the chain that is none of our proxies': what stands before it is the client's own word."""
-    for hop in forwarded_hops(claim.forwarded):
+    hop = client_behind(claim.forwarded, reading)
+    if hop is None:
+        return Verdict(proxy, SkipReason.NO_ADDRESS, f"{proxy} is one of our proxies, and no client is named")
+    try:
+        key, _ = keys_of(hop)
+    except ValueError as error:
+        return Verdict(hop, SkipReason.BAD_ADDRESS, f"forwarded for: {error}")
+    verdict = _single(key, reading)
+    return verdict._replace(
+        reason=SkipReason.NO_ADDRESS if verdict.reason in _NEXT else verdict.reason,
+        rule=f"our proxy {proxy} forwarded for it; {verdict.rule}",
+    )
+
+
+def client_behind(chain: str, reading: Reading) -> str | None:
+    """
+    The last entry of a chain of proxies that is none of ours, as it stands there; None when there is none.
+
+    What stands before it is the client's own word.
+    """
+    for hop in forwarded_hops(chain):
         try:
             key, count = keys_of(hop)
-        except ValueError as error:
-            return Verdict(hop, SkipReason.BAD_ADDRESS, f"forwarded for: {error}")
+        except ValueError:
+            return hop
         if count == 1 and not reading.guard.proxies.word(key):
-            verdict = _single(key, reading)
-            return verdict._replace(
-                reason=SkipReason.NO_ADDRESS if verdict.reason in _NEXT else verdict.reason,
-                rule=f"our proxy {proxy} forwarded for it; {verdict.rule}",
-            )
-    return Verdict(proxy, SkipReason.NO_ADDRESS, f"{proxy} is one of our proxies, and no client is named")
+            return hop
+    return None
 
 
 def _single(key: bytes, reading: Reading) -> Verdict:

@@ -2,11 +2,13 @@
 
 A value is cut out by its brackets and then decoded by msgspec, so that a file of any size is read with the memory of
 its largest record. The common cases need no search: lines are decoded many at once, and of an array everything up to
-the last `}, {` of a chunk, which is a cut between elements if and only if what stands before it decodes.
+the last `}, {` of a chunk, which is a cut between elements if and only if what stands before it decodes. A document
+that is large, such as an answer with a long list in it, is handed over in parts, where the caller names the list: each
+has the members that stand before the list, and some of its elements.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -17,7 +19,9 @@ from tocsin.sources.framing.lines import line_chunks
 from tocsin.sources.reading import Block, excerpt
 
 MAX_VALUE_BYTES = 64 * 1024 * 1024
-"""The largest document that is decoded; an array of any length is read element by element."""
+"""The largest value that is decoded; an array of any length is read element by element."""
+PART_BYTES = 1024 * 1024
+"""A document larger than this is handed over in parts."""
 _DECODE = msgspec.json.Decoder().decode
 _DECODE_LINES = msgspec.json.Decoder().decode_lines
 _ERRORS = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
@@ -30,11 +34,16 @@ _CUTS_TRIED = 8
 _BUFFER_BYTES = 128 * 1024
 
 
-def json_values(chunks: Iterable[bytes]) -> Iterator[Block]:
-    """The values of an input, whichever way it strings them together; the number of one on a line is its line's."""
+def json_values(chunks: Iterable[bytes], *, parts: Collection[str] = ()) -> Iterator[Block]:
+    """
+    The values of an input, whichever way it strings them together; the number of one on a line is its line's.
+
+    Args:
+        parts: names of members whose arrays may be handed over in parts, where a document is a large one.
+    """
     start, chunks = _begun(chunks)
     if start.startswith(b"[") or (start.startswith(b"{") and not _is_lines(start)):
-        return _Values(chunks).blocks()
+        return _Values(chunks, parts).blocks()
     return _json_lines(chunks)
 
 
@@ -46,10 +55,12 @@ def _is_lines(start: bytes) -> bool:
     return not first.rstrip(_BLANK).endswith((b"{", b"[", b",")) and _decodes(rest.partition(b"\n")[0])
 
 
-def json_or(chunks: Iterable[bytes], *, otherwise: Callable[[Iterable[bytes]], Iterator[Block]]) -> Iterator[Block]:
+def json_or(
+    chunks: Iterable[bytes], *, parts: Collection[str], otherwise: Callable[[Iterable[bytes]], Iterator[Block]]
+) -> Iterator[Block]:
     """JSON values, or what `otherwise` makes of an input that begins like none."""
     start, chunks = _begun(chunks)
-    return json_values(chunks) if start.startswith((b"{", b"[")) else otherwise(chunks)
+    return json_values(chunks, parts=parts) if start.startswith((b"{", b"[")) else otherwise(chunks)
 
 
 def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -100,13 +111,15 @@ def _line_by_line(first: int, content: bytes, end: int, broken: list[Skipped]) -
 class _Values:
     """Arrays and documents, told apart by their brackets."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
+    def __init__(self, chunks: Iterator[bytes], parts: Collection[str]) -> None:
+        self._chunks, self._parts = chunks, parts
         self._buffer = b""
         self._ended = False
         self._offset = 0  # of the buffer, in the input
         self._number = 0  # of the last value
         self._in_array = False
+        self._members: dict[str, Any] | None = None  # of a document that is handed over in parts
+        self._name = ""  # of its array
 
     def blocks(self) -> Iterator[Block]:
         while self._fill(_BUFFER_BYTES):
@@ -125,6 +138,8 @@ class _Values:
     def _block(self) -> Block:
         broken = list[Skipped]()
         values = self._many() or self._one(broken)
+        if values and self._in_array and self._members is not None:
+            values = [{**self._members, self._name: values}]
         first = self._number + 1
         self._number += len(values)
         return Block(range(first, first + len(values)), values, self._offset, broken)
@@ -163,10 +178,19 @@ class _Values:
             self._take(1)
             return []
         if self._buffer.startswith((b"]", b"}")):
+            self._members = self._members if self._in_array else None
             self._in_array = False
             self._take(1)
             return []
-        size = self._size_of_one()
+        if self._members is not None and not self._in_array:
+            return self._rest_of_document(broken)
+        return self._value(broken)
+
+    def _value(self, broken: list[Skipped]) -> list[Any]:
+        size = self._size_of_one(PART_BYTES)
+        if size is None and not self._in_array and self._enter_document():
+            return []
+        size = size or self._size_of_one(MAX_VALUE_BYTES)
         if size is None:
             self._give_up(broken)
             return []
@@ -178,8 +202,39 @@ class _Values:
             broken.append(_broken(self._number, text, f"is no JSON value: {_why(error)}"))
             return []
 
-    def _size_of_one(self) -> int | None:
-        """The bytes of the value that the buffer begins with, reading on as need be; None when it never ends."""
+    def _enter_document(self) -> bool:
+        """Go into the first array of objects in the document that the buffer begins with that is one of `parts`."""
+        at, depth = 0, 0
+        while step := _BRACKET.match(self._buffer, at):
+            at = step.end()
+            if depth == 1 and step[1] == b"[" and self._buffer[at : at + 100].lstrip(_BLANK).startswith(b"{"):
+                try:
+                    members = _DECODE(self._buffer[: at - 1] + b"null}")
+                except _ERRORS:
+                    return False
+                name = list(members)[-1]
+                if name in self._parts:
+                    self._members, self._name = (self._members or {}) | members, name
+                    self._in_array = True
+                    self._take(at)
+                    return True
+            depth += 1 if step[1] in b"{[" else -1
+        return False
+
+    def _rest_of_document(self, broken: list[Skipped]) -> list[Any]:
+        """The members that stand behind the array, as a document that has had its elements."""
+        members, name = self._members or {}, self._name
+        self._members = members | {name: []}
+        self._buffer = b"{" + self._buffer
+        self._offset -= 1
+        rest = self._value(broken)
+        if self._in_array:  # of another array among them
+            return []
+        self._members = None
+        return [members | {name: []} | one for one in rest if isinstance(one, dict)]
+
+    def _size_of_one(self, most: int) -> int | None:
+        """The bytes of the value that the buffer begins with, reading on up to `most`; None when it has no end."""
         at, depth = 0, 0
         if not self._buffer.startswith((b"{", b"[")):
             scalar = _SCALAR.match(self._buffer)
@@ -191,7 +246,7 @@ class _Values:
                 if depth == 0:
                     return at
             # Doubled each time: a long string is not searched again for every chunk.
-            if self._ended or len(self._buffer) > MAX_VALUE_BYTES:
+            if self._ended or len(self._buffer) > most:
                 return None
             self._fill(2 * len(self._buffer))
 

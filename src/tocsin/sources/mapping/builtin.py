@@ -5,13 +5,15 @@ from functools import partial
 from importlib.resources import files
 from typing import Any
 
-from tocsin.sources.format import Format
+from tocsin.sources.format import Format, no_header
 from tocsin.sources.framing import Framing, json_or, json_values, lines, rows
+from tocsin.sources.framing.parquet_rows import parquet_rows
 from tocsin.sources.framing.patterns import matched
 from tocsin.sources.framing.unfolding import unfolded
+from tocsin.sources.framing.zeek_rows import zeek_header, zeek_rows
 from tocsin.sources.mapping.mapped import MappedReader
 from tocsin.sources.mapping.paths import compile_path, compile_test
-from tocsin.sources.mapping.profile import Profile, parse_profile
+from tocsin.sources.mapping.profile import Profile, RecordsRule, parse_profile
 from tocsin.sources.opening import Opened
 from tocsin.sources.reading import Block
 from tocsin.sources.sample import Sample
@@ -44,31 +46,60 @@ def profile_format(profile: Profile) -> Format:
         reader=partial(MappedReader, profile),
         records=_records(profile),
         full_list=profile.full_list,
+        grows=profile.grows,
+        header=_header(profile.reader),
     )
 
 
+def _header(rule: RecordsRule) -> Callable[[bytes], bytes]:
+    """What of a beginning is needed to read on in the middle."""
+    if rule.format in ("zeek", "json-or-zeek"):
+        return zeek_header
+    if rule.format in ("csv", "json-or-csv") and not rule.columns:
+        return _first_row
+    return no_header
+
+
+def _first_row(head: bytes) -> bytes:
+    first = head.partition(b"\n")[0]
+    return b"" if first.lstrip().startswith((b"{", b"[")) else first + b"\n"
+
+
 def _records(profile: Profile) -> Callable[[Opened], Iterator[Block]]:
-    framing = _framing(profile)
+    cut = _cutter(profile)
     outer = [compile_path(path) for path in profile.records]
     inner = {name: compile_path(path) for name, path in profile.within.items()}
 
     def records(opened: Opened) -> Iterator[Block]:
-        blocks = framing(opened.chunks())
+        blocks = cut(opened)
         return unfolded(blocks, outer, inner, parent=profile.parent) if outer or inner else blocks
 
     return records
 
 
+def _cutter(profile: Profile) -> Callable[[Opened], Iterator[Block]]:
+    if profile.reader.format == "parquet":
+        return parquet_rows
+    framing = _framing(profile)
+    return lambda opened: framing(opened.chunks())
+
+
 def _framing(profile: Profile) -> Framing:
     rule = profile.reader
+    # Paths that are a name: the members of a document that may hold more records than fit into memory.
+    parts = [path for path in profile.records or profile.within.values() if path.isidentifier()]
     by_row = partial(rows, delimiter=rule.delimiter, columns=rule.columns)
     match rule.format:
         case "json":
-            return json_values
+            return partial(json_values, parts=parts)
         case "csv":
             return by_row
         case "json-or-csv":
-            return partial(json_or, otherwise=by_row)
+            return partial(json_or, parts=parts, otherwise=by_row)
+        case "zeek":
+            return zeek_rows
+        case "json-or-zeek":
+            return partial(json_or, parts=parts, otherwise=zeek_rows)
     pattern = rule.pattern
 
     def by_pattern(chunks: Any) -> Iterator[Block]:
@@ -88,6 +119,8 @@ def _recogniser(profile: Profile) -> Callable[[Sample], bool]:
         values: list[Any] = sample.values if rule.format.startswith("json") else []
         if not values and rule.format.endswith("csv"):
             values = sample.rows(rule.delimiter)
+        if not values and rule.format.endswith("zeek"):
+            values = sample.zeek_rows
         return any(test(value) for value in values[:_LOOKED_AT])
 
     return recognises

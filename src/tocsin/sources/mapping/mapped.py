@@ -90,8 +90,7 @@ class MappedReader:
     def _candidates(self, record: Any) -> list[Any]:
         found = list[Any]()
         for address in self._addresses:
-            value = address(record)
-            if value and value != "-" and value not in found:
+            if (value := address(record)) and value != "-":
                 found.append(value)
         return found if self._form is None else [self._form(value) for value in found]
 
@@ -104,7 +103,9 @@ class MappedReader:
         forwarded = ", ".join(map(str, as_list(chain))) if chain else ""
         first = addresses[0]
         if first.__class__ is not list:
-            others = tuple([str(one) for one in addresses[1:] if one.__class__ is not list])
+            others: tuple[str, ...] = ()
+            if len(addresses) > 1:
+                others = tuple([str(one) for one in addresses[1:] if one.__class__ is not list and one != first])
             return Claim(number, str(first), level, observed, expires, message, others, forwarded, retracts)
         each = dict.fromkeys(str(one) for one in first if one)
         return [Claim(number, one, level, observed, expires, message, (), forwarded, retracts) for one in each]

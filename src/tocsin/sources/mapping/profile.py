@@ -25,8 +25,11 @@ class _Table(Struct, frozen=True, forbid_unknown_fields=True):
 class RecordsRule(_Table, frozen=True, kw_only=True):
     """How an input is cut into records."""
 
-    format: Literal["json", "csv", "json-or-csv", "lines"] = "json"
-    """`json` in lines, in an array or as documents; `json-or-csv` for exports that come as either."""
+    format: Literal["json", "csv", "json-or-csv", "zeek", "json-or-zeek", "parquet", "lines"] = "json"
+    """
+    `json` in lines, in an array or as documents; `json-or-csv` for exports that come as either; `zeek` for its logs
+    with `#fields`; `parquet` needs the extra of that name.
+    """
     delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
     columns: tuple[str, ...] = ()
     """Names of the columns of a CSV file without a header."""
@@ -125,6 +128,8 @@ class Profile(_Table, frozen=True, kw_only=True):
     message: str
     """`{name}` is a field, and `[ ... ]` is left out when a field in it is."""
     fields: dict[str, str] = {}
+    grows: bool = False
+    """Whether such a file is a log that a tool appends to, which the relay then follows."""
     full_list: bool = False
     """Whether a file holds all there is to say: what is no longer in it is let go."""
 

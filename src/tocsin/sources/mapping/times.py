@@ -17,6 +17,12 @@ _UNIT_S = {
     "w": 604800.0,
 }  # fmt: skip
 _SNORT = re.compile(r"(\d\d)/(\d\d)(?:/(\d{4}|\d\d))?-(\d\d:\d\d:\d\d(?:\.\d{1,6})?)")
+_SYSLOG = re.compile(
+    r"([A-Z][a-z]{2}) {1,2}(\d{1,2}) (?:(\d{4}) )?(\d\d:\d\d:\d\d(?:\.\d{1,6})?)(?: (UTC|GMT|Z|[+-]\d{4}))?"
+)
+_MONTHS = {name: f"{number:02}" for number, name in enumerate(
+    ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
+)}  # fmt: skip
 _NO_YEAR = 1904  # strptime's own year for none is 1900, which had no 29th of February
 _MOST_S = 10**10  # some 300 years: beyond any time of a log, and within datetime
 
@@ -80,18 +86,49 @@ def _snort(text: Any) -> datetime:
     return datetime.fromisoformat(f"{number:04}-{month}-{day}T{rest}")
 
 
+def _syslog(text: Any) -> datetime:
+    """`Dec 10 06:55:46`, 1904 where it names no year; CEF adds one, and a zone: `Jan 05 2026 10:00:00 UTC`."""
+    found = _SYSLOG.fullmatch(text)
+    if found is None:
+        raise ValueError
+    month, day, year, clock, zone = found.groups()
+    offset = "" if zone is None else "+0000" if zone.isalpha() else zone
+    return datetime.fromisoformat(f"{year or _NO_YEAR}-{_MONTHS[month]}-{int(day):02}T{clock}{offset}")
+
+
+def _clf(text: Any) -> datetime:
+    """The common log format's: `10/Oct/2023:08:32:31 +0000`."""
+    day, month, rest = text.split("/")
+    return datetime.fromisoformat(f"{rest[:4]}-{_MONTHS[month]}-{day}T{rest[5:].replace(' ', '')}")
+
+
+def _ctime(text: Any) -> datetime:
+    """Apache's error log: `Sun Dec 04 04:47:44 2005`, with a fraction or without."""
+    _, month, day, clock, year = text.split()
+    return datetime.fromisoformat(f"{year}-{_MONTHS[month]}-{int(day):02}T{clock}")
+
+
+def _nginx(text: Any) -> datetime:
+    """nginx's error log: `2012/04/09 11:53:29`."""
+    return datetime.fromisoformat(text.replace("/", "-"))
+
+
 FORMS: dict[str, Parse] = {
     "iso8601": _iso,
     "epoch": _epoch,
     "go": _go,
     "us": _us,
     "snort": _snort,
+    "syslog": _syslog,
+    "clf": _clf,
+    "ctime": _ctime,
+    "nginx": _nginx,
     "rfc5322": lambda text: parsedate_to_datetime(text),
 }
 """What each means: the docstring of its function. Any other form is one of `datetime.strptime`, with a `%` in it."""
 
 _DEFAULT = ("iso8601", "epoch", "go", "us")
-_REFUSED = (ValueError, TypeError, OverflowError, AttributeError)
+_REFUSED = (ValueError, TypeError, OverflowError, AttributeError, KeyError)
 
 
 def compile_time(forms: Sequence[str], timezone: tzinfo, now: datetime) -> Callable[[Any], datetime]:

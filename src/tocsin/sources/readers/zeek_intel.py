@@ -19,49 +19,57 @@ class ZeekIntelReader(DatedList):
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
         self._columns = {"indicator": 0, "indicator_type": 1}
-        self._indicator, self._kind = 0, 1
-        self._known = dict[tuple[str, ...], str]()
+        self._known = dict[str, tuple[str, str]]()
 
     def entries(self, block: Block, claims: list[Claim], skips: list[Skipped]) -> int:
         """See `DatedList`."""
         records, level, observed, expires = 0, self.level, self.observed, self.expires
-        said = self._said
+        known, first = self._known, self._first
         for number, text in zip(block.numbers, block.records, strict=True):
             if text[:1] == "#":
                 self._header(text)
+                first = self._first
                 continue
-            cells = text.split("\t")
-            if not cells[0].strip():
+            indicator, _, rest = text.partition("\t")
+            if not indicator.strip():
                 continue
             records += 1
-            try:
-                kind, indicator = cells[self._kind], cells[self._indicator]
-            except IndexError:
+            # A feed says the same of all its indicators; files with another order of columns are read as they are.
+            meaning = known.get(rest) or self._meaning(text, rest)
+            if meaning is None:
                 detail = "has fewer columns than its #fields line names"
                 skips.append(skipped(number, text, SkipReason.NOT_A_RECORD, detail))
-                continue
-            if kind in _TAKEN:
-                claims.append(Claim(number, indicator, level, observed, expires, said(cells)))
+            elif meaning[0] in _TAKEN:
+                address = indicator if first else text.split("\t")[self._columns["indicator"]]
+                claims.append(Claim(number, address, level, observed, expires, meaning[1]))
             else:
-                skips.append(skipped(number, text, SkipReason.NO_ADDRESS, f"is an indicator of type {kind[:40]}"))
+                detail = f"is an indicator of type {meaning[0][:40]}"
+                skips.append(skipped(number, text, SkipReason.NO_ADDRESS, detail))
         return records
 
     def _header(self, text: str) -> None:
         name, *columns = text.split("\t")
-        if name == "#fields":
+        if name == "#fields" and "indicator" in columns and "indicator_type" in columns:
             self._columns = {column: at for at, column in enumerate(columns)}
-            self._indicator = self._columns.get("indicator", 0)
-            self._kind = self._columns.get("indicator_type", 1)
+            self._known.clear()
 
-    def _said(self, cells: list[str]) -> str:
-        columns = self._columns
-        words = tuple([cells[columns[name]] for name in _SAID if name in columns and columns[name] < len(cells)])
-        said = self._known.get(words)
-        if said is None:
+    @property
+    def _first(self) -> bool:
+        return self._columns["indicator"] == 0
+
+    def _meaning(self, text: str, rest: str) -> tuple[str, str] | None:
+        """The type of an indicator and what is said of it; None when a column is missing."""
+        cells = text.split("\t")
+        if len(cells) <= max(self._columns["indicator"], self._columns["indicator_type"]):
+            return None
+        words = (cells[at] for name in _SAID if 0 <= (at := self._columns.get(name, -1)) < len(cells))
+        said = legal_message("Intel " + " ".join(word for word in words if word != "-"))
+        meaning = cells[self._columns["indicator_type"]], said
+        if self._first:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            said = self._known[words] = legal_message("Intel " + " ".join(word for word in words if word != "-"))
-        return said
+            self._known[rest] = meaning
+        return meaning
 
 
 def _recognises(sample: Sample) -> bool:
