@@ -116,7 +116,7 @@ def test_a_source_that_stops_and_a_paused_target_are_told(tmp_path: Path, org: O
         assert status["running"]
         assert "Invalid token provided" in status["targets"][0]["paused"]
         assert status["targets"][0]["backlog"]["HIGH"]["count"] == 1
-        assert "No such file" in status["sources"][0]["stopped"]
+        assert "gone.txt cannot be read" in status["sources"][0]["stopped"]
         told = tocsin("status", "--config", str(config)).stdout
         assert "paused: it answered 401: Invalid token provided" in told
         assert "stopped: " in told
