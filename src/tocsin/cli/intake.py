@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from tocsin.errors import TocsinError
-from tocsin.signals import Retraction, RiskLevel, Signal, Skipped, SkipReason
+from tocsin.signals import Batch, Retraction, RiskLevel, Signal, Skipped, SkipReason
 from tocsin.sources import Format, Guard, Piece, Reading, SourceError, display_name, open_source_input
 
 BROKEN_SHOWN = 5
@@ -116,6 +116,15 @@ class Intake(Struct):
     def skipped(self) -> Counter[SkipReason]:
         """Over all files."""
         return sum((account.skipped for account in self.files), Counter[SkipReason]())
+
+    @property
+    def batches(self) -> list[Batch]:
+        """Each input as one list, which is whole."""
+        by_source: dict[str, list[Signal | Retraction]] = {}
+        claims: list[Signal | Retraction] = [*self.signals, *self.retractions]
+        for claim in claims:
+            by_source.setdefault(claim.source, []).append(claim)
+        return [Batch(source=source, claims=found, ends_list=True) for source, found in by_source.items()]
 
     @property
     def broken(self) -> int:

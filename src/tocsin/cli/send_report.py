@@ -1,7 +1,6 @@
 """What a `tocsin send` did, for people and for machines. Every line read is in one of its counts."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,8 +8,8 @@ from msgspec import Struct
 
 from tocsin.cli.durations import about
 from tocsin.cli.intake import Intake
-from tocsin.relay import Tally, Window, requests_needed
-from tocsin.signals import RiskLevel, Signal, SkipReason
+from tocsin.relay import Backlog, Rank, Tally, Window, requests_needed
+from tocsin.signals import RiskLevel, SkipReason
 
 REFUSED_SHOWN = 5
 TITLES = {
@@ -34,6 +33,14 @@ TITLES = {
 }
 
 
+_LEVELS = {
+    "HIGH": (Rank.RAISE_HIGH, Rank.REFRESH_HIGH),
+    "MEDIUM": (Rank.RAISE_MEDIUM, Rank.REFRESH_MEDIUM),
+    "LOW": (Rank.RAISE_LOW, Rank.REFRESH_LOW),
+    "to let go": (Rank.LOWER,),
+}
+
+
 class Report(Struct, frozen=True):
     """One run, over or broken off."""
 
@@ -41,23 +48,33 @@ class Report(Struct, frozen=True):
     tally: Tally
     to: str
     took: timedelta
+    subjects: int = 0
+    """How many IPs there were to tell it about."""
+    left: int = 0
+    """Of these, those that wait still."""
     stopped: str | None = None
     """Why it did not come to its end."""
 
     @property
+    def expired(self) -> int:
+        """Of the subjects, those that ended while they waited."""
+        return max(0, self.subjects - self.tally.delivered - len(self.tally.refused) - self.left)
+
+    @property
     def clean(self) -> bool:
         """Whether there is nothing for a person to look at."""
-        return not (self.intake.broken or self.tally.refused or self.tally.left or self.stopped)
+        return not (self.intake.broken or self.tally.refused or self.left or self.stopped)
 
 
-def plan_line(signals: list[Signal], window: Window, *, now: datetime) -> str:
+def plan_line(backlog: Mapping[Rank, Backlog], window: Window, *, now: datetime) -> str:
     """What is about to happen, and how long the budget makes it take."""
-    if not signals:
+    levels, subjects = _levels(backlog), subjects_of(backlog)
+    if not subjects:
         return "nothing to send"
-    requests, levels = requests_needed(len(signals)), _levels(signals)
+    requests = requests_needed(subjects)
     of_level = ", ".join(f"{count:,} {level}" for level, count in levels.items())
     takes = about(window.time_for(requests, now=now))
-    return f"{_ips(len(signals))} ({of_level}): {_requests(requests)} at {window.limit} a minute: {takes}"
+    return f"{_ips(subjects)} ({of_level}): {_requests(requests)} at {window.limit} a minute: {takes}"
 
 
 def file_lines(intake: Intake) -> Iterator[str]:
@@ -75,17 +92,17 @@ def file_lines(intake: Intake) -> Iterator[str]:
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """The summary for a machine; `signals` were read, `subjects` are their distinct IPs."""
+    """The summary for a machine; `signals` were read, `subjects` are the IPs the org had to be told about."""
     tally = report.tally
     summary: dict[str, Any] = {
         "signals": len(report.intake.signals),
-        "subjects": tally.subjects,
+        "subjects": report.subjects,
         "delivered": tally.delivered,
         "requests": tally.requests,
         "retries": tally.retries,
-        "refused": len(tally.refused),
-        "expired": len(tally.expired),
-        "left": tally.left,
+        "quarantined": len(tally.refused),
+        "expired": report.expired,
+        "left": report.left,
         "skipped": _skipped(report.intake),
         "seconds": round(report.took.total_seconds(), 3),
     }
@@ -105,16 +122,16 @@ def lines(report: Report) -> Iterator[str]:
         yield f"delivered {_ips(tally.delivered)} to {report.to} with {_requests(tally.requests)}{retries} in {seconds}"
     yield from file_lines(report.intake)
     yield from skipped_lines(report.intake)
-    if tally.expired:
-        yield f"skipped {len(tally.expired):,}: expired while they waited for the budget"
+    if report.expired:
+        yield f"skipped {report.expired:,}: expired while they waited for the budget"
     if tally.refused:
         yield f"refused {len(tally.refused):,}:"
     for refused in tally.refused[:REFUSED_SHOWN]:
-        yield f"  {refused.signal.ip} {refused.signal.level}: {refused.reason}"
+        yield f"  {refused.ip} {refused.level}: {refused.reason}"
     if len(tally.refused) > REFUSED_SHOWN:
         yield f"  and {len(tally.refused) - REFUSED_SHOWN:,} more"
-    if tally.left:
-        yield f"not delivered {tally.left:,}: they are still in the files; sending again what the org has does no harm"
+    if report.left:
+        yield f"not delivered {report.left:,}: the same command again goes on from here"
     if tally.in_flight:
         yield f"  {tally.in_flight:,} of them were on their way without an answer and may have arrived"
 
@@ -133,9 +150,14 @@ def _requests(count: int) -> str:
     return f"{count:,} request" if count == 1 else f"{count:,} requests"
 
 
-def _levels(signals: list[Signal]) -> dict[str, int]:
-    levels = Counter(signal.level for signal in signals)
-    return {str(level): levels[level] for level in RiskLevel if levels[level]}
+def subjects_of(backlog: Mapping[Rank, Backlog]) -> int:
+    """How many IPs there are to tell about."""
+    return sum(waiting.count for waiting in backlog.values())
+
+
+def _levels(backlog: Mapping[Rank, Backlog]) -> dict[str, int]:
+    counts = {level: sum(backlog[rank].count for rank in ranks) for level, ranks in _LEVELS.items()}
+    return {level: count for level, count in counts.items() if count}
 
 
 def _skipped(intake: Intake) -> dict[str, int]:
