@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the readers are imported by the functions that need them: t
 
 SOURCE_AGAIN_AFTER_S = 15.0
 """A source that broke off is opened again after so long."""
+_WHY_CHARS = 300
 
 
 def relay_command(config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -67,7 +68,7 @@ async def _run(file: "RelayFile", sources: "list[Source]") -> None:
         names = ", ".join(sender.to for sender in relay.senders.values())
         typer.echo(f"Tocsin relay ready: {', '.join(file.sources)} to {names} (state in {file.state})")
         sys.stdout.flush()
-        works: list[Coroutine[Any, Any, object]] = [_feed(relay, source) for source in sources]
+        works: list[Coroutine[Any, Any, object]] = [feed(relay, source) for source in sources]
         works += [relay.failed(), stopped.wait()]
         if file.metrics_port is not None:
             from tocsin.cli.relay_metrics import serve_metrics
@@ -89,8 +90,12 @@ async def _until_one_ends(works: Sequence[Coroutine[Any, Any, object]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _feed(relay: Relay, source: "Source") -> None:
-    """Everything from one source, for ever; when it breaks off, from the last position that is durable."""
+async def feed(relay: Relay, source: "Source") -> None:
+    """
+    Everything from one source, for ever; when it breaks off, from the last position that is durable.
+
+    Whatever it breaks off with, the other sources and the targets go on.
+    """
     import structlog
 
     log = structlog.get_logger("tocsin.relay")
@@ -102,6 +107,9 @@ async def _feed(relay: Relay, source: "Source") -> None:
             why = "it has ended"
         except TocsinError as error:
             why = error.summary
+        except Exception as error:  # a defect of ours, or what no reader foresaw: with its place for who mends it
+            why = f"an unforeseen error ({type(error).__name__}: {error})"[:_WHY_CHARS]
+            log.exception("source.failed", source=source.name)
         await relay.note_stopped(source.name, why)
         log.warning("source.stopped", source=source.name, reason=why, again_in_s=SOURCE_AGAIN_AFTER_S)
         await asyncio.sleep(SOURCE_AGAIN_AFTER_S)

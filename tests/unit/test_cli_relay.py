@@ -1,0 +1,46 @@
+"""What `tocsin relay` does with its sources, against a small honest org; time is virtual."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+from support.fake_org import FakeOrg, relay
+from support.virtual_time import T0, run_virtually
+from tocsin.cli.relay import SOURCE_AGAIN_AFTER_S, feed
+from tocsin.signals import Batch, RiskLevel, Signal
+
+
+class _Failing:
+    """Breaks off with what nobody foresaw, after one batch; goes on from its position the second time."""
+
+    name = "failing"
+
+    def __init__(self) -> None:
+        self.read_from: list[bytes] = []
+
+    async def batches(self, position: bytes) -> AsyncIterator[Batch]:
+        self.read_from.append(position)
+        if not position:
+            signal = Signal("8.8.8.8", RiskLevel.HIGH, T0, T0 + timedelta(hours=1), "seen", self.name)
+            yield Batch(source=self.name, claims=[signal], position=b"1")
+            raise OverflowError("date value out of range")
+        await asyncio.Event().wait()
+
+
+def test_a_source_that_fails_in_an_unforeseen_way_is_told_and_read_again(tmp_path: Path) -> None:
+    async def go() -> tuple[str, list[bytes], dict[str, str], str]:
+        org, source = FakeOrg(), _Failing()
+        async with relay(tmp_path, org, patient=True) as opened:
+            feeding = asyncio.ensure_future(feed(opened, source))
+            await asyncio.sleep(SOURCE_AGAIN_AFTER_S - 1)
+            stopped = (await opened.status()).sources[0].stopped
+            await asyncio.sleep(2)
+            again = (await opened.status()).sources[0].stopped
+            feeding.cancel()
+            return stopped, source.read_from, org.picture(org.clock()), again
+
+    stopped, read_from, picture, again = run_virtually(go)
+    assert "OverflowError: date value out of range" in stopped
+    assert (read_from, again) == ([b"", b"1"], "")
+    assert picture == {"8.8.8.8": "HIGH"}
