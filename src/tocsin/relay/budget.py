@@ -25,13 +25,14 @@ class Haste(Enum):
 
 def may_go_at(window: Window, *, haste: Haste, last_sent: datetime | None, now: datetime) -> datetime:
     """The earliest moment for the next request; `now` for at once."""
-    if window.closes_at is None or now >= window.closes_at:
+    closes_at = window.closes(now)
+    if closes_at is None:
         return now
     if window.left <= 0:
-        return window.closes_at
+        return closes_at
     if haste is Haste.AT_ONCE or last_sent is None:
         return now
-    if haste is Haste.DANGEROUS and (window.closes_at - now) / window.left <= LENGTH / window.limit:
+    if haste is Haste.DANGEROUS and (closes_at - now) / window.left <= LENGTH / window.limit:
         return now
     # One slot more than requests: the first request of the next window is evenly spaced too.
-    return max(now, last_sent + (window.closes_at - last_sent) / (window.left + 1))
+    return max(now, last_sent + (closes_at - last_sent) / (window.left + 1))

@@ -19,6 +19,7 @@ from tocsin.relay.reconcile import Rank
 from tocsin.relay.ruling import Answer, Bisect, Delivered, PauseTarget, Quarantine, Ruling, SendAgain, in_words, rule
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
+from tocsin.relay.window import STEP
 from tocsin.signals import from_ms, to_ms
 
 REFUSED_IN_A_ROW = 5
@@ -28,8 +29,13 @@ LOOKS_AGAIN_AFTER = timedelta(minutes=5)
 
 
 class _Pause(NamedTuple):
+    since: datetime
     until: datetime
     why: str
+
+    def ends_at(self, now: datetime) -> datetime:
+        """`now` where a clock that was set back would make it last longer than was meant."""
+        return now if self.since - now > STEP else self.until
 
 
 def utc_now() -> datetime:
@@ -113,8 +119,8 @@ class Sender:
         now = self._clock()
         until = may_go_at(self._window, haste=haste, last_sent=self._last_sent, now=now)
         why = "the window is used up"
-        if self._pause is not None and self._pause.until > until:
-            until, why = self._pause
+        if self._pause is not None and (ends_at := self._pause.ends_at(now)) > until:
+            until, why = ends_at, self._pause.why
         if until <= now:
             return False
         if self._watcher is not None:
@@ -195,7 +201,7 @@ class Sender:
                 await self._keep(delivered=True)
                 return "delivered"
             case SendAgain(at=at, why=why):
-                self._tries, self._pause = tries + 1, _Pause(at, why)
+                self._tries, self._pause = tries + 1, _Pause(self._clock(), at, why)
                 if suspected:
                     self._suspects.append([telling.key for telling in tellings])
                 await self._keep(lost=lost)
@@ -236,7 +242,8 @@ class Sender:
         await self._keep(lost=lost)
         if not self._patient:
             raise TargetPaused(self._target.name, reason=reason, remedy=remedy)
-        self._pause = _Pause(self._clock() + LOOKS_AGAIN_AFTER, reason)
+        now = self._clock()
+        self._pause = _Pause(now, now + LOOKS_AGAIN_AFTER, reason)
 
     def _count(self, *, requests: int, retries: int) -> None:
         self.tally.requests += requests

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from tocsin.signals.limits import REQUESTS_PER_WINDOW, WINDOW_S
 
 LENGTH = timedelta(seconds=WINDOW_S)
+STEP = timedelta(seconds=5)
+"""By so much a clock may be set back unnoticed; by more, and moments of before say nothing about now."""
 
 
 class Told(Struct, frozen=True):
@@ -39,11 +41,19 @@ class Window(Struct, frozen=True):
 
     def spend(self, now: datetime) -> tuple["Window", timedelta]:
         """The window once one more request is sent, and how long to wait before sending it (zero for not at all)."""
-        if self.closes_at is None or now >= self.closes_at:
+        closes_at = self.closes(now)
+        if closes_at is None:
             return self._opened(now), timedelta(0)
         if self.left > 0:
             return replace(self, left=self.left - 1), timedelta(0)
-        return self._opened(self.closes_at), self.closes_at - now
+        return self._opened(closes_at), closes_at - now
+
+    def closes(self, now: datetime) -> datetime | None:
+        """When the window that is open closes; None when none is known to be."""
+        # None is open for longer than its length: what says so was dated by a clock that has been set back.
+        if self.closes_at is None or not now < self.closes_at <= now + LENGTH + STEP:
+            return None
+        return self.closes_at
 
     def heard(self, told: Told, *, now: datetime) -> "Window":
         """The window after an answer that came at `now`, to the one request that was on its way."""
@@ -59,7 +69,7 @@ class Window(Struct, frozen=True):
         return replace(self, limit=limit, left=left, closes_at=closes_at)
 
     def _counted_alone(self, limit: int, now: datetime) -> "Window":
-        if self.closes_at is None or now >= self.closes_at:
+        if self.closes(now) is None:
             # The request may have come too late for the window it was sent in, and have opened the next one.
             return replace(self, limit=limit, left=limit - 1, closes_at=now + LENGTH)
         if self.left == self.limit - 1:
@@ -69,10 +79,11 @@ class Window(Struct, frozen=True):
 
     def time_for(self, requests: int, *, now: datetime) -> timedelta:
         """How long the budget makes so many requests take: from now until the last of them may be sent."""
-        if self.closes_at is None or now >= self.closes_at:
+        closes_at = self.closes(now)
+        if closes_at is None:
             to_close, beyond = LENGTH, requests - self.limit
         else:
-            to_close, beyond = self.closes_at - now, requests - self.left
+            to_close, beyond = closes_at - now, requests - self.left
         return timedelta(0) if beyond <= 0 else to_close + LENGTH * ((beyond - 1) // self.limit)
 
     def _opened(self, at: datetime) -> "Window":
