@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from support.fake_org import NAME, FakeOrg, address, relay, signals
-from support.virtual_time import T0, run_virtually
+from support.virtual_time import T0, Clock, run_virtually
 from tocsin.relay import RelayError
 from tocsin.signals import Batch, InvalidSignals, Retraction, RiskLevel, Signal, Skipped, SkipReason
 
@@ -250,3 +250,40 @@ def test_a_record_that_cannot_be_read_lies_in_quarantine_once(tmp_path: Path) ->
             return [(one.reason, one.line, one.times) for one in await opened.quarantined()]
 
     assert run_virtually(read) == [("is not JSON", 7, 2)]
+
+
+def test_what_was_refused_at_one_level_is_told_at_another_and_never_again_at_that_one(tmp_path: Path) -> None:
+    async def go() -> tuple[list[int], dict[str, str], list[str]]:
+        org, asked = FakeOrg(), []
+        org.bad = {"8.8.8.8"}
+        async with relay(tmp_path, org, patient=True) as opened:
+            said = [(RiskLevel.LOW, "a"), (RiskLevel.LOW, "b"), (RiskLevel.HIGH, "b")]
+            for second, (level, source) in enumerate(said):
+                at = T0 + timedelta(seconds=second)
+                await opened.put([Signal("8.8.8.8", level, at, at + HOUR, "seen", source)])
+                await asyncio.sleep(10)
+                asked.append(len(org.statuses))
+            org.bad = set()
+            await opened.put([Signal("8.8.8.8", RiskLevel.MEDIUM, T0 + timedelta(seconds=3), T0 + HOUR, "seen", "b")])
+            await asyncio.sleep(10)
+            return asked, org.picture(org.clock()), [one.level for one in await opened.quarantined()]
+
+    assert run_virtually(go) == ([1, 1, 2], {"8.8.8.8": "MEDIUM"}, ["HIGH", "LOW"])
+
+
+@pytest.mark.parametrize("fault", [None, 403, 429])
+def test_a_clock_that_is_set_back_stops_nothing(tmp_path: Path, fault: int | None) -> None:
+    async def go() -> tuple[int, float]:
+        org, clock = FakeOrg(), Clock()
+        async with relay(tmp_path, org, patient=True, clock=clock) as opened:
+            org.faults = [] if fault is None else [httpx2.Response(fault)]
+            await opened.put([_signal("8.8.8.8", life=48 * HOUR)])
+            await asyncio.sleep(1)
+            clock.skew = -12 * HOUR
+            await opened.put([_signal("9.9.9.9", RiskLevel.LOW, life=48 * HOUR)])
+            await asyncio.sleep(400)
+            return len({ip for ip, _ in org.taken}), org.arrivals_s[-1]
+
+    told, last_s = run_virtually(go)
+    assert told == 2
+    assert last_s < 62

@@ -71,7 +71,7 @@ def retry(
 
 @app.command()
 def drop(id_: IdArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Give it up: it is listed no more, and a subject is not told for as long as it is claimed."""
+    """Give it up: it is listed no more, and a subject is not told at this level while it is claimed."""
     with _outbox(config) as outbox:
         for refusal in _named(outbox, id_):
             outbox.quarantine.drop(refusal)

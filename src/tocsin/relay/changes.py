@@ -119,11 +119,10 @@ class Changes:
             self._reschedule(key, before.due_ms, NEVER_MS)
             self._ips[key] = None
 
-    def set_rank(self, key: bytes, before: Record, target: int, new_rank: Rank) -> None:
-        """Move one IP of one target into quarantine, or out of it."""
-        held = before.standing(target)
-        moved = self._moved(key, held, int(new_rank))
-        self.settle(key, before, with_standing(before.standings, moved), before.claims)
+    def set_refused(self, key: bytes, before: Record, target: int, refused: int) -> None:
+        """One target will not take these severities (as bits) of one IP, and any others."""
+        now_held = replace(before.standing(target), refused=refused)
+        self.settle(key, before, with_standing(before.standings, now_held), before.claims)
 
     def tell(self, told: Told, target: int, *, sure: bool) -> None:
         """
@@ -136,7 +135,8 @@ class Changes:
             severity, ends_ms = told.subjects[key]
             held = record.standing(target)
             until_ms = ends_ms if sure else max(ends_ms, held.until_ms)
-            now_held = Standing(target, severity, not sure, held.rank, told.told_ms, until_ms, held.since_ms)
+            refused = held.refused & ~_taken(severity) if sure else held.refused
+            now_held = Standing(target, severity, not sure, held.rank, told.told_ms, until_ms, held.since_ms, refused)
             self.settle(key, record, with_standing(record.standings, now_held), record.claims)
 
     def write(self) -> None:
@@ -174,6 +174,11 @@ class Changes:
             self._due[due_entry(before_ms, key)] = None
         if due_ms < NEVER_MS:
             self._due[due_entry(due_ms, key)] = b""
+
+
+def _taken(severity: int) -> int:
+    """The severities, as bits, that a target has shown to take; what is let go is told as the lowest."""
+    return 1 << severity | (severity == 1)
 
 
 def _folded(claims: Sequence[Claim], more: Sequence[Claim]) -> Sequence[Claim]:

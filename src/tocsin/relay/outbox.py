@@ -282,7 +282,7 @@ class Outbox:
             )
             txn.delete(_IN_FLIGHT + name.encode(), db=self.store.books)
             changes = self._changes(txn, now_ms)
-            refuse(self.store, txn, changes, refusal, book.number)
+            refuse(self.store, txn, changes, refusal, book.number, telling.severity)
             changes.write()
             self._keep_target(txn, name, book)
             return refusal

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from tocsin.relay.books import Kind, Refusal, dump, load_refusal, load_target
 from tocsin.relay.changes import Changes, records
-from tocsin.relay.reconcile import Rank
 from tocsin.relay.store import Store, Txn
 from tocsin.signals import ip_key
 
@@ -44,12 +43,12 @@ class Quarantine:
             if refusal.kind is Kind.SUBJECT and stored is not None:
                 changes = Changes(self._store, txn, None, now_ms)
                 for key, record in records(self._store, txn, [ip_key(refusal.ip)]):
-                    changes.set_rank(key, record, load_target(stored).number, Rank.NOTHING)
+                    changes.set_refused(key, record, load_target(stored).number, 0)
                 changes.write()
             txn.delete(refusal.id, db=self._store.quarantine)
 
     def drop(self, refusal: Refusal) -> None:
-        """Give it up. A subject is not told for as long as it is claimed."""
+        """Give it up. A subject is not told at this level for as long as it is claimed."""
         with self._store.writing() as txn:
             if refusal.kind is Kind.RECORD:
                 txn.delete(refusal.id, db=self._store.quarantine)
@@ -58,8 +57,8 @@ class Quarantine:
                 txn.put(refusal.id, dump(refusal), db=self._store.quarantine)
 
 
-def refuse(store: Store, txn: Txn, changes: Changes, refusal: Refusal, target: int) -> None:
-    """A target will not take a subject: it waits no longer, and lies in quarantine."""
+def refuse(store: Store, txn: Txn, changes: Changes, refusal: Refusal, target: int, severity: int) -> None:
+    """A target will not take a subject with this severity: it waits no longer, and lies in quarantine."""
     keep(store, txn, refusal)
     for key, record in records(store, txn, [ip_key(refusal.ip)]):
-        changes.set_rank(key, record, target, Rank.REFUSED)
+        changes.set_refused(key, record, target, record.standing(target).refused | 1 << severity)

@@ -33,7 +33,7 @@ class Rank(IntEnum):
     RAISE_LOW = 6
     REFRESH_LOW = 7
     REFUSED = 8
-    """In quarantine: the target would not take it, and a person decides."""
+    """In quarantine: the target would not take this level, and a person decides. Another level is told."""
 
 
 PENDING = tuple(Rank)[1:-1]
@@ -74,7 +74,7 @@ def rank(want: Claim | None, standing: Standing, policy: Policy, now_ms: int) ->
     """The rank (`Rank`) of the difference between what is wanted and how the target stands."""
     held = standing.severity if standing.until_ms > now_ms else 0
     wish = want.severity if want is not None else 0
-    if standing.rank == _REFUSED:
+    if standing.refused >> wish & 1:
         return _REFUSED if wish or held else _NOTHING
     if wish > held or (wish and standing.unsure):
         return _RAISE[wish]

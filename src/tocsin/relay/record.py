@@ -14,6 +14,7 @@ _HEAD = struct.Struct("<qB")
 _STANDING = struct.Struct("<HBBqqq")
 _CLAIM = struct.Struct("<IqqIH")
 _UNSURE = 4  # beside a severity of at most 3
+_REFUSED_SHIFT = 4  # and the refused severities above both
 _RANK_AT = 3  # in a standing, one byte
 _REFUSED = 8  # `reconcile.Rank`, which imports from here
 NEVER_MS = 2**62
@@ -55,6 +56,8 @@ class Standing(Struct, frozen=True, gc=False):
     """Until when it holds what it was told."""
     since_ms: int = 0
     """Since when it waits with this rank."""
+    refused: int = 0
+    """The severities it would not take, as bits; the one of 0 for letting go."""
 
 
 class Record(Struct, frozen=True, gc=False):
@@ -80,7 +83,7 @@ def encode(record: Record) -> bytes:
     """The bytes of a record."""
     parts = [_HEAD.pack(record.due_ms, len(record.standings))]
     for s in record.standings:
-        said = s.severity + _UNSURE if s.unsure else s.severity
+        said = s.severity | (_UNSURE if s.unsure else 0) | s.refused << _REFUSED_SHIFT
         parts.append(_STANDING.pack(s.target, said, s.rank, s.told_ms, s.until_ms, s.since_ms))
     for c in record.claims:
         head = c.source * 4 + c.severity
@@ -94,7 +97,7 @@ def decode(stored: bytes) -> Record:
     due_ms, count = _HEAD.unpack_from(stored)
     at, claims_at = _HEAD.size, _HEAD.size + count * _STANDING.size
     standings = [
-        Standing(target, said & 3, said >= _UNSURE, of_rank, told_ms, until_ms, since_ms)
+        Standing(target, said & 3, bool(said & _UNSURE), of_rank, told_ms, until_ms, since_ms, said >> _REFUSED_SHIFT)
         for target, said, of_rank, told_ms, until_ms, since_ms in _STANDING.iter_unpack(stored[at:claims_at])
     ]
     at, claims = claims_at, []
