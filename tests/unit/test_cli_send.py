@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.faulty_org import faulty_org
 from support.org import tocsin
 
 LISTED = '{"ip":"198.51.100.%d","riskLevel":"%s"}\n'
@@ -103,3 +104,28 @@ def test_the_formats_are_listed_with_examples() -> None:
     assert run.returncode == 0
     assert "203.0.113.5\t4" in run.stdout
     assert '"riskLevel":"HIGH"' in run.stdout
+
+
+def test_what_an_org_refuses_is_kept_and_shown_until_a_person_decides(tmp_path: Path) -> None:
+    path, env = _list(tmp_path, LISTED % (1, "HIGH") + LISTED % (2, "LOW") + "nonsense\n"), {"TOCSIN_TOKEN": "s3cret"}
+    with faulty_org() as org:
+        org.bad = {"198.51.100.2"}
+        arguments = ["send", path, "--to", org.url, "--allow-non-global", "--format", "jsonl"]
+        first = json.loads(tocsin(*arguments, "--json", env=env).stdout)
+        assert (first["delivered"], first["quarantined"], [one["ip"] for one in first["refused"]]) == (
+            1,
+            1,
+            ["198.51.100.2"],
+        )
+        requests = len(org.arrived)
+        again = tocsin(*arguments, env=env)
+        assert (again.returncode, len(org.arrived)) == (1, requests)
+        assert "  198.51.100.2 LOW: it answered 400" in again.stdout
+        folder = again.stdout.partition("--state ")[2].partition("`")[0]
+        listed = tocsin("quarantine", "list", "--state", folder).stdout
+        assert f"{path}  line 3: " in listed
+        org.bad = set()
+        id_ = next(line.split()[0] for line in listed.splitlines() if "198.51.100.2 LOW" in line)
+        assert tocsin("quarantine", "retry", id_, "--state", folder).returncode == 0
+        assert json.loads(tocsin(*arguments, "--json", env=env).stdout)["delivered"] == 1
+    assert not Path(folder).exists()

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from tocsin.errors import TocsinError
 from tocsin.signals import Batch, Retraction, RiskLevel, Signal, Skipped, SkipReason
-from tocsin.sources import Format, Guard, Piece, Reading, SourceError, display_name, open_source_input
+from tocsin.sources import Format, Guard, Input, Piece, Reading, SourceError, display_name, open_source_input
 
 BROKEN_SHOWN = 5
 
@@ -61,6 +61,8 @@ class FileAccount(Struct):
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     refused: str | None = None
     """Why it was not read at all."""
+    whole: bool = False
+    """Whether it is a list that was read to its end: what it does not hold, it no longer says."""
 
     @property
     def coalesced(self) -> int:
@@ -103,11 +105,18 @@ class FileAccount(Struct):
         return account
 
 
+class Said(Struct):
+    """All that the files of one name came to."""
+
+    claims: list[Signal | Retraction] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+
 class Intake(Struct):
     """What was read."""
 
-    signals: list[Signal] = field(default_factory=list)
-    retractions: list[Retraction] = field(default_factory=list)
+    said: dict[str, Said] = field(default_factory=dict)
+    """By the name of the file; empty when it was only counted."""
     files: list[FileAccount] = field(default_factory=list)
     first_broken: list[str] = field(default_factory=list)
     """`FILE:RECORD: what is wrong`, for the first few."""
@@ -118,13 +127,20 @@ class Intake(Struct):
         return sum((account.skipped for account in self.files), Counter[SkipReason]())
 
     @property
+    def signals(self) -> int:
+        """Over all files."""
+        return sum(account.signals for account in self.files)
+
+    @property
     def batches(self) -> list[Batch]:
-        """Each input as one list, which is whole."""
-        by_source: dict[str, list[Signal | Retraction]] = {}
-        claims: list[Signal | Retraction] = [*self.signals, *self.retractions]
-        for claim in claims:
-            by_source.setdefault(claim.source, []).append(claim)
-        return [Batch(source=source, claims=found, ends_list=True) for source, found in by_source.items()]
+        """One for each input, also for an empty one: what a list held before is let go."""
+        return [
+            Batch(source=name, claims=said.claims, skipped=said.skipped, ends_list=self._whole(name))
+            for name, said in self.said.items()
+        ]
+
+    def _whole(self, name: str) -> bool:
+        return all(account.whole for account in self.files if account.file == name)
 
     @property
     def broken(self) -> int:
@@ -137,12 +153,13 @@ class Intake(Struct):
         return any(account.refused for account in self.files)
 
 
-def take_in(files: Sequence[str], how: HowToRead, *, refuse: bool = True) -> Intake:
+def take_in(files: Sequence[str], how: HowToRead, *, refuse: bool = True, keep: bool = True) -> Intake:
     """
     Read every file to its end before anything is sent: the most dangerous record may be the last.
 
     Args:
         refuse: whether a file that cannot be read stops everything; else its account says so.
+        keep: False to count only.
     Raises: SourceError.
     """
     intake = Intake()
@@ -150,7 +167,7 @@ def take_in(files: Sequence[str], how: HowToRead, *, refuse: bool = True) -> Int
         account = FileAccount(display_name(path))
         intake.files.append(account)
         try:
-            _read(path, how, account, intake)
+            _read(path, how, account, intake, keep=keep)
         except SourceError as error:
             if refuse:
                 raise
@@ -158,18 +175,24 @@ def take_in(files: Sequence[str], how: HowToRead, *, refuse: bool = True) -> Int
     return intake
 
 
-def _read(path: str, how: HowToRead, account: FileAccount, intake: Intake) -> None:
+def _read(path: str, how: HowToRead, account: FileAccount, intake: Intake, *, keep: bool) -> None:
     with open_source_input(path, how.form) as source:
         account.form = source.form
+        said = intake.said.setdefault(account.file, Said()) if keep else Said()
         for part in source.pieces(how.reading(account.file)):
             account.add(part)
-            for claim in part.claims:
-                if isinstance(claim, Signal):
-                    intake.signals.append(claim)
-                else:
-                    intake.retractions.append(claim)
+            if keep:
+                said.claims += part.claims
+                said.skipped += part.skipped
             for one in part.skipped:
                 _show_broken(intake, one, account.file)
+        account.whole = source.form.full_list and _came_whole(source, account)
+
+
+def _came_whole(source: Input, account: FileAccount) -> bool:
+    if source.opened.cut_off is not None or account.skipped[SkipReason.CUT_OFF]:
+        return False
+    return not account.quarantined or account.signals > 0  # of broken records alone: an error page, not a list
 
 
 def _show_broken(intake: Intake, skipped: Skipped, name: str) -> None:

@@ -16,6 +16,12 @@ from tocsin.relay import Kind, Outbox, Refusal, open_outbox
 from tocsin.signals import Signal, Skipped, from_ms, to_ms
 
 app = typer.Typer(help="What was refused: list it, show it, retry it, drop it.", no_args_is_help=True)
+StateOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--state", metavar="DIR", help="The state folder, such as that of a `tocsin send`, in place of FILE's."
+    ),
+]
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `list` shows it, or all.")]
 
 
@@ -31,18 +37,19 @@ def quarantine() -> None:
 @app.command("list")
 def list_command(
     config: ConfigOption = DEFAULT_CONFIG,
+    state: StateOption = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """One line for each, the latest first."""
-    with _outbox(config) as outbox:
+    with _outbox(config, state) as outbox:
         for refusal in outbox.quarantine.all():
             typer.echo(msgspec.json.encode(_shown(refusal)).decode() if json else _line(refusal))
 
 
 @app.command()
-def show(id_: IdArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def show(id_: IdArgument, config: ConfigOption = DEFAULT_CONFIG, state: StateOption = None) -> None:
     """All that is known about one."""
-    with _outbox(config) as outbox:
+    with _outbox(config, state) as outbox:
         for refusal in _named(outbox, id_):
             for name, value in _shown(refusal).items():
                 typer.echo(f"{name + ':':10} {_printable(str(value))}")
@@ -52,13 +59,14 @@ def show(id_: IdArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
 def retry(
     id_: IdArgument,
     config: ConfigOption = DEFAULT_CONFIG,
+    state: StateOption = None,
     mended: Annotated[
         str | None,
         typer.Option("--as", metavar="JSON", help='Take this instead, such as {"ip":"8.8.8.8","riskLevel":"LOW"}.'),
     ] = None,
 ) -> None:
     """Take it out of quarantine: a subject is told again, if it is still claimed; a record needs --as."""
-    with _outbox(config) as outbox:
+    with _outbox(config, state) as outbox:
         now = datetime.now(UTC)
         for refusal in _named(outbox, id_):
             if mended is not None:
@@ -70,18 +78,18 @@ def retry(
 
 
 @app.command()
-def drop(id_: IdArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def drop(id_: IdArgument, config: ConfigOption = DEFAULT_CONFIG, state: StateOption = None) -> None:
     """Give it up: it is listed no more, and a subject is not told at this level while it is claimed."""
-    with _outbox(config) as outbox:
+    with _outbox(config, state) as outbox:
         for refusal in _named(outbox, id_):
             outbox.quarantine.drop(refusal)
 
 
 @contextmanager
-def _outbox(config: Path) -> Iterator[Outbox]:
+def _outbox(config: Path, state: Path | None) -> Iterator[Outbox]:
     from tocsin.cli.relay_file import load_relay_file
 
-    outbox = open_outbox(Path(load_relay_file(config).state))
+    outbox = open_outbox(state or Path(load_relay_file(config).state))
     try:
         yield outbox
     finally:

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -29,7 +30,7 @@ from tocsin.cli.reading_options import (
 from tocsin.cli.send_report import Report, as_json, file_lines, lines, plan_line, skipped_lines, subjects_of
 from tocsin.cli.send_state import ORG, Order, forget
 from tocsin.errors import TocsinError
-from tocsin.relay import Relay, Tally, TargetPaused, Window, work_for
+from tocsin.relay import Kind, Refusal, Relay, Tally, TargetPaused, Window, work_for
 from tocsin.signals import SkipReason, to_ms
 
 
@@ -72,14 +73,14 @@ def send(
         timezone=timezone,
         now=now,
     )
-    intake = take_in(files, how, refuse=not (dry_run and json_))
+    only_count = dry_run and json_
+    intake = take_in(files, how, refuse=not only_count, keep=not only_count)
     _tell_broken(intake)
     order = Order(to, tuple(files), [as_of, form, str(mapping), own, proxy, allow_list, timezone])
     if dry_run:
         _dry_run(intake, order, json_)
     run = _Run(intake, to, as_json=json_)
-    if intake.signals:
-        _deliver(run, order, token_file, state)
+    _deliver(run, order, token_file, state)
     report = run.tell()
     _expect_some(intake)
     if not report.clean:
@@ -110,30 +111,46 @@ class _Run:
     def __init__(self, intake: Intake, to: str, *, as_json: bool) -> None:
         self.intake, self.to, self.tally = intake, to, Tally()
         self.subjects = self.left = 0
+        self.quarantined: Sequence[Refusal] = ()
+        self.kept_in: Path | None = None
         self._as_json = as_json
         self._started = time.monotonic()
 
     def tell(self, *, stopped: str | None = None) -> Report:
         """Print the account to standard output."""
         took = timedelta(seconds=time.monotonic() - self._started)
-        report = Report(self.intake, self.tally, self.to, took, self.subjects, self.left, stopped)
+        report = Report(
+            self.intake,
+            self.tally,
+            self.to,
+            took,
+            self.subjects,
+            self.left,
+            stopped=stopped,
+            quarantined=self.quarantined,
+            kept_in=self.kept_in,
+        )
         text = msgspec.json.encode(as_json(report)).decode() if self._as_json else "\n".join(lines(report))
         typer.echo(text)
         return report
 
 
 def _deliver(run: _Run, order: Order, token_file: Path | None, state: Path | None) -> None:
-    folder = state or order.folder
+    run.kept_in = state or order.folder
     try:
-        asyncio.run(_delivery(run, order, token_file, folder))
+        if run.kept_in is not None:
+            asyncio.run(_delivery(run, order, token_file, run.kept_in))
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                asyncio.run(_delivery(run, order, token_file, Path(folder)))
     except TocsinError as stop:
         run.tell(stopped=stop.reason if isinstance(stop, TargetPaused) else str(stop))
         raise
     except KeyboardInterrupt:
         run.tell(stopped="interrupted")
         raise typer.Exit(130) from None
-    if state is None:
-        forget(folder)
+    if order.folder is not None and state is None and not run.quarantined:
+        forget(order.folder)
 
 
 async def _delivery(run: _Run, order: Order, token_file: Path | None, folder: Path) -> None:
@@ -148,6 +165,7 @@ async def _delivery(run: _Run, order: Order, token_file: Path | None, folder: Pa
                 await relay.drained()
             finally:
                 run.left = subjects_of(await relay.backlog(ORG))
+                run.quarantined = [one for one in await relay.quarantined() if one.kind is Kind.SUBJECT]
 
 
 def _tell_broken(intake: Intake) -> None:

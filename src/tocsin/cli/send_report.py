@@ -1,14 +1,15 @@
 """What a `tocsin send` did, for people and for machines. Every line read is in one of its counts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from tocsin.cli.durations import about
 from tocsin.cli.intake import Intake
-from tocsin.relay import Backlog, Rank, Tally, Window, requests_needed
+from tocsin.relay import Backlog, Rank, Refusal, Tally, Window, requests_needed
 from tocsin.signals import RiskLevel, SkipReason
 
 REFUSED_SHOWN = 5
@@ -54,6 +55,10 @@ class Report(Struct, frozen=True):
     """Of these, those that wait still."""
     stopped: str | None = None
     """Why it did not come to its end."""
+    quarantined: Sequence[Refusal] = ()
+    """What the org has refused, in this run or before, and nobody has decided about."""
+    kept_in: Path | None = None
+    """Where that, and what is left, is remembered; None for nowhere."""
 
     @property
     def expired(self) -> int:
@@ -63,7 +68,7 @@ class Report(Struct, frozen=True):
     @property
     def clean(self) -> bool:
         """Whether there is nothing for a person to look at."""
-        return not (self.intake.broken or self.tally.refused or self.left or self.stopped)
+        return not (self.intake.broken or self.quarantined or self.left or self.stopped)
 
 
 def plan_line(backlog: Mapping[Rank, Backlog], window: Window, *, now: datetime) -> str:
@@ -95,17 +100,21 @@ def as_json(report: Report) -> dict[str, Any]:
     """The summary for a machine; `signals` were read, `subjects` are the IPs the org had to be told about."""
     tally = report.tally
     summary: dict[str, Any] = {
-        "signals": len(report.intake.signals),
+        "signals": report.intake.signals,
         "subjects": report.subjects,
         "delivered": tally.delivered,
         "requests": tally.requests,
         "retries": tally.retries,
-        "quarantined": len(tally.refused),
+        "quarantined": len(report.quarantined),
         "expired": report.expired,
         "left": report.left,
         "skipped": _skipped(report.intake),
         "seconds": round(report.took.total_seconds(), 3),
     }
+    if report.quarantined:
+        summary["refused"] = [
+            {"ip": one.ip, "level": one.level, "source": one.source, "reason": one.reason} for one in report.quarantined
+        ]
     if report.stopped:
         summary["stopped"] = report.stopped
     return summary
@@ -124,16 +133,24 @@ def lines(report: Report) -> Iterator[str]:
     yield from skipped_lines(report.intake)
     if report.expired:
         yield f"skipped {report.expired:,}: expired while they waited for the budget"
-    if tally.refused:
-        yield f"refused {len(tally.refused):,}:"
-    for refused in tally.refused[:REFUSED_SHOWN]:
-        yield f"  {refused.ip} {refused.level}: {refused.reason}"
-    if len(tally.refused) > REFUSED_SHOWN:
-        yield f"  and {len(tally.refused) - REFUSED_SHOWN:,} more"
+    yield from _refused_lines(report)
     if report.left:
-        yield f"not delivered {report.left:,}: the same command again goes on from here"
+        again = "the same command again goes on from here" if report.kept_in else "send the same input again"
+        yield f"not delivered {report.left:,}: {again}"
     if tally.in_flight:
         yield f"  {tally.in_flight:,} of them were on their way without an answer and may have arrived"
+
+
+def _refused_lines(report: Report) -> Iterator[str]:
+    refused = report.quarantined
+    if refused:
+        yield f"refused {len(refused):,}:"
+    for one in refused[:REFUSED_SHOWN]:
+        yield f"  {one.ip} {one.level}: {one.reason}"
+    if len(refused) > REFUSED_SHOWN:
+        yield f"  and {len(refused) - REFUSED_SHOWN:,} more"
+    if refused and report.kept_in:
+        yield f"  `tocsin quarantine list --state {report.kept_in}` shows all, `retry` and `drop` decide about them"
 
 
 def skipped_lines(intake: Intake) -> Iterator[str]:

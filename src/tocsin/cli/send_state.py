@@ -13,6 +13,7 @@ from tocsin.cli.credentials import TOKEN_VARIABLE
 from tocsin.relay import RelayConfig, TargetConfig, is_running
 
 ORG = "org"
+_STDIN = "-"
 _FORGOTTEN_AFTER_S = 7 * 24 * 3600
 
 
@@ -36,9 +37,15 @@ class Order(Struct, frozen=True):
         return RelayConfig(state=str(folder), targets={ORG: target})
 
     @property
-    def folder(self) -> Path:
-        """Its own, under the user's folder for state (XDG Base Directory Specification)."""
-        paths = [file if file == "-" else str(Path(file).resolve()) for file in self.files]
+    def folder(self) -> Path | None:
+        """
+        Its own, under the user's folder for state (XDG Base Directory Specification).
+
+        None where standard input is read: what comes there another time is another order.
+        """
+        if _STDIN in self.files:
+            return None
+        paths = [str(Path(file).resolve()) for file in self.files]
         what = json.encode([self.to, paths, self.reading])
         return _root() / blake2b(what, digest_size=8).hexdigest()
 
