@@ -287,3 +287,66 @@ def test_a_clock_that_is_set_back_stops_nothing(tmp_path: Path, fault: int | Non
     told, last_s = run_virtually(go)
     assert told == 2
     assert last_s < 62
+
+
+def test_an_org_that_begins_to_refuse_everything_is_not_asked_about_each_signal(tmp_path: Path) -> None:
+    async def go() -> tuple[int, str, int]:
+        org = FakeOrg()
+        async with relay(tmp_path, org, patient=True) as opened:
+            await opened.put([_signal("8.8.8.8")])
+            await asyncio.sleep(10)
+        org.bad = {address(n) for n in range(1000)}
+        async with relay(tmp_path, org, patient=True) as opened:
+            await opened.put([_signal(address(n)) for n in range(1000)])
+            await asyncio.sleep(290)
+            status = (await opened.status()).targets[0]
+            return len(org.statuses), status.paused, status.refused
+
+    requests, paused, refused = run_virtually(go)
+    assert "refuses every signal" in paused
+    assert refused == 5
+    assert requests < 20
+
+
+def test_an_org_that_takes_one_now_and_then_is_asked_about_a_few_bad_ones_in_a_row(tmp_path: Path) -> None:
+    async def go() -> tuple[int, str]:
+        org = FakeOrg()
+        org.bad = {address(n) for n in range(100, 112)}
+        async with relay(tmp_path, org) as opened:
+            await opened.put([_signal(address(n)) for n in range(1000)])
+            await opened.drained()
+            status = (await opened.status()).targets[0]
+            return len(org.taken), status.paused
+
+    assert run_virtually(go) == (988, "")
+
+
+def test_the_window_is_known_after_a_restart(tmp_path: Path) -> None:
+    async def go() -> list[int]:
+        org = FakeOrg(limit=3)
+        for number in range(2):
+            async with relay(tmp_path, org) as opened:
+                await opened.put([_signal(address(4000 * number + n)) for n in range(3000)])
+                await opened.drained()
+        return org.statuses
+
+    assert run_virtually(go) == [202] * 6
+
+
+def test_what_is_let_go_after_the_clock_was_set_back_ends_after_it_was_told(tmp_path: Path) -> None:
+    async def go() -> FakeOrg:
+        org, clock = FakeOrg(), Clock()
+        async with relay(tmp_path, org, patient=True, clock=clock) as opened:
+            await opened.put([_signal("8.8.8.8", life=48 * HOUR)])
+            await asyncio.sleep(10)
+            clock.skew = -12 * HOUR
+            await opened.put([Retraction("8.8.8.8", T0 + timedelta(seconds=1), "a")])
+            await asyncio.sleep(10)
+        return org
+
+    first, last = run_virtually(go).events
+    assert last.timestamp is not None
+    assert last.expires_at is not None
+    assert last.expires_at - last.timestamp == timedelta(seconds=5)
+    assert first.timestamp is not None
+    assert last.timestamp <= T0 + timedelta(minutes=6) - 12 * HOUR

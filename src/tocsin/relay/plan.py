@@ -76,7 +76,7 @@ def pack(tellings: Iterable[Telling], *, now_ms: int) -> Request:
     room = (EVENTS_PER_REQUEST - len(events)) * SUBJECTS_PER_EVENT
     hold = [telling for telling in best if telling.severity][:room]
     hold.sort(key=_until)
-    return Request(now_ms, [*events, *_cut(hold, None)])
+    return Request(now_ms, [*events, *_cut(hold, None, least_ms=now_ms + LEAST_LIFE_MS)])
 
 
 def halves(tellings: Sequence[Telling]) -> tuple[Sequence[Telling], Sequence[Telling]]:
@@ -90,9 +90,9 @@ def requests_needed(subjects: int) -> int:
     return -(-subjects // SUBJECTS_PER_REQUEST)
 
 
-def _cut(tellings: Sequence[Telling], until_ms: int | None) -> list[Event]:
+def _cut(tellings: Sequence[Telling], until_ms: int | None, *, least_ms: int = 0) -> list[Event]:
     groups = [tellings[at : at + SUBJECTS_PER_EVENT] for at in range(0, len(tellings), SUBJECTS_PER_EVENT)]
-    return [Event(group[0].until_ms if until_ms is None else until_ms, group) for group in groups]
+    return [Event(max(least_ms, group[0].until_ms) if until_ms is None else until_ms, group) for group in groups]
 
 
 def _until(telling: Telling) -> int:

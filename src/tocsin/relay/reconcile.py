@@ -79,7 +79,8 @@ def rank(want: Claim | None, standing: Standing, policy: Policy, now_ms: int) ->
     if wish > held or (wish and standing.unsure):
         return _RAISE[wish]
     if wish < held:
-        return _LOWER if standing.until_ms - now_ms > LEAST_LIFE_MS else _NOTHING
+        # What was let go by a clock that was set back since is dated ahead, and ends as soon.
+        return _LOWER if standing.until_ms - max(now_ms, standing.told_ms) > LEAST_LIFE_MS else _NOTHING
     if want is not None and now_ms >= refresh_at_ms(standing, policy):
         gains = until_ms(want, policy, now_ms) > standing.until_ms + LEAST_LIFE_MS
         return _REFRESH[wish] if gains else _NOTHING

@@ -19,13 +19,18 @@ from tocsin.relay.reconcile import Rank
 from tocsin.relay.ruling import Answer, Bisect, Delivered, PauseTarget, Quarantine, Ruling, SendAgain, in_words, rule
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
-from tocsin.relay.window import STEP
+from tocsin.relay.window import STEP, Window
 from tocsin.signals import from_ms, to_ms
 
 REFUSED_IN_A_ROW = 5
-"""So many refused alone while nothing was ever taken: it is the target or its URL that is wrong, not the signals."""
+"""So many refused alone and nothing taken in this run: it is the target or its URL that is wrong, not the signals."""
+REFUSED_IN_A_ROW_ONCE_KNOWN = 25
+"""The same for a target that has taken something: a few bad signals may well be neighbours."""
 LOOKS_AGAIN_AFTER = timedelta(minutes=5)
 """A paused target is tried once in this time: who mends it need not tell the relay."""
+
+AHEAD_AT_MOST_MS = 5 * 60 * 1000
+"""A telling is not dated further ahead than this; an org believes no future."""
 
 
 class _Pause(NamedTuple):
@@ -69,7 +74,7 @@ class Sender:
         self._target, self._book, self._box = target, book, outbox
         self._patient, self._watcher = patient, watcher
         self._clock, self._draw = clock, draw
-        self._window = target.window
+        self._window = _known(target.window, book)
         self._last_sent: datetime | None = None
         self._pause: _Pause | None = None
         self._suspects: list[list[bytes]] = []
@@ -135,10 +140,8 @@ class Sender:
         tellings, suspected = await self._box.do(self._choose, to_ms(now))
         if not tellings:
             return
-        request = self._target.pack(tellings, now_ms=to_ms(now))
-        # What is told later must be newer, also after the clock was set back.
-        self._book.told_ms = max(request.told_ms, self._book.told_ms)
-        request = replace(request, told_ms=self._book.told_ms)
+        self._book.told_ms = _later(self._book.told_ms, to_ms(now))
+        request = self._target.pack(tellings, now_ms=self._book.told_ms)
         await self._box.do(self._box.outbox.sends, self.name, request)
         answer = await self._tell(request, now)
         ruling = rule(
@@ -198,6 +201,7 @@ class Sender:
             case Delivered():
                 self.tally.delivered += len(tellings)
                 self._book.delivered += len(tellings)
+                self._refused_alone = 0
                 await self._keep(delivered=True)
                 return "delivered"
             case SendAgain(at=at, why=why):
@@ -233,7 +237,9 @@ class Sender:
         refusal = await self._box.do(outbox.refuse, self.name, self._book, telling, reason, now_ms=now_ms)
         self.tally.refused.append(refusal)
         self._refused_alone += 1
-        if self._refused_alone >= REFUSED_IN_A_ROW and not self._book.delivered:
+        if self._refused_alone >= (REFUSED_IN_A_ROW_ONCE_KNOWN if self.tally.delivered else REFUSED_IN_A_ROW):
+            self._refused_alone = 0
+            self._suspects.clear()  # after the pause the best goes first again
             remedy = "check that the URL is that of an org that takes risk events"
             await self._stop(f"it refuses every signal, the last one so: {reason}", remedy)
 
@@ -280,3 +286,16 @@ class Sender:
             ahead=self._window.time_for(requests, now=now),
         )
         self._watcher.sent(sent)
+
+
+def _known(window: Window, book: TargetBook) -> Window:
+    """The window of a target as its last answer left it, if it is open still."""
+    if not book.closes_ms:
+        return window
+    limit = book.limit if window.at_most is None else min(book.limit, window.at_most)
+    return replace(window, limit=limit, left=min(book.left, limit), closes_at=from_ms(book.closes_ms))
+
+
+def _later(told_ms: int, now_ms: int) -> int:
+    """The moment to tell at. What is told later must be newer, also after the clock was set back a little."""
+    return max(now_ms, min(told_ms, now_ms + AHEAD_AT_MOST_MS))
