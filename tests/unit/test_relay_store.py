@@ -7,7 +7,9 @@ import pytest
 
 from tocsin.relay import Outbox, RelayError
 from tocsin.relay.intake import Prepared
+from tocsin.relay.quarantine import RECORDS_KEPT
 from tocsin.relay.store import Store
+from tocsin.signals import Skipped, SkipReason
 
 T0_MS = 1_770_110_100_000
 MAPPED = bytes(10) + b"\xff\xff"
@@ -56,3 +58,18 @@ def test_what_is_mostly_free_is_given_back_unless_someone_has_it_open(tmp_path: 
     again = Outbox(path)
     assert (again.sources()["list"].taken, len(again)) == (20_000, 0)
     again.close()
+
+
+def test_quarantine_holds_so_many_records_of_one_kind_and_counts_the_rest(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    broken = [Skipped(SkipReason.NOT_A_RECORD, n, f"is no JSON: {n}", f"line {n}") for n in range(RECORDS_KEPT + 20)]
+    outbox.take_in([Prepared("list", [], broken)], now_ms=T0_MS)
+    outbox.take_in([Prepared("list", [], [Skipped(SkipReason.BAD_TIME, 1, "year 9999", "x")])], now_ms=T0_MS + 1)
+    assert (outbox.quarantine.count(), outbox.sources()["list"].unkept) == (RECORDS_KEPT + 1, 20)
+    assert len(outbox.quarantine.all()) == RECORDS_KEPT + 1
+    for refusal in outbox.quarantine.all()[1:6]:
+        outbox.quarantine.drop(refusal)
+        outbox.quarantine.drop(refusal)
+    outbox.take_in([Prepared("list", [], broken[-10:])], now_ms=T0_MS + 2)
+    assert (outbox.quarantine.count(), outbox.sources()["list"].unkept) == (RECORDS_KEPT + 1, 25)
+    outbox.close()

@@ -61,5 +61,7 @@ def _source(source: SourceStatus) -> Iterator[str]:
     lag = "" if source.lag_s is None else f", newest observation {about(timedelta(seconds=source.lag_s))} old"
     skipped = sum(source.skipped.values())
     yield f"source {source.name}: {source.taken:,} taken, {skipped:,} skipped; {heard}{lag}"
+    if source.unkept:
+        yield f"  {source.unkept:,} broken records were only counted: quarantine holds enough like them"
     if source.stopped:
         yield f"  stopped: {source.stopped}"

@@ -23,6 +23,8 @@ class SourceBook(Struct, kw_only=True):
     """Signals and retractions so far."""
     skipped: dict[str, int] = {}
     """Records that became none, by reason."""
+    unkept: int = 0
+    """Of the broken ones, those that quarantine had no room for."""
     heard_ms: int = 0
     """When its last batch came."""
     newest_ms: int = 0
@@ -70,6 +72,8 @@ class Refusal(Struct, kw_only=True):
     by: str
     """The target that would not take it, or the source it could not be read from."""
     reason: str
+    why: str = ""
+    """Of a record: the reason in one word (`SkipReason`)."""
     first_ms: int
     last_ms: int
     times: int = 1

@@ -89,6 +89,7 @@ class Intake:
             by=source,
             source=source,
             reason=skipped.detail,
+            why=skipped.reason,
             first_ms=self._now_ms,
             last_ms=self._now_ms,
             line=skipped.line,

@@ -142,10 +142,10 @@ class Outbox:
             changes = self._changes(txn, now_ms)
             changes.fold(intake.claims)
             changes.write()
+            for refusal in intake.refusals:
+                intake.books[refusal.by].unkept += not keep(self.store, txn, refusal)
             for name, book in intake.books.items():
                 self._keep_source(txn, name, book)
-            for refusal in intake.refusals:
-                keep(self.store, txn, refusal)
 
     def take_in_mended(self, signal: Signal, *, now_ms: int) -> None:
         """Keep one signal for the relay, which may run meanwhile in another process and decides what to do about it."""

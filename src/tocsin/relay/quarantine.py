@@ -8,15 +8,27 @@ from tocsin.relay.store import Store, Txn
 from tocsin.signals import ip_key
 
 TARGET_BOOK = b"target/"
+RECORDS_KEPT = 1_000
+"""Of one source and reason; a person needs no more to see what is wrong. The rest is counted."""
+_LISTED = b"listed/"
 
 
-def keep(store: Store, txn: Txn, refusal: Refusal) -> None:
-    """Into quarantine with it; the same one again is counted."""
+def keep(store: Store, txn: Txn, refusal: Refusal) -> bool:
+    """
+    Into quarantine with it; the same one again is counted.
+
+    Returns: whether it was kept; no record is while there are enough of its kind.
+    """
     stored = txn.get(refusal.id, db=store.quarantine)
     if stored is not None:
         known = load_refusal(stored)
         refusal.first_ms, refusal.times, refusal.dropped = known.first_ms, known.times + 1, known.dropped
+    elif refusal.kind is Kind.RECORD and _listed(store, txn, _listed_key(refusal)) >= RECORDS_KEPT:
+        return False
+    else:
+        _count(store, txn, refusal, 1)
     txn.put(refusal.id, dump(refusal), db=store.quarantine)
+    return True
 
 
 class Quarantine:
@@ -32,9 +44,15 @@ class Quarantine:
         return sorted((one for one in found if not one.dropped), key=lambda one: -one.last_ms)
 
     def count(self) -> int:
-        """How many there are, given up ones among them."""
+        """How many `all` gives."""
         with self._store.reading() as txn:
-            return int(txn.stat(self._store.quarantine)["entries"])
+            cursor, found = txn.cursor(db=self._store.books), 0
+            if cursor.set_range(_LISTED):
+                for key, stored in cursor:
+                    if not key.startswith(_LISTED):
+                        break
+                    found += int.from_bytes(stored)
+            return found
 
     def retry(self, refusal: Refusal, *, now_ms: int) -> None:
         """Take it out. A subject is told again at the next look at its record, if it is still claimed."""
@@ -45,16 +63,21 @@ class Quarantine:
                 for key, record in records(self._store, txn, [ip_key(refusal.ip)]):
                     changes.set_refused(key, record, load_target(stored).number, 0)
                 changes.write()
-            txn.delete(refusal.id, db=self._store.quarantine)
+            self._take_out(txn, refusal)
 
     def drop(self, refusal: Refusal) -> None:
         """Give it up. A subject is not told at this level for as long as it is claimed."""
         with self._store.writing() as txn:
-            if refusal.kind is Kind.RECORD:
-                txn.delete(refusal.id, db=self._store.quarantine)
-            else:
+            if self._take_out(txn, refusal) and refusal.kind is Kind.SUBJECT:
                 refusal.dropped = True
                 txn.put(refusal.id, dump(refusal), db=self._store.quarantine)
+
+    def _take_out(self, txn: Txn, refusal: Refusal) -> bool:
+        """Returns: False when somebody else has meanwhile."""
+        there = txn.delete(refusal.id, db=self._store.quarantine)
+        if there:
+            _count(self._store, txn, refusal, -1)
+        return there
 
 
 def refuse(store: Store, txn: Txn, changes: Changes, refusal: Refusal, target: int, severity: int) -> None:
@@ -62,3 +85,16 @@ def refuse(store: Store, txn: Txn, changes: Changes, refusal: Refusal, target: i
     keep(store, txn, refusal)
     for key, record in records(store, txn, [ip_key(refusal.ip)]):
         changes.set_refused(key, record, target, record.standing(target).refused | 1 << severity)
+
+
+def _count(store: Store, txn: Txn, refusal: Refusal, change: int) -> None:
+    key = _listed_key(refusal)
+    txn.put(key, (_listed(store, txn, key) + change).to_bytes(8), db=store.books)
+
+
+def _listed(store: Store, txn: Txn, key: bytes) -> int:
+    return int.from_bytes(txn.get(key, db=store.books, default=b""))
+
+
+def _listed_key(refusal: Refusal) -> bytes:
+    return _LISTED + f"{refusal.by}/{refusal.why}".encode()

@@ -60,6 +60,8 @@ class SourceStatus(Struct, frozen=True):
     name: str
     taken: int
     skipped: dict[str, int]
+    unkept: int
+    """Broken records that quarantine had no room for."""
     heard_s: float | None
     """How long ago its last batch came; None before the first."""
     lag_s: float | None
@@ -86,7 +88,7 @@ def status_of(outbox: Outbox, *, running: bool, now_ms: int) -> Status:
         state=str(outbox.store.path.parent),
         running=running,
         ips=len(outbox),
-        quarantined=len(outbox.quarantine.all()),
+        quarantined=outbox.quarantine.count(),
         targets=[
             _target(name, book, outbox.backlog(book.number), now_ms) for name, book in sorted(outbox.targets().items())
         ],
@@ -128,6 +130,7 @@ def _source(name: str, book: SourceBook, now_ms: int) -> SourceStatus:
         name=name,
         taken=book.taken,
         skipped=book.skipped,
+        unkept=book.unkept,
         heard_s=_ago(book.heard_ms, now_ms),
         lag_s=_ago(book.newest_ms, now_ms),
         stopped=book.stopped,
