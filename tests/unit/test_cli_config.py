@@ -5,6 +5,7 @@ import pytest
 from msgspec import Meta, Struct
 
 from tocsin.cli.config import ConfigError, load_config
+from tocsin.cli.relay_file import RelayFile
 
 
 class Budget(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,3 +63,13 @@ def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     (tmp_path / "bin.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="UTF-8"):
         load_config(tmp_path / "bin.toml", Config)
+
+
+def test_a_target_that_names_a_source_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "relay.toml"
+    path.write_text(
+        "[targets.acme]\nurl = 'https://a.example'\ntoken_env = 'T'\nsources = ['sensor', 'sensr']\n"
+        "[sources.sensor]\npath = 'list'\n"
+    )
+    with pytest.raises(ConfigError, match=r"targets\.acme\.sources: there is no source sensr; did you mean sensor\?"):
+        load_config(path, RelayFile)

@@ -1,6 +1,7 @@
 """The file that `tocsin relay`, `tocsin status` and `tocsin quarantine` are given. Paths in it start at its folder."""
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,14 @@ class RelayFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where signals come from."""
     metrics_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
     """Of this machine alone (127.0.0.1), for Prometheus; none when absent."""
+
+    def __post_init__(self) -> None:
+        for name, target in self.targets.items():
+            for source in target.sources or ():
+                if source not in self.sources:
+                    near = get_close_matches(source, self.sources, n=1, cutoff=0.5)
+                    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(self.sources)}"
+                    raise ValueError(f"targets.{name}.sources: there is no source {source}; {hint}")
 
     @property
     def relay(self) -> RelayConfig:
