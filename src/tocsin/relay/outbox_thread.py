@@ -36,20 +36,26 @@ class OutboxThread:
         self._queue: deque[_Waiting] = deque()
         self._queued = 0
         self._room, self._work = asyncio.Condition(), asyncio.Event()
+        self._closed = False
 
     async def do(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        """Run one function in the thread."""
+        """Run one function in the thread. Raises: RelayError, once it is closed."""
+        if self._closed:
+            raise RelayError("the relay was closed")
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(*args, **kwargs))
 
     async def put(self, batches: Sequence[Prepared]) -> None:
         """
         Keep `batches`, whole; durable when this returns.
 
-        Raises: RelayError, when it could not be written; nothing of it is kept then.
+        Raises: RelayError, when it could not be written; nothing of it is kept then. When the relay was closed
+            meanwhile, it may have been.
         """
         claims = sum(len(batch.rows) for batch in batches)
         async with self._room:
-            await self._room.wait_for(lambda: self._queued < QUEUED_CLAIMS)
+            await self._room.wait_for(lambda: self._closed or self._queued < QUEUED_CLAIMS)
+            if self._closed:
+                raise RelayError("the relay was closed; this was not kept")
             self._queued += claims
         waiting = _Waiting(batches, claims, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
@@ -66,8 +72,11 @@ class OutboxThread:
                 await self._write(group)
                 on_written()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the thread, once it has done what it is at; blocks."""
+        self._closed = True
+        async with self._room:
+            self._room.notify_all()
         self._pool.submit(self.outbox.close)
         self._pool.shutdown(wait=True)
         for waiting in self._queue:
@@ -84,11 +93,19 @@ class OutboxThread:
 
     async def _write(self, group: Sequence[_Waiting]) -> None:
         batches = [batch for waiting in group for batch in waiting.batches]
-        error: Exception | None = None
+        error: Exception | None = RelayError("the relay was closed while this was written: it may have been kept")
         try:
             await self.do(self._take_in, batches)
+            error = None
         except Exception as caught:  # whatever it is, those who wait must hear it
             error = caught
+        finally:  # also when this is cancelled
+            self._tell(group, error)
+        async with self._room:
+            self._queued -= sum(waiting.claims for waiting in group)
+            self._room.notify_all()
+
+    def _tell(self, group: Sequence[_Waiting], error: Exception | None) -> None:
         for waiting in group:
             if waiting.durable.done():  # whoever waited was cancelled
                 continue
@@ -96,9 +113,6 @@ class OutboxThread:
                 waiting.durable.set_result(None)
             else:
                 waiting.durable.set_exception(error)
-        async with self._room:
-            self._queued -= sum(waiting.claims for waiting in group)
-            self._room.notify_all()
 
     def _take_in(self, batches: Sequence[Prepared]) -> None:
         self.outbox.take_in(batches, now_ms=to_ms(self._clock()))

@@ -80,7 +80,7 @@ class Relay:
             folder = Path(self._config.state)
             stack.enter_context(_only_relay(folder))
             self._box = OutboxThread(Outbox(folder / "outbox"), clock=self._clock)
-            stack.callback(self._box.close)
+            stack.push_async_callback(self._box.close)
             for name, config in self._config.targets.items():
                 await self._add_target(stack, name, config)
             _serve(self._box.outbox, self._config)

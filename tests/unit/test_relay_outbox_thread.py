@@ -1,0 +1,53 @@
+"""Whoever waits for the outbox hears how it ended, also when the relay is closed meanwhile."""
+
+import asyncio
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tocsin.relay import Outbox, RelayError
+from tocsin.relay.intake import Prepared
+from tocsin.relay.outbox_thread import QUEUED_CLAIMS, OutboxThread
+
+NOW = datetime(2026, 2, 3, 9, 15, tzinfo=UTC)
+ROW = (bytes(10) + b"\xff\xff\x08\x08\x08\x08", 3, 0, 60_000, b"")
+
+
+def _box(folder: Path) -> OutboxThread:
+    return OutboxThread(Outbox(folder / "outbox"), clock=lambda: NOW)
+
+
+async def _ends(*waiting: "asyncio.Future[None]") -> list[str]:
+    async with asyncio.timeout(10):
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(one, RelayError) for one in found), found
+    return [str(one) for one in found]
+
+
+async def test_a_put_that_is_being_written_ends_when_the_relay_is_closed(tmp_path: Path) -> None:
+    box, busy = _box(tmp_path), threading.Event()
+    writer = asyncio.ensure_future(box.write_for_ever(on_written=lambda: None))
+    blocked = asyncio.ensure_future(box.do(busy.wait))
+    put = asyncio.ensure_future(box.put([Prepared("list", [ROW])]))
+    for _ in range(20):  # until it is in the writer's hands
+        await asyncio.sleep(0)
+    writer.cancel()
+    (why,) = await _ends(put)
+    assert "may have been kept" in why
+    busy.set()
+    await blocked
+    await box.close()
+
+
+async def test_a_put_that_waits_for_room_or_comes_too_late_ends_when_the_relay_is_closed(tmp_path: Path) -> None:
+    box = _box(tmp_path)
+    first = asyncio.ensure_future(box.put([Prepared("list", [ROW] * QUEUED_CLAIMS)]))
+    second = asyncio.ensure_future(box.put([Prepared("list", [ROW])]))
+    await asyncio.sleep(0)
+    await box.close()
+    late = asyncio.ensure_future(box.put([Prepared("list", [ROW])]))
+    assert await _ends(first, second, late) == ["the relay was closed; this was not kept"] * 3
+    with pytest.raises(RelayError, match="closed"):
+        await box.do(len, "x")
