@@ -350,3 +350,18 @@ def test_what_is_let_go_after_the_clock_was_set_back_ends_after_it_was_told(tmp_
     assert last.expires_at - last.timestamp == timedelta(seconds=5)
     assert first.timestamp is not None
     assert last.timestamp <= T0 + timedelta(minutes=6) - 12 * HOUR
+
+
+def test_what_waited_for_a_target_that_is_there_no_more_waits_no_longer(tmp_path: Path) -> None:
+    async def run(*names: str, found: list[Signal]) -> dict[str, int]:
+        org = FakeOrg()
+        org.faults = [httpx2.Response(403), httpx2.Response(403)]
+        async with relay(tmp_path, org, patient=True, names=names) as opened:
+            await opened.put(found)
+            await asyncio.sleep(5)
+            return {target.name: target.waiting for target in (await opened.status()).targets}
+
+    found = [_signal(address(n)) for n in range(3000)]
+    assert run_virtually(lambda: run("old", "new", found=found)) == {"old": 3000, "new": 3000}
+    assert run_virtually(lambda: run("new", found=[])) == {"old": 0, "new": 3000}
+    assert run_virtually(lambda: run("old", "new", found=[])) == {"old": 3000, "new": 3000}

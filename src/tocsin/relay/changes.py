@@ -104,7 +104,8 @@ class Changes:
             self._ips[key] = encode(Record(now_ms, standings, claims))
             return
         live = [claim for claim in claims if claim.expires_ms > now_ms]
-        after = [s for s in standings if s.target not in self._served and (s.until_ms > now_ms or s.rank)]
+        others = [self._put_down(key, s) for s in standings if s.target not in self._served]
+        after = [s for s in others if s.until_ms > now_ms]
         for number, target in self._served.items():
             standing = next((s for s in standings if s.target == number), None) or Standing(number)
             new_rank = rank(target.wants(key, live, now_ms), standing, target.policy, now_ms)
@@ -149,6 +150,10 @@ class Changes:
             if change:
                 count = pending_count(store, txn, target, of_rank) + change
                 txn.put(_COUNT_KEY.pack(b"count/", target, of_rank), _COUNT.pack(count), db=store.books)
+
+    def _put_down(self, key: bytes, standing: Standing) -> Standing:
+        """The standing of a target that is served no more: it may still believe something, and waits for nothing."""
+        return self._moved(key, standing, 0) if standing.rank else standing
 
     def _moved(self, key: bytes, standing: Standing, new_rank: int) -> Standing:
         """The standing with another place in the pending set."""
