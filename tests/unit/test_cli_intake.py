@@ -1,13 +1,16 @@
 """What the inputs of a `tocsin send` come to."""
 
 import gzip
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from support.virtual_time import run_virtually
 from tocsin.cli.intake import HowToRead, take_in
-from tocsin.cli.send_state import Order
+from tocsin.cli.send_state import Order, forget
+from tocsin.relay import only_relay
 from tocsin.sources import format_named
 
 NOW = datetime(2026, 2, 3, 9, 15, tzinfo=UTC)
@@ -55,3 +58,23 @@ def test_what_is_only_counted_is_not_kept(tmp_path: Path) -> None:
 def test_an_order_that_reads_standard_input_is_not_remembered() -> None:
     assert Order("https://org.example", ("list.txt",)).folder != Order("https://org.example", ("other.txt",)).folder
     assert Order("https://org.example", ("list.txt", "-")).folder is None
+
+
+def test_what_is_done_with_is_forgotten_and_what_another_send_uses_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    names = ("done", "used", "old", "old and used", "new")
+    done, used, old, old_used, new = (tmp_path / "tocsin" / "send" / name for name in names)
+
+    async def forget_both() -> None:
+        for folder in (done, used, old, old_used, new):
+            folder.mkdir(parents=True)
+        async with only_relay(used), only_relay(old_used):
+            for folder in (old, old_used):
+                os.utime(folder, (1, 1))
+            await forget(done)
+            await forget(used)
+
+    run_virtually(forget_both)
+    assert sorted(done.parent.iterdir()) == sorted([used, old_used, new])

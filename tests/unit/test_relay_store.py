@@ -1,11 +1,14 @@
 """The file under the outbox."""
 
+import asyncio
 import fcntl
 from pathlib import Path
 
 import pytest
 
-from tocsin.relay import Outbox, RelayError
+from support.fake_org import FakeOrg, relay
+from support.virtual_time import run_virtually
+from tocsin.relay import Outbox, RelayError, is_running
 from tocsin.relay.intake import Prepared
 from tocsin.relay.quarantine import RECORDS_KEPT
 from tocsin.relay.store import Store
@@ -73,3 +76,24 @@ def test_quarantine_holds_so_many_records_of_one_kind_and_counts_the_rest(tmp_pa
     outbox.take_in([Prepared("list", [], broken[-10:])], now_ms=T0_MS + 2)
     assert (outbox.quarantine.count(), outbox.sources()["list"].unkept) == (RECORDS_KEPT + 1, 25)
     outbox.close()
+
+
+def test_who_asks_whether_a_relay_runs_stops_none_from_starting(tmp_path: Path) -> None:
+    async def start_while_asked() -> bool:
+        async with relay(tmp_path, FakeOrg()):
+            running = is_running(tmp_path)
+        with (tmp_path / "relay.lock").open("rb") as asking:
+            fcntl.flock(asking, fcntl.LOCK_SH)
+            asyncio.get_running_loop().call_later(0.5, asking.close)
+            async with relay(tmp_path, FakeOrg()):
+                return running
+
+    assert not is_running(tmp_path)
+    assert run_virtually(start_while_asked)
+    assert not is_running(tmp_path)
+
+
+def test_a_state_folder_that_cannot_be_read_is_no_running_relay(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RelayError, match="Not a directory"):
+        is_running(tmp_path / "file")

@@ -150,7 +150,7 @@ def _deliver(run: _Run, order: Order, token_file: Path | None, state: Path | Non
         run.tell(stopped="interrupted")
         raise typer.Exit(130) from None
     if order.folder is not None and state is None and not run.quarantined:
-        forget(order.folder)
+        asyncio.run(forget(order.folder))
 
 
 async def _delivery(run: _Run, order: Order, token_file: Path | None, folder: Path) -> None:

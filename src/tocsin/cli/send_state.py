@@ -3,14 +3,15 @@
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
 from msgspec import Struct, json
 
 from tocsin.cli.credentials import TOKEN_VARIABLE
-from tocsin.relay import RelayConfig, TargetConfig, is_running
+from tocsin.relay import RelayConfig, RelayError, TargetConfig, only_relay
 
 ORG = "org"
 _STDIN = "-"
@@ -50,12 +51,19 @@ class Order(Struct, frozen=True):
         return _root() / blake2b(what, digest_size=8).hexdigest()
 
 
-def forget(folder: Path) -> None:
+async def forget(folder: Path) -> None:
     """All is delivered; and what was interrupted long ago and never gone on with is out of date."""
-    shutil.rmtree(folder)
+    for one in (folder, *_old_ones()):
+        with suppress(RelayError, OSError):  # another send uses it, or has removed it: it is not ours to remove then
+            async with only_relay(one):
+                shutil.rmtree(one)
+
+
+def _old_ones() -> Iterator[Path]:
     for other in _root().iterdir():
-        if time.time() - other.stat().st_mtime > _FORGOTTEN_AFTER_S and not is_running(other):
-            shutil.rmtree(other)
+        with suppress(FileNotFoundError):
+            if time.time() - other.stat().st_mtime > _FORGOTTEN_AFTER_S:
+                yield other
 
 
 def _root() -> Path:

@@ -4,11 +4,12 @@ from tocsin.relay.books import Kind, Refusal, SourceBook, TargetBook
 from tocsin.relay.config import BudgetConfig, RelayConfig, TargetConfig
 from tocsin.relay.credentials import Credential, ServiceApp, Token
 from tocsin.relay.errors import RelayError, TargetPaused
+from tocsin.relay.folder_lock import is_running, only_relay
 from tocsin.relay.okta_target import OktaTarget, okta_target
 from tocsin.relay.outbox import Backlog, Outbox
 from tocsin.relay.plan import Request, Telling, pack, requests_needed
 from tocsin.relay.reconcile import Rank
-from tocsin.relay.relay import Relay, is_running, work_for
+from tocsin.relay.relay import Relay, work_for
 from tocsin.relay.ruling import Answer, Failure
 from tocsin.relay.status import SourceStatus, Status, TargetStatus, open_outbox, status_of
 from tocsin.relay.target import Target
@@ -49,6 +50,7 @@ __all__ = [
     "Window",
     "is_running",
     "okta_target",
+    "only_relay",
     "open_outbox",
     "pack",
     "requests_needed",

@@ -1,11 +1,9 @@
 """The relay: takes signals in durably, and keeps every target's picture true for as long as it runs."""
 
 import asyncio
-import fcntl
-import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +15,7 @@ from msgspec.structs import replace
 from tocsin.relay.books import Refusal, SourceBook
 from tocsin.relay.changes import Served
 from tocsin.relay.config import RelayConfig, TargetConfig
-from tocsin.relay.errors import RelayError
+from tocsin.relay.folder_lock import only_relay
 from tocsin.relay.intake import Prepared, prepare, prepare_signals
 from tocsin.relay.okta_target import okta_target
 from tocsin.relay.outbox import Backlog, Outbox
@@ -78,7 +76,7 @@ class Relay:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             folder = Path(self._config.state)
-            stack.enter_context(_only_relay(folder))
+            await stack.enter_async_context(only_relay(folder))
             self._box = OutboxThread(Outbox(folder / "outbox"), clock=self._clock)
             stack.push_async_callback(self._box.close)
             for name, config in self._config.targets.items():
@@ -241,30 +239,3 @@ def served(outbox: Outbox, config: RelayConfig) -> Iterator[Served]:
             refresh_before_ms=target.refresh_before_s * 1000,
         )
         yield Served(policy, target.excludes())
-
-
-@contextmanager
-def _only_relay(folder: Path) -> Iterator[None]:
-    """Be the one relay that uses this folder. Raises RelayError when another one does."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(folder / "relay.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise RelayError(f"state folder {folder}: {error.strerror}", hint="name another one, or mend it") from None
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RelayError(f"another relay uses {folder}", hint="stop that one, or name another folder") from None
-        yield
-    finally:
-        os.close(handle)  # and with it the lock goes
-
-
-def is_running(folder: Path) -> bool:
-    """Whether a relay uses this state folder now."""
-    try:
-        with _only_relay(folder):
-            return False
-    except RelayError:
-        return True
