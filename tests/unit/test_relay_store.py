@@ -97,3 +97,30 @@ def test_a_state_folder_that_cannot_be_read_is_no_running_relay(tmp_path: Path) 
     (tmp_path / "file").write_text("")
     with pytest.raises(RelayError, match="Not a directory"):
         is_running(tmp_path / "file")
+
+
+def test_what_lists_no_longer_hold_is_let_go_though_they_come_faster_than_a_walk_takes(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    rows = [(MAPPED + n.to_bytes(4, "big"), 3, T0_MS, T0_MS + 60_000, b"") for n in range(30)]
+    outbox.take_in([Prepared("other", rows[:20]), Prepared("list", rows[20:], ends_list=True)], now_ms=T0_MS)
+    assert len(outbox) == 30
+    for _ in range(8):
+        outbox.take_in([Prepared("list", [], ends_list=True)], now_ms=T0_MS)
+        outbox.let_go_step(now_ms=T0_MS, limit=5)
+    assert len(outbox) == 20
+    outbox.close()
+
+
+def test_what_a_walk_had_passed_when_the_next_list_ended_is_let_go_too(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox")
+    _fill(outbox, 30)
+    outbox.take_in([Prepared("list", [], ends_list=True)], now_ms=T0_MS)
+    _fill(outbox, 30)  # the second list still holds them; the third does not
+    outbox.take_in([Prepared("list", [], ends_list=True)], now_ms=T0_MS)
+    outbox.let_go_step(now_ms=T0_MS, limit=5)
+    assert len(outbox) == 30
+    outbox.take_in([Prepared("list", [], ends_list=True)], now_ms=T0_MS)
+    while outbox.let_go_step(now_ms=T0_MS, limit=5):
+        assert outbox.sources()["list"].number == 1
+    assert len(outbox) == 0
+    outbox.close()

@@ -19,6 +19,8 @@ class SourceBook(Struct, kw_only=True):
     """What it claimed before this reading, and not since, is let go by the walk that is under way."""
     walk_from: bytes | None = None
     """The key that walk goes on from; None when there is none."""
+    walk_again: bool = False
+    """A list has ended since the walk began: after it, what it had passed by then is walked through once more."""
     taken: int = 0
     """Signals and retractions so far."""
     skipped: dict[str, int] = {}

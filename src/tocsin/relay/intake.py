@@ -80,7 +80,9 @@ class Intake:
         if batch.position is not None:
             book.position = batch.position
         if batch.ends_list:
-            book.let_go_below, book.walk_from = book.generation, b""
+            # Starting anew with each list would never end where lists come faster than a walk takes.
+            book.walk_again = bool(book.walk_from)
+            book.let_go_below, book.walk_from = book.generation, book.walk_from or b""
             book.generation += 1
 
     def _unreadable(self, source: str, skipped: Skipped) -> Refusal:

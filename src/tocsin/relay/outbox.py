@@ -176,7 +176,10 @@ class Outbox:
                 if len(claims) < len(record.claims):
                     changes.settle(key, record, record.standings, claims)
             changes.write()
-            book.walk_from = step[limit][0] if len(step) > limit else None
+            if len(step) > limit:
+                book.walk_from = step[limit][0]
+            else:
+                book.walk_from, book.walk_again = (b"" if book.walk_again else None), False
             self._keep_source(txn, walking[0], book)
             return True
 
