@@ -129,7 +129,7 @@ def _deliver(run: _Run, order: Order, token_file: Path | None, state: Path | Non
     except TocsinError as stop:
         run.tell(stopped=stop.reason if isinstance(stop, TargetPaused) else str(stop))
         raise
-    except KeyboardInterrupt:
+    except (asyncio.CancelledError, KeyboardInterrupt):
         run.tell(stopped="interrupted")
         raise typer.Exit(130) from None
     if state is None:
@@ -137,6 +137,7 @@ def _deliver(run: _Run, order: Order, token_file: Path | None, state: Path | Non
 
 
 async def _delivery(run: _Run, order: Order, token_file: Path | None, folder: Path) -> None:
+    _stop_once()
     with shown() as watcher:
         async with Relay(order.config(folder, token_file), patient=False, watcher=watcher) as relay:
             run.tally, run.to = relay.senders[ORG].tally, relay.senders[ORG].to
@@ -148,6 +149,18 @@ async def _delivery(run: _Run, order: Order, token_file: Path | None, folder: Pa
                 await relay.drained()
             finally:
                 run.left = subjects_of(await relay.backlog(ORG))
+
+
+def _stop_once() -> None:
+    """Let a signal end this task in order; a second one, which supervisors send right after it, changes nothing."""
+    task = asyncio.current_task()
+
+    def stop() -> None:
+        if task is not None and not task.cancelling():
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 def _tell_broken(intake: Intake) -> None:
