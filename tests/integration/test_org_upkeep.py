@@ -84,6 +84,17 @@ async def test_what_is_no_whole_journal_is_not_restored_and_nothing_is_touched(t
     assert problems(data) == []
 
 
+async def test_a_mistyped_backup_is_neither_made_nor_in_the_way_of_the_right_one(tmp_path: Path) -> None:
+    data, backup, new = tmp_path / "data", tmp_path / "backup.db", tmp_path / "new"
+    await fill(data, IPS)
+    copy_journal(data / "journal.db", backup, on_progress=nothing)
+    with pytest.raises(JournalError, match=r"absent\.db cannot be copied"):
+        await restore(tmp_path / "absent.db", new, replace=False, on_progress=nothing)
+    assert not (tmp_path / "absent.db").exists()
+    await restore(backup, new, replace=False, on_progress=nothing)
+    assert await known(new, IPS) == await known(data, IPS)
+
+
 async def test_a_restore_puts_aside_what_was_there_and_only_when_asked(tmp_path: Path) -> None:
     data, backup = tmp_path / "data", tmp_path / "backup.db"
     await fill(data, IPS)

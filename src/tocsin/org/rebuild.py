@@ -20,6 +20,7 @@ from tocsin.org.projector import Projector
 
 _TELL_EVERY_S = 0.1
 _RESTORED = ".restored-journal.db"
+_OF_A_FAILED_RESTORE = {"marker.json", "users.lock"}
 Progress = Callable[[int, int], None]
 """Told how much is done, and of how much."""
 
@@ -53,7 +54,7 @@ async def restore(backup: Path, path: Path, *, replace: bool, on_progress: Progr
 
 def _to_restore(path: Path, *, replace: bool) -> DataFolder:
     with telling(path):
-        if not replace and path.exists() and any(path.iterdir()):
+        if not replace and path.exists() and not {file.name for file in path.iterdir()} <= _OF_A_FAILED_RESTORE:
             hint = "name an empty folder, or add --replace to put its journal aside"
             raise OrgError(f"{path} is not empty; it was left as it is", hint=hint)
     return DataFolder.open(path, half_restored=True)
