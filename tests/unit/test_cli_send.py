@@ -71,6 +71,7 @@ def test_an_old_list_says_how_to_send_it_nevertheless(tmp_path: Path) -> None:
         (["none.txt", "--dry-run"], "none.txt cannot be read: No such file or directory"),
         (["none.txt", "--to", "http://127.0.0.1:1"], "no token"),
         (["none.txt", "--dry-run", "--format", "csv"], "'csv' is no format"),
+        (["none.txt", "--dry-run", "--format", "ipsun"], "hint: did you mean ipsum?"),
     ],
 )
 def test_a_mistake_is_one_line_and_a_hint(arguments: list[str], says: str) -> None:
