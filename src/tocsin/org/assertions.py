@@ -55,7 +55,7 @@ class Life(NamedTuple):
 
 
 def subject_position(event: int, subject: int) -> int:
-    """The position in a request of its event's subject, both counted from 0: a number below 1,000."""
+    """The position in an entry of its event's subject, both counted from 0: below 1,000 of a request, else 2**16."""
     return event * SUBJECTS_PER_EVENT + subject
 
 

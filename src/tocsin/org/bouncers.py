@@ -66,9 +66,9 @@ class Bouncers:
         self._table = table
         self._changes = changes
 
-    def of_hash(self, sha256: bytes) -> Bouncer | None:
-        """Whose key has this hash, or None when it is unknown. What the time it takes tells, see `Tokens.of_secret`."""
-        return self._table.by_hash.get(sha256)
+    def of_key(self, key: str) -> Bouncer | None:
+        """Whose key this is, or None when it is unknown. What the time it takes tells, see `Tokens.of_secret`."""
+        return self._table.by_hash.get(token_hash(key))
 
     def all(self) -> list[Bouncer]:
         """Oldest first."""

@@ -70,7 +70,7 @@ class Retention:
         """
         Args:
             keep_s: age at which an entry may be forgotten.
-            live: ids of the providers there are; what others said is not carried forward.
+            live: ids of the providers whose words are kept; what others said is not carried forward.
             clock: epoch seconds.
         """
         self._journal, self._projector, self._index = journal, projector, index

@@ -25,7 +25,7 @@ class Sweeper:
     def __init__(
         self, projector: Projector, index: RiskIndex, *, live: Callable[[], Collection[str]], clock: Callable[[], float]
     ) -> None:
-        """`live` gives the ids of the providers there are; what others said is forgotten."""
+        """`live` gives the ids of the providers whose words are kept; what others said is forgotten."""
         self._projector = projector
         self._index = index
         self._live = live
