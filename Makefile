@@ -35,9 +35,13 @@ soak: setup-dev
 bench: setup-dev
 	$(RUN) python bench/sdk.py
 	$(RUN) python bench/org.py
+	$(RUN) python bench/relay.py --plot docs/relay-hour.svg
+	$(RUN) python bench/look_ups.py
+	$(RUN) python bench/sources.py
 
 docs: setup-dev
 	$(RUN) python docs/generate.py
+	$(RUN) python docs/sources_page.py
 
 setup: $(UV)
 	@$(UV) sync --frozen --quiet --inexact --no-dev --python $(PYTHON)
