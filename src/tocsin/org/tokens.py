@@ -84,6 +84,10 @@ class Tokens:
         """Oldest first."""
         return list(self._table.by_hash.values())
 
+    def get(self, token_id: str) -> Token | None:
+        """The token with this id, or None."""
+        return next((token for token in self._table.by_hash.values() if token.id == token_id), None)
+
     def named(self, name: str) -> Token | None:
         """The token of this name, or None."""
         return next((token for token in self._table.by_hash.values() if token.name == name), None)
