@@ -140,7 +140,7 @@ async def ended(follower: Follower) -> bool:
     """Whether the stream comes to its end, with nothing but heartbeats before."""
     while (message := await asyncio.wait_for(follower.sent.get(), 10)).get("more_body"):
         assert message["body"].startswith(b":")
-    return message["body"] == b""
+    return not message["body"]
 
 
 async def test_a_stream_ends_with_the_token_that_opened_it(tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ async def test_a_key_of_a_lost_secret_does_not_end_one_of_ours(tmp_path: Path) -
         assert (await it.request("GET", PROVIDERS, bearer)).status_code == 200
         kid, _ = await it.org.signing_keys.signer(int(it.now * 1000))
         keys = (await it.request("GET", "/oauth2/v1/keys")).json()["keys"]
-        assert [key["kid"] for key in keys][0] == kid
+        assert keys[0]["kid"] == kid
         assert len(keys) == 2
 
 
