@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.asgi import NOW, Clock
+from tocsin.org.assertions import GRACE_MS
 from tocsin.org.crowdsec.changes import Scribe
 from tocsin.org.crowdsec.feed import Pull
 from tocsin.org.crowdsec.filters import Filter, read_filter
@@ -15,7 +16,6 @@ from tocsin.org.folder import DataFolder
 from tocsin.org.org import Org, open_org
 from tocsin.org.policy import Action, Policy
 from tocsin.org.records import local_deed
-from tocsin.org.sweeper import GRACE_MS
 from tocsin.signals import RiskEvent, RiskEventSubject, RiskLevel, RiskProvider, RiskProviderAction, from_ms, ip_text
 
 IPS = ["203.0.113.1", "203.0.113.2", "2001:db8::3"]

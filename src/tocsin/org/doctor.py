@@ -16,7 +16,8 @@ from tocsin.journal import Entry, MemoryJournal, check_journal
 from tocsin.journal.sqlite_file import JournalFile
 from tocsin.org.assertions import Assertion
 from tocsin.org.errors import OrgError
-from tocsin.org.folder import DataFolder, telling
+from tocsin.org.file_errors import telling
+from tocsin.org.folder import DataFolder
 from tocsin.org.oauth.issued import ENDS
 from tocsin.org.registry import Registry
 from tocsin.org.risk_index import RiskIndex
