@@ -29,14 +29,19 @@ layers: setup-dev
 
 # The same tests with bigger numbers: a thousand kills, a hundred times the examples.
 soak: setup-dev
-	TOCSIN_SOAK_ROUNDS=250 HYPOTHESIS_PROFILE=soak $(PYTEST) --timeout 36000 tests/crash tests/property
+	TOCSIN_SOAK_ROUNDS=250 TOCSIN_SOAK_EXAMPLES=1000 HYPOTHESIS_PROFILE=soak $(PYTEST) --timeout 36000 \
+		tests/crash tests/property tests/integration/test_openapi.py tests/integration/test_bad_requests.py
 
 bench: setup-dev
 	$(RUN) python bench/sdk.py
 	$(RUN) python bench/org.py
+	$(RUN) python bench/relay.py --plot docs/relay-hour.svg
+	$(RUN) python bench/look_ups.py
+	$(RUN) python bench/sources.py
 
 docs: setup-dev
 	$(RUN) python docs/generate.py
+	$(RUN) python docs/sources_page.py
 
 setup: $(UV)
 	@$(UV) sync --frozen --quiet --inexact --no-dev --python $(PYTHON)

@@ -2,7 +2,8 @@
 
     python bench/look_ups.py --held 1000000 --seconds 10
 
-Prints one JSON object for each form of query. The peer, CrowdSec's own Local API, is measured by a driver of its own.
+Prints one JSON object for each form of query: for this org, then for the peer, CrowdSec's own Local API, where that is
+installed (`crowdsec_peer`).
 """
 
 import argparse
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import crowdsec_peer
 from tocsin.org.assertions import consumed
 from tocsin.org.folder import DataFolder
 from tocsin.org.org import at_work, open_org
@@ -108,7 +110,7 @@ def drive(url: str, key: str, paths: list[str], *, connections: int, seconds: in
 
 
 def measure(*, held: int, connections: int, seconds: int) -> Iterator[dict[str, object]]:
-    """One line for each form of query, hits and misses mixed; the first run of each is to warm up."""
+    """One line for each server and form of query, hits and misses mixed; the first run of each is to warm up."""
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed")
     known = addresses(held)
@@ -119,11 +121,34 @@ def measure(*, held: int, connections: int, seconds: int) -> Iterator[dict[str, 
         data = Path(folder, "data")
         key = asyncio.run(fill(data, known))
         with serving(data) as url:
-            for query in QUERIES:
-                paths = [f"/v1/decisions?{query}{ip}" for ip in asked]
-                drive(url, key, paths, connections=connections, seconds=2)
-                measured = drive(url, key, paths, connections=connections, seconds=seconds)
-                yield {"query": query, "held": held, "connections": connections, **measured}
+            yield from _look_up("tocsin", url, key, asked, held=held, connections=connections, seconds=seconds)
+    if not crowdsec_peer.installed():
+        print(crowdsec_peer.MISSING, file=sys.stderr)
+        return
+    with crowdsec_peer.running() as peer:
+        peer.take_in(known)
+        given = {"held": held, "connections": connections, "seconds": seconds}
+        yield from _look_up("crowdsec", peer.url, peer.bouncer_key, asked, **given)
+
+
+def _look_up(
+    name: str, url: str, key: str, asked: list[str], *, held: int, connections: int, seconds: int
+) -> Iterator[dict[str, object]]:
+    for query in QUERIES:
+        paths = [f"/v1/decisions?{query}{ip}" for ip in asked]
+        drive(url, key, paths, connections=connections, seconds=2)
+        measured = drive(url, key, paths, connections=connections, seconds=seconds)
+        yield {"server": name, "query": query, "held": held, "connections": connections, **measured}
+
+
+def ratios(lines: list[dict[str, object]]) -> Iterator[str]:
+    """Ours beside the peer, for each form of query."""
+    by = {(line["server"], line["query"]): line for line in lines}
+    for query in QUERIES:
+        ours, theirs = by["tocsin", query], by.get(("crowdsec", query))
+        if theirs is not None:
+            ratio = float(str(ours["requests_per_s"])) / float(str(theirs["requests_per_s"]))
+            yield f"{query} {ratio:.1f} times the peer's, p99 {ours['p99_ms']} ms beside {theirs['p99_ms']} ms"
 
 
 def main() -> None:
@@ -133,8 +158,11 @@ def main() -> None:
     options.add_argument("--connections", type=int, default=8)
     options.add_argument("--seconds", type=int, default=10)
     chosen = options.parse_args()
+    lines = []
     for line in measure(held=chosen.held, connections=chosen.connections, seconds=chosen.seconds):
         print(json.dumps(line), flush=True)
+        lines.append(line)
+    print("\n".join(ratios(lines)))
 
 
 if __name__ == "__main__":

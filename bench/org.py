@@ -26,6 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+import crowdsec_peer
 from support.org import OrgProcess
 from tocsin.org.folder import DataFolder
 from tocsin.org.org import open_org
@@ -54,15 +55,16 @@ def main() -> None:
         data = Path(folder) / "data"
         with OrgProcess(data, "--requests-per-minute", "1000000000") as org:
             token = org.token("bench")
-            take_in(org, token, chosen.rounds, chosen.requests)
+            ours = take_in(org, token, chosen.rounds, chosen.requests)
             look_up(org, token, chosen.look_ups)
             org.stop()
+    beside_the_peer(ours)
     with tempfile.TemporaryDirectory() as folder:
         at_rest(Path(folder) / "data", chosen.held)
 
 
-def take_in(org: OrgProcess, token: str, rounds: int, requests: int) -> None:
-    """Subjects/s until each is durable (202), and until all are in the index."""
+def take_in(org: OrgProcess, token: str, rounds: int, requests: int) -> float:
+    """Subjects/s until each is durable (202), and until all are in the index. Returns: the latter."""
     durable, indexed = [], []
     for number in range(rounds):
         started, ended, seqs = _in_parallel(_sender, org.url, token, requests, number)
@@ -72,6 +74,19 @@ def take_in(org: OrgProcess, token: str, rounds: int, requests: int) -> None:
         indexed.append(subjects / (time.monotonic() - started))
     print(f"taken in, durable: {statistics.median(durable):,.0f} subjects/s ({_rounds(durable)})")
     print(f"taken in, all in the index: {statistics.median(indexed):,.0f} subjects/s ({_rounds(indexed)})")
+    return statistics.median(indexed)
+
+
+def beside_the_peer(ours: float) -> None:
+    """How many decisions a second the peer takes in, and how many times that ours is."""
+    if not crowdsec_peer.installed():
+        print(crowdsec_peer.MISSING)
+        return
+    with crowdsec_peer.running() as peer:
+        theirs = peer.take_in([ip for ip in _held_ips(50_000) if ":" not in ip])
+    print(
+        f"the peer (CrowdSec, SQLite, WAL) takes in: {theirs:,.0f} decisions/s; ours is {ours / theirs:.1f} times that"
+    )
 
 
 def look_up(org: OrgProcess, token: str, count: int) -> None:

@@ -1,8 +1,10 @@
-"""Writes docs/sdk/ from the code: the table of operations, the models' fields, the methods. `--check` only compares.
+"""Writes docs/sdk/ and docs/openapi.json from the code. `--check` only compares.
 
-The pages have the shape of those that Okta's generated client ships, so that links and habits carry over.
+The document is made of the org's table of operations, the pages of the SDK's, and of its models' fields and methods.
+They have the shape of those that Okta's generated client ships, so that links and habits carry over.
 """
 
+import json
 import re
 import sys
 from enum import Enum
@@ -13,8 +15,10 @@ from tocsin.okta.config_keys import KEYS
 from tocsin.okta.models.json_object import Field, JsonObject
 from tocsin.okta.operations import ANSWERS, OPERATIONS, Operation
 from tocsin.okta.settings import DEFAULT_HOST
+from tocsin.org.http.openapi import document
 
 PAGES = Path(__file__).parent / "sdk"
+OPENAPI = Path(__file__).parent / "openapi.json"
 FOOTER = (
     "[[Back to top]](#) [[Back to API list]](README.md#documentation-for-api-endpoints) "
     "[[Back to Model list]](README.md#documentation-for-models) [[Back to README]](README.md)"
@@ -209,6 +213,11 @@ def pages() -> dict[str, str]:
     written = {f"{api}.md": api_page(api) for api in apis}
     written |= {f"{name}.md": model_page(name, model) for name, model in MODELS.items()}
     return written | {"README.md": readme()}
+
+
+def openapi() -> str:
+    """The document that an org on its usual port serves at /openapi.json, with a line for each thing."""
+    return json.dumps(document("http://127.0.0.1:8420"), indent=2, ensure_ascii=False) + "\n"
 
 
 def api_page(api: str) -> str:
@@ -408,16 +417,16 @@ def first_paragraph(model: type) -> str:
 def main() -> int:
     """Write the pages that differ; with --check write nothing and exit 1 when there are any."""
     check = "--check" in sys.argv[1:]
-    wanted = pages()
-    found = {path.name: path.read_text(encoding="utf-8") for path in PAGES.glob("*.md")}
-    stale = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-    for name in stale:
-        print(f"docs/sdk/{name} {'is stale: run `make docs`' if check else 'written'}")
-        if not check and name in wanted:
-            PAGES.mkdir(exist_ok=True)
-            (PAGES / name).write_text(wanted[name], encoding="utf-8")
+    wanted = {PAGES / name: text for name, text in pages().items()} | {OPENAPI: openapi()}
+    found = {path: path.read_text(encoding="utf-8") for path in (*PAGES.glob("*.md"), OPENAPI) if path.exists()}
+    stale = sorted(path for path in wanted.keys() | found.keys() if wanted.get(path) != found.get(path))
+    for path in stale:
+        print(f"{path.relative_to(PAGES.parents[1])} {'is stale: run `make docs`' if check else 'written'}")
+        if not check and path in wanted:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(wanted[path], encoding="utf-8")
         elif not check:
-            (PAGES / name).unlink()
+            path.unlink()
     return 1 if check and stale else 0
 
 

@@ -5,6 +5,7 @@
     ├── journal.JournalError          the journal cannot be opened, read or written
     │   └── journal.JournalConflict   another writer was quicker
     ├── okta.OpenApiException         the SDK's tree (okta/exceptions.py), shaped like the documented one
+    ├── okta.fetching.FetchFailed     a document that did not come over HTTP
     ├── org.OrgError                  a data folder, token or provider that is not as it should be
     ├── relay.RelayError              a target that cannot be served
     └── sources.SourceError           an input that cannot be read

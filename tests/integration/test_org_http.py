@@ -176,7 +176,7 @@ def test_unknown_paths_ids_and_methods(client: httpx2.Client) -> None:
         ("GET", RISK_EVENTS, 405, "E0000022"),
         ("PATCH", PROVIDERS, 405, "E0000022"),
         ("POST", "/risk/v1/ips/1.2.3.4", 405, "E0000022"),
-        ("GET", "/risk/v1/ips/1.2.3.4%2F8", 400, "E0000002"),
+        ("GET", "/risk/v1/ips/1.2.3.4/8", 400, "E0000002"),
         ("GET", "/risk/v1/ips/1.2.3.4?after=x", 400, "E0000002"),
     ):
         answer = client.request(method, path)

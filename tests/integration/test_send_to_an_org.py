@@ -60,7 +60,7 @@ def test_a_wrong_token_is_one_clear_line_and_not_repeated(org: OrgProcess, tmp_p
     run = tocsin("send", path, "--to", org.url, "--allow-non-global", "--token-file", str(token_file))
     assert run.returncode == 1
     assert "has stopped: it answered 401: Invalid token provided" in run.stderr
-    assert "not delivered 10: they are still in the files" in run.stdout
+    assert "not delivered 10: the same command again goes on from here" in run.stdout
     assert "00wrong" not in run.stdout + run.stderr
     assert "Traceback" not in run.stderr
 
@@ -86,7 +86,27 @@ def test_what_someone_else_used_of_the_window_is_respected(tmp_path: Path) -> No
         assert "the window is used up; 1,000 of 2,600 IPs delivered" in seen
         assert "delivered 1,000 IPs" in out
         assert "with 1 request in" in out
-        assert "not delivered 1,600: they are still in the files" in out
+        assert "not delivered 1,600: the same command again goes on from here" in out
+    # The same command again, when the org has room: what it has is not sent again, and then nothing is remembered.
+    with OrgProcess(tmp_path / "org", "--requests-per-minute", "100", port=int(org.url.rpartition(":")[2])) as org:
+        run = tocsin("send", *arguments, "--json", env=env)
+        assert run.returncode == 0, run.stderr
+        summary = json.loads(run.stdout)
+        assert (summary["subjects"], summary["delivered"], summary["requests"], summary["left"]) == (1600, 1600, 2, 0)
+        assert list((tmp_path / "state-home" / "tocsin" / "send").iterdir()) == []
+
+
+def test_a_state_folder_remembers_what_was_sent_for_next_time(org: OrgProcess, tmp_path: Path) -> None:
+    env, path = {"TOCSIN_TOKEN": org.token()}, tmp_path / "list.txt"
+    arguments = [str(path), "--to", org.url, "--allow-non-global", "--state", str(tmp_path / "state"), "--json"]
+    delivered = []
+    for rows in ("198.18.0.1\t9\n198.18.0.2\t9\n", "198.18.0.1\t9\n198.18.0.2\t9\n", "198.18.0.1\t2\n198.18.0.3\t9\n"):
+        path.write_text(rows)
+        run = tocsin("send", *arguments, env=env)
+        assert run.returncode == 0, run.stderr
+        delivered.append(json.loads(run.stdout)["delivered"])
+    # Nothing is new the second time; then one is lowered, one is new, and one is let go.
+    assert delivered == [2, 0, 3]
 
 
 def _read_until(descriptor: int, text: bytes) -> str:

@@ -43,7 +43,7 @@ def test_what_is_right_is_read(tmp_path: Path) -> None:
         ("[budget]\nrequest_per_window = 3", "no key budget.request_per_window", "requests_per_window?"),
         ("[budgt]\nrequests_per_window = 3", "no key budgt", "did you mean budget?"),
         ('[[targets]]\nurl = "u"\n[targets.budget]\nrequests = 3', "budget.requests", "requests_per_window?"),
-        ('[named.a]\nurl = "u"\nurll = "v"', "named[...].urll", "did you mean url?"),
+        ('[named.b]\nurl = "u"\n[named.a]\nurl = "u"\nurll = "v"', "there is no key named.a.urll", "did you mean url?"),
         ("zzz = 1", "no key zzz", "there are: budget, targets, named"),
         ("[budget]\nrequests_per_window = 60", "budget.requests_per_window: expected `int` <= 30", "mend"),
         ("[[targets]]\n", "targets[0]: object missing required field `url`", "mend"),

@@ -22,8 +22,21 @@ def test_a_dry_run_needs_no_token_and_says_what_would_be_sent(tmp_path: Path) ->
     path = _list(tmp_path, "".join(LISTED % (number, "HIGH" if number < 3 else "LOW") for number in range(10)))
     run = tocsin("send", path, path, "--dry-run", "--allow-non-global", "--json")
     assert run.returncode == 0, run.stderr
-    plan = json.loads(run.stdout)
-    assert (plan["signals"], plan["subjects"], plan["levels"], plan["requests"]) == (20, 10, {"HIGH": 3, "LOW": 7}, 1)
+    accounts = [json.loads(line) for line in run.stdout.splitlines()]
+    assert accounts == 2 * [
+        {
+            "file": path,
+            "format": "jsonl",
+            "records": 10,
+            "signals": 10,
+            "by_level": {"HIGH": 3, "MEDIUM": 0, "LOW": 7},
+            "coalesced": 0,
+            "skipped": {},
+            "quarantined": 0,
+        }
+    ]
+    run = tocsin("send", path, path, "--dry-run", "--allow-non-global")
+    assert "10 IPs (3 HIGH, 7 LOW): 1 request" in run.stdout
 
 
 def test_addresses_left_out_by_rule_are_no_error(tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ def test_a_bearer_refusal_has_no_body_and_still_says_why() -> None:
         (b'{"errorCode":7,"errorCauses":"x"}', None),
         (b'{"errorSummary":"no code","errorCauses":[7, "plain", {"errorSummary": 1}]}', None),
         (b"<html>Bad gateway</html>", None),
+        (b'{"errorSummary":"\xff"}', None),  # not UTF-8
         (b"\xff\xfe", None),
         (b"[" * 100_000, None),
         (b"[]", None),

@@ -28,6 +28,7 @@ DIFFERENT = frozenset(
         "HEAD /v1/decisions/stream",
         # Bouncers of 1.6 and later report metrics, which 1.4.6 did not know.
         "POST /v1/usage-metrics",
+        "GET /v1/usage-metrics",
         # Agents log in; this org has none, and says so in one way.
         "GET /v1/watchers/login",
         "POST /v1/watchers/login",

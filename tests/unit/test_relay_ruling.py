@@ -10,8 +10,16 @@ from tocsin.relay.ruling import Bisect, Delivered, PauseTarget, Quarantine, Ruli
 NOW = datetime(2026, 2, 3, 9, 15, tzinfo=UTC)
 
 
-def _rule(answer: Answer, *, subjects: int = 1000, tries: int = 1, known: bool = True, draw: float = 1.0) -> Ruling:
-    return rule(answer, subjects=subjects, tries=tries, known=known, now=NOW, draw=draw)
+def _rule(
+    answer: Answer,
+    *,
+    subjects: int = 1000,
+    tries: int = 1,
+    known: bool = True,
+    patient: bool = False,
+    draw: float = 1.0,
+) -> Ruling:
+    return rule(answer, subjects=subjects, tries=tries, known=known, patient=patient, now=NOW, draw=draw)
 
 
 def test_only_202_is_delivered() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from tocsin.cli.credentials import read_token
 from tocsin.cli.options import DEFAULT_DATA, DataOption, TokenFileOption
+from tocsin.cli.printable import printable
 from tocsin.errors import TocsinError
 from tocsin.okta import ApiClient, ApiException, Configuration, InsecureHostError, RESTResponse
 from tocsin.okta.operations import Operation
@@ -80,12 +81,7 @@ def _line(word: "ProviderWordView") -> str:
     message = f", {word.message!r}" if word.message else ""
     place = f"journal {word.journal.seq}, event {word.journal.event}, subject {word.journal.subject}"
     said = f"{word.level}{message}, observed {word.observed}, {ends} {word.expires}"
-    return f"  {_printable(word.name)} ({word.action}) says {said} [{place}]"
-
-
-def _printable(text: str) -> str:
-    """What another machine wrote, fit for a terminal: escape sequences in it are not obeyed."""
-    return text if text.isprintable() else repr(text)
+    return f"  {printable(word.name)} ({word.action}) says {said} [{place}]"
 
 
 def _canonical(ip: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from copy import deepcopy
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,7 +34,35 @@ def load_config(path: Path, kind: type[_Config]) -> _Config:
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
-        raise _refused(path, kind, str(error)) from None
+        raise _refused(path, kind, _named(values, kind, str(error))) from None
+
+
+def _named(values: dict[str, Any], kind: type, text: str) -> str:
+    """The text of an error with the name of the table it is about, where the decoder writes `[...]`."""
+    if (place := _PLACE.search(text)) and "[...]" in place["path"]:
+        before = place["path"].partition("[...]")[0]
+        name = next(name for name in _at(values, before) if _fails_alike(values, before, name, kind, text))
+        text = text.replace("[...]", f".{name}", 1)
+    return text
+
+
+def _at(values: Any, path: str) -> Any:
+    for step in path.strip(".").split("."):
+        values = values[step]
+    return values
+
+
+def _fails_alike(values: dict[str, Any], path: str, name: str, kind: type, text: str) -> bool:
+    """Whether the same is wrong when of the tables at `path` there is only the one of that name."""
+    alone = deepcopy(values)
+    tables = _at(alone, path)
+    for other in tables.keys() - {name}:
+        del tables[other]
+    try:
+        msgspec.convert(alone, kind)
+    except msgspec.ValidationError as error:
+        return str(error) == text
+    return False
 
 
 def _read(path: Path) -> dict[str, Any]:

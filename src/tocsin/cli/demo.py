@@ -18,11 +18,12 @@ import typer
 from tocsin.cli.check import ask, text_of
 from tocsin.cli.durations import about
 from tocsin.cli.progress import shown
+from tocsin.cli.send_state import ORG, Order
 from tocsin.cli.token import make_token
 from tocsin.errors import TocsinError
 from tocsin.okta import ApiClient, Configuration, RiskProvider, RiskProviderAction, RiskProviderApi
 from tocsin.org.records import Role
-from tocsin.relay import Sender, Tally, coalesce, okta_target, rank
+from tocsin.relay import Relay, Tally, Token, okta_target
 from tocsin.signals import Signal
 from tocsin.signals.limits import REQUESTS_PER_WINDOW, WINDOW_S
 from tocsin.sources import Reading, read_source, shipped_list
@@ -54,7 +55,7 @@ def _show(url: str, data: Path) -> None:
     signals = _signals()
     typer.echo(f"The list: {len(signals):,} addresses that stand on two or more public blocklists (ipsum).\n")
     started = time.monotonic()
-    tally = asyncio.run(_deliver(url, token, signals))
+    tally = asyncio.run(_deliver(url, token, signals, data.with_name("relay")))
     took = timedelta(seconds=time.monotonic() - started)
     _look_up(url, token, signals)
     typer.echo("\n" + _summary(tally, took))
@@ -96,13 +97,22 @@ def _signals() -> list[Signal]:
     with shipped_list() as path:
         # The list is as old as this release; in a demonstration it stands for the one of today.
         found = list(read_source(path, Reading(now=now, source="ipsum", as_of=now)))
-    return rank(coalesce([signal for signal in found if isinstance(signal, Signal)]))
+    signals = [signal for signal in found if isinstance(signal, Signal)]
+    return sorted(signals, key=lambda signal: -signal.level.severity)
 
 
-async def _deliver(url: str, token: str, signals: list[Signal]) -> Tally:
-    async with okta_target(url, token) as target:
-        with shown(len(signals)) as watcher:
-            return await Sender(target, watcher=watcher).deliver(signals)
+async def _deliver(url: str, token: str, signals: list[Signal], state: Path) -> Tally:
+    with shown() as watcher:
+        watcher.subjects = len(signals)
+        async with Relay(
+            Order(url, ()).config(state, None),
+            patient=False,
+            watcher=watcher,
+            open_target=lambda config: okta_target(config.url, Token(lambda: token)),
+        ) as relay:
+            await relay.put(signals)
+            await relay.drained()
+            return relay.senders[ORG].tally
 
 
 def _look_up(url: str, token: str, signals: list[Signal]) -> None:

@@ -1,14 +1,15 @@
-"""All inputs of one `tocsin send`, read: the signals, and the account of every line that became none."""
+"""All inputs of one `tocsin send`, read: the signals, and the account of every record that became none, by file."""
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 from msgspec import Struct, field
 
 from tocsin.errors import TocsinError
-from tocsin.signals import Signal, Skipped, SkipReason
-from tocsin.sources import Format, Reading, display_name, read_source
+from tocsin.signals import Batch, Retraction, RiskLevel, Signal, Skipped, SkipReason
+from tocsin.sources import Format, Guard, Piece, Reading, SourceError, display_name, open_source_input
 
 BROKEN_SHOWN = 5
 
@@ -23,42 +24,155 @@ class AllExpired(TocsinError):
         )
 
 
+class HowToRead(Struct, frozen=True, kw_only=True):
+    """What the command line says of all files."""
+
+    now: datetime
+    as_of: datetime | None = None
+    """Read them as they would have been read then."""
+    form: Format | None = None
+    allow_non_global: bool = False
+    guard: Guard = Guard()
+    timezone: tzinfo = UTC
+
+    def reading(self, source: str) -> Reading:
+        """How the file that gives `source` its name is read."""
+        return Reading(
+            now=self.as_of or self.now,
+            source=source,
+            as_of=self.as_of,
+            allow_non_global=self.allow_non_global,
+            guard=self.guard,
+            timezone=self.timezone,
+        )
+
+
+class FileAccount(Struct):
+    """What one file came to. Every record is a signal, or several, or in `skipped`."""
+
+    file: str
+    form: Format | None = None
+    """What it was taken for."""
+    records: int = 0
+    signals: int = 0
+    levels: Counter[RiskLevel] = field(default_factory=Counter)
+    addresses: set[str] = field(default_factory=set)
+    retractions: int = 0
+    skipped: Counter[SkipReason] = field(default_factory=Counter)
+    refused: str | None = None
+    """Why it was not read at all."""
+
+    @property
+    def coalesced(self) -> int:
+        """How many signals speak about an address that another one of this file is about too."""
+        return self.signals - len(self.addresses)
+
+    @property
+    def quarantined(self) -> int:
+        """How many records someone must mend."""
+        return sum(count for reason, count in self.skipped.items() if reason.broken)
+
+    def add(self, part: Piece) -> None:
+        """Count what some of its records came to."""
+        self.records += part.records
+        for claim in part.claims:
+            if isinstance(claim, Signal):
+                self.signals += 1
+                self.levels[claim.level] += 1
+                self.addresses.add(claim.ip)
+            else:
+                self.retractions += 1
+        self.skipped.update(one.reason for one in part.skipped)
+
+    def as_json(self) -> dict[str, Any]:
+        """For a machine, the names as in the documentation of `send --dry-run --json`."""
+        account: dict[str, Any] = {
+            "file": self.file,
+            "format": self.form.name if self.form else None,
+            "records": self.records,
+            "signals": self.signals,
+            "by_level": {str(level): self.levels[level] for level in RiskLevel},
+            "coalesced": self.coalesced,
+            "skipped": {str(reason): count for reason, count in sorted(self.skipped.items())},
+            "quarantined": self.quarantined,
+        }
+        if self.retractions:
+            account["retractions"] = self.retractions
+        if self.refused:
+            account["error"] = self.refused
+        return account
+
+
 class Intake(Struct):
     """What was read."""
 
     signals: list[Signal] = field(default_factory=list)
-    skipped: Counter[SkipReason] = field(default_factory=Counter)
+    retractions: list[Retraction] = field(default_factory=list)
+    files: list[FileAccount] = field(default_factory=list)
     first_broken: list[str] = field(default_factory=list)
-    """`FILE:LINE: what is wrong`, for the first few."""
+    """`FILE:RECORD: what is wrong`, for the first few."""
+
+    @property
+    def skipped(self) -> Counter[SkipReason]:
+        """Over all files."""
+        return sum((account.skipped for account in self.files), Counter[SkipReason]())
+
+    @property
+    def batches(self) -> list[Batch]:
+        """Each input as one list, which is whole."""
+        by_source: dict[str, list[Signal | Retraction]] = {}
+        claims: list[Signal | Retraction] = [*self.signals, *self.retractions]
+        for claim in claims:
+            by_source.setdefault(claim.source, []).append(claim)
+        return [Batch(source=source, claims=found, ends_list=True) for source, found in by_source.items()]
 
     @property
     def broken(self) -> int:
-        """How many lines someone must mend."""
-        return sum(count for reason, count in self.skipped.items() if reason.broken)
+        """How many records someone must mend."""
+        return sum(account.quarantined for account in self.files)
+
+    @property
+    def refused(self) -> bool:
+        """Whether there is a file that was not read."""
+        return any(account.refused for account in self.files)
 
 
-def take_in(
-    files: Sequence[str], *, now: datetime, as_of: datetime | None, form: Format | None, allow_non_global: bool
-) -> Intake:
+def take_in(files: Sequence[str], how: HowToRead, *, refuse: bool = True) -> Intake:
     """
-    Read every file to its end before anything is sent: the most dangerous line may be the last.
+    Read every file to its end before anything is sent: the most dangerous record may be the last.
 
+    Args:
+        refuse: whether a file that cannot be read stops everything; else its account says so.
     Raises: SourceError.
     """
     intake = Intake()
     for path in files:
-        name = display_name(path)
-        reading = Reading(now=now, source=name, as_of=as_of, allow_non_global=allow_non_global)
-        for found in read_source(path, reading, form=form):
-            if isinstance(found, Skipped):
-                _count(intake, found, name)
-            else:
-                intake.signals.append(found)
+        account = FileAccount(display_name(path))
+        intake.files.append(account)
+        try:
+            _read(path, how, account, intake)
+        except SourceError as error:
+            if refuse:
+                raise
+            account.refused = error.summary
     return intake
 
 
-def _count(intake: Intake, skipped: Skipped, name: str) -> None:
-    intake.skipped[skipped.reason] += 1
+def _read(path: str, how: HowToRead, account: FileAccount, intake: Intake) -> None:
+    with open_source_input(path, how.form) as source:
+        account.form = source.form
+        for part in source.pieces(how.reading(account.file)):
+            account.add(part)
+            for claim in part.claims:
+                if isinstance(claim, Signal):
+                    intake.signals.append(claim)
+                else:
+                    intake.retractions.append(claim)
+            for one in part.skipped:
+                _show_broken(intake, one, account.file)
+
+
+def _show_broken(intake: Intake, skipped: Skipped, name: str) -> None:
     if skipped.reason.broken and len(intake.first_broken) < BROKEN_SHOWN:
         # repr, because a line of a log may carry escape sequences that a terminal would obey.
         intake.first_broken.append(f"{name}:{skipped.line}: {skipped.detail}; it reads {skipped.excerpt!r}")

@@ -4,8 +4,8 @@ import logging
 import sys
 
 
-def configure_logging() -> None:
-    """Warnings and worse go to standard error, one line each."""
+def configure_logging(level: int = logging.WARNING) -> None:
+    """What is at least of `level` goes to standard error, one line each."""
     import structlog  # here, not above: it is slow to start
 
     structlog.configure(
@@ -15,6 +15,6 @@ def configure_logging() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )

@@ -4,12 +4,16 @@ import sys
 
 import typer
 
-from tocsin.cli import bouncer, token
+from tocsin.cli import bouncer, quarantine, token
 from tocsin.cli.check import check_command
 from tocsin.cli.demo import demo
+from tocsin.cli.explain import explain
 from tocsin.cli.formats import formats
+from tocsin.cli.map import map_command
+from tocsin.cli.relay import relay_command
 from tocsin.cli.send import send
 from tocsin.cli.serve import serve_command
+from tocsin.cli.status import status_command
 from tocsin.cli.upkeep import backup_command, doctor_command, rebuild_command, restore_command
 from tocsin.errors import TocsinError
 
@@ -22,6 +26,10 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(send)
+app.command("relay")(relay_command)
+app.command("status")(status_command)
+app.command()(explain)
+app.command("map")(map_command)
 app.command()(formats)
 app.command("serve")(serve_command)
 app.command("check")(check_command)
@@ -30,6 +38,7 @@ app.command("restore")(restore_command)
 app.command("rebuild")(rebuild_command)
 app.command("doctor")(doctor_command)
 app.add_typer(token.app, name="token")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(bouncer.app, name="bouncer")
 
 

@@ -11,3 +11,7 @@ TokenFileOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Holds the API token, unless TOCSIN_TOKEN is set.", show_default=False),
 ]
+DEFAULT_CONFIG = Path("relay.toml")
+ConfigOption = Annotated[
+    Path, typer.Option("--config", metavar="FILE", help="The relay's configuration.", show_default="./relay.toml")
+]

@@ -14,7 +14,7 @@ from rich.table import Column
 from rich.text import Text
 
 from tocsin.cli.durations import about
-from tocsin.relay import Tally, Watcher
+from tocsin.relay import Sent, Waits
 
 
 def say(text: str) -> None:
@@ -26,8 +26,8 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def shown(subjects: int) -> Iterator[Watcher]:
-    """A watcher that shows the delivery of so many subjects, until the block ends."""
+def shown() -> Iterator["_Lines | _Bar"]:
+    """A watcher that shows a delivery, until the block ends; its `subjects` is how many IPs there are."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _Lines()
@@ -40,33 +40,36 @@ def shown(subjects: int) -> Iterator[Watcher]:
         _TimeLeft(table_column=Column(no_wrap=True)),
     )
     with Progress(*columns, console=console) as progress:
-        yield _Bar(progress, subjects)
+        yield _Bar(progress)
 
 
 class _Lines:
     """Says when nothing will happen for a while, and how far it has come."""
 
     def __init__(self) -> None:
+        self.subjects = 0
         self._done = ""
 
-    def moved(self, tally: Tally, *, ahead: timedelta) -> None:
-        self._done = f"; {tally.delivered:,} of {tally.subjects:,} IPs delivered, {about(ahead)} left"
+    def sent(self, sent: Sent) -> None:
+        self._done = f"; {sent.delivered:,} of {self.subjects:,} IPs delivered, {about(sent.ahead)} left"
 
-    def waits(self, wait: timedelta, why: str) -> None:
-        say(f"waiting {about(wait)}: {why}{self._done}")
+    def waits(self, waits: Waits) -> None:
+        say(f"waiting {about(waits.wait)}: {waits.why}{self._done}")
 
 
 class _Bar:
-    def __init__(self, progress: Progress, subjects: int) -> None:
+    def __init__(self, progress: Progress) -> None:
+        self.subjects = 0
         self._progress = progress
-        self._task = progress.add_task("sending", total=subjects, done_at=None)
+        self._task = progress.add_task("sending", total=None, done_at=None)
 
-    def moved(self, tally: Tally, *, ahead: timedelta) -> None:
-        done_at = time.monotonic() + ahead.total_seconds()
-        self._progress.update(self._task, description="sending", completed=tally.subjects - tally.left, done_at=done_at)
+    def sent(self, sent: Sent) -> None:
+        done_at = time.monotonic() + sent.ahead.total_seconds()
+        done = max(self.subjects - sent.pending, 0)
+        self._progress.update(self._task, description="sending", total=self.subjects, completed=done, done_at=done_at)
 
-    def waits(self, wait: timedelta, why: str) -> None:
-        self._progress.console.print(f"waiting {about(wait)}: {why}", markup=False, highlight=False)
+    def waits(self, waits: Waits) -> None:
+        self._progress.console.print(f"waiting {about(waits.wait)}: {waits.why}", markup=False, highlight=False)
         self._progress.update(self._task, description="waiting")
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import msgspec
@@ -13,62 +15,86 @@ from tocsin.cli.credentials import read_token
 from tocsin.cli.intake import AllExpired, Intake, take_in
 from tocsin.cli.options import TokenFileOption
 from tocsin.cli.progress import say, shown
-from tocsin.cli.send_report import Report, as_json, lines, plan_json, plan_line, skipped_lines
+from tocsin.cli.reading_options import (
+    AllowListOption,
+    AsOfOption,
+    FormatOption,
+    MappingOption,
+    NonGlobalOption,
+    OwnOption,
+    ProxyOption,
+    TimeZoneOption,
+    how_to_read,
+)
+from tocsin.cli.send_report import Report, as_json, file_lines, lines, plan_line, skipped_lines, subjects_of
+from tocsin.cli.send_state import ORG, Order, forget
 from tocsin.errors import TocsinError
-from tocsin.relay import Sender, Tally, TargetPaused, Window, coalesce, okta_target
-from tocsin.signals import Signal, SkipReason, parse_timestamp
-from tocsin.sources import format_named
+from tocsin.relay import Relay, Tally, TargetPaused, Window, work_for
+from tocsin.signals import SkipReason, to_ms
 
 
 def send(
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Lists to send, plain or gzip; - is stdin.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="What detectors wrote; - is stdin.")],
     to: Annotated[str, typer.Option(metavar="URL", help="The org, such as https://acme.okta.com.")] = "",
     token_file: TokenFileOption = None,
-    form: Annotated[
-        str | None, typer.Option("--format", metavar="NAME", help="Format of the files; else found by content.")
+    form: FormatOption = None,
+    mapping: MappingOption = None,
+    as_of: AsOfOption = None,
+    allow_non_global: NonGlobalOption = False,
+    own: OwnOption = None,
+    proxy: ProxyOption = None,
+    allow_list: AllowListOption = None,
+    timezone: TimeZoneOption = "UTC",
+    state: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Remember here what was sent, and next time send only what has changed."),
     ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(metavar="now|TIME", help="When the lists were observed, in place of their own date.")
-    ] = None,
-    allow_non_global: Annotated[
-        bool, typer.Option("--allow-non-global", help="Also send private, loopback and documentation addresses.")
-    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON; with --dry-run a line for each file.")
+    ] = False,
 ) -> None:
     """Send lists of dangerous IPs to an org: the worst first, 1,000 per request, inside its rate limit."""
     if not to and not dry_run:
         raise typer.BadParameter("is needed, unless with --dry-run", param_hint="--to")
-    token = "" if dry_run else read_token(token_file)
+    if not dry_run:
+        read_token(token_file)  # to say what is missing before anything is read
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by a supervisor: the same account as on Ctrl-C
     now = datetime.now(UTC)
-    intake = take_in(
-        files,
-        now=now,
-        as_of=_moment(as_of, now),
-        form=format_named(form) if form else None,
+    how = how_to_read(
+        form=form,
+        mapping=mapping,
+        as_of=as_of,
         allow_non_global=allow_non_global,
+        own=own,
+        proxy=proxy,
+        allow_list=allow_list,
+        timezone=timezone,
+        now=now,
     )
+    intake = take_in(files, how, refuse=not (dry_run and json_))
     _tell_broken(intake)
-    signals = coalesce(intake.signals)
+    order = Order(to, tuple(files), [as_of, form, str(mapping), own, proxy, allow_list, timezone])
     if dry_run:
-        _dry_run(intake, signals, json_)
+        _dry_run(intake, order, json_)
     run = _Run(intake, to, as_json=json_)
-    if signals:
-        say(plan_line(signals, Window(), now=now))
-        _deliver(run, signals, token)
+    if intake.signals:
+        _deliver(run, order, token_file, state)
     report = run.tell()
     _expect_some(intake)
     if not report.clean:
         raise typer.Exit(1)
 
 
-def _dry_run(intake: Intake, signals: list[Signal], as_json: bool) -> NoReturn:
+def _dry_run(intake: Intake, order: Order, as_json: bool) -> NoReturn:
     now = datetime.now(UTC)
     if as_json:
-        typer.echo(msgspec.json.encode(plan_json(intake, signals, Window(), now=now)))
-    else:
-        typer.echo("\n".join([plan_line(signals, Window(), now=now), *skipped_lines(intake)]))
+        typer.echo("\n".join(msgspec.json.encode(account.as_json()).decode() for account in intake.files))
+        raise typer.Exit(1 if intake.broken or intake.refused else 0)
+    with tempfile.TemporaryDirectory() as folder:
+        config = order.config(Path(folder), None)
+        backlog = work_for(Path(folder) / "outbox", config, intake.batches, now_ms=to_ms(now))
+    typer.echo("\n".join([*file_lines(intake), plan_line(backlog, Window(), now=now), *skipped_lines(intake)]))
     _expect_some(intake)
     raise typer.Exit(1 if intake.broken else 0)
 
@@ -82,47 +108,46 @@ class _Run:
     """One delivery, which ends with its whole account, whatever happens."""
 
     def __init__(self, intake: Intake, to: str, *, as_json: bool) -> None:
-        self.tally = Tally()
-        self.to = to
-        self._intake, self._as_json = intake, as_json
+        self.intake, self.to, self.tally = intake, to, Tally()
+        self.subjects = self.left = 0
+        self._as_json = as_json
         self._started = time.monotonic()
 
     def tell(self, *, stopped: str | None = None) -> Report:
         """Print the account to standard output."""
         took = timedelta(seconds=time.monotonic() - self._started)
-        report = Report(self._intake, self.tally, self.to, took, stopped)
+        report = Report(self.intake, self.tally, self.to, took, self.subjects, self.left, stopped)
         text = msgspec.json.encode(as_json(report)).decode() if self._as_json else "\n".join(lines(report))
         typer.echo(text)
         return report
 
 
-def _deliver(run: _Run, signals: list[Signal], token: str) -> None:
+def _deliver(run: _Run, order: Order, token_file: Path | None, state: Path | None) -> None:
+    folder = state or order.folder
     try:
-        asyncio.run(_delivery(run, signals, token))
+        asyncio.run(_delivery(run, order, token_file, folder))
     except TocsinError as stop:
         run.tell(stopped=stop.reason if isinstance(stop, TargetPaused) else str(stop))
         raise
     except KeyboardInterrupt:
         run.tell(stopped="interrupted")
         raise typer.Exit(130) from None
+    if state is None:
+        forget(folder)
 
 
-async def _delivery(run: _Run, signals: list[Signal], token: str) -> None:
-    async with okta_target(run.to, token) as target:
-        run.to = target.name
-        with shown(len(signals)) as watcher:
-            sender = Sender(target, watcher=watcher)
-            run.tally = sender.tally
-            await sender.deliver(signals)
-
-
-def _moment(text: str | None, now: datetime) -> datetime | None:
-    if text is None or text == "now":
-        return now if text else None
-    try:
-        return parse_timestamp(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}, or the word now", param_hint="--as-of") from None
+async def _delivery(run: _Run, order: Order, token_file: Path | None, folder: Path) -> None:
+    with shown() as watcher:
+        async with Relay(order.config(folder, token_file), patient=False, watcher=watcher) as relay:
+            run.tally, run.to = relay.senders[ORG].tally, relay.senders[ORG].to
+            await relay.put(*run.intake.batches)
+            backlog = await relay.backlog(ORG)
+            run.subjects = run.left = watcher.subjects = subjects_of(backlog)
+            say(plan_line(backlog, Window(), now=datetime.now(UTC)))
+            try:
+                await relay.drained()
+            finally:
+                run.left = subjects_of(await relay.backlog(ORG))
 
 
 def _tell_broken(intake: Intake) -> None:

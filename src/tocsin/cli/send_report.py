@@ -1,7 +1,6 @@
 """What a `tocsin send` did, for people and for machines. Every line read is in one of its counts."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,19 +8,36 @@ from msgspec import Struct
 
 from tocsin.cli.durations import about
 from tocsin.cli.intake import Intake
-from tocsin.relay import Tally, Window, requests_needed
-from tocsin.signals import RiskLevel, Signal, SkipReason
+from tocsin.relay import Backlog, Rank, Tally, Window, requests_needed
+from tocsin.signals import RiskLevel, SkipReason
 
 REFUSED_SHOWN = 5
-_TITLES = {
+TITLES = {
     SkipReason.BELOW_BANDS: "too weak by the source's own score",
+    SkipReason.NO_CLAIM: "say nothing against an address",
+    SkipReason.NO_LEVEL: "of a kind or severity that no level is given to",
+    SkipReason.NO_ADDRESS: "hold no address of an attacker",
     SkipReason.NOT_GLOBAL: "not an address on the Internet (--allow-non-global sends it)",
+    SkipReason.OWN: "our own addresses",
+    SkipReason.ALLOW_LISTED: "in an allow-list",
+    SkipReason.NETWORK_TOO_LARGE: "networks too large to be signalled address by address",
     SkipReason.EXPIRED: "expired",
+    SkipReason.NOT_YET: "observed later than --as-of",
     SkipReason.NOT_A_RECORD: "broken: not a record of the format",
     SkipReason.BAD_ADDRESS: "broken: not an IP address",
     SkipReason.BAD_LEVEL: "broken: not a risk level",
     SkipReason.BAD_MESSAGE: "broken: a message the API refuses",
     SkipReason.BAD_TIME: "broken: a time that cannot be",
+    SkipReason.TOO_LONG: "broken: larger than any record",
+    SkipReason.CUT_OFF: "broken: the input breaks off",
+}
+
+
+_LEVELS = {
+    "HIGH": (Rank.RAISE_HIGH, Rank.REFRESH_HIGH),
+    "MEDIUM": (Rank.RAISE_MEDIUM, Rank.REFRESH_MEDIUM),
+    "LOW": (Rank.RAISE_LOW, Rank.REFRESH_LOW),
+    "to let go": (Rank.LOWER,),
 }
 
 
@@ -32,51 +48,61 @@ class Report(Struct, frozen=True):
     tally: Tally
     to: str
     took: timedelta
+    subjects: int = 0
+    """How many IPs there were to tell it about."""
+    left: int = 0
+    """Of these, those that wait still."""
     stopped: str | None = None
     """Why it did not come to its end."""
 
     @property
+    def expired(self) -> int:
+        """Of the subjects, those that ended while they waited."""
+        return max(0, self.subjects - self.tally.delivered - len(self.tally.refused) - self.left)
+
+    @property
     def clean(self) -> bool:
         """Whether there is nothing for a person to look at."""
-        return not (self.intake.broken or self.tally.refused or self.tally.left or self.stopped)
+        return not (self.intake.broken or self.tally.refused or self.left or self.stopped)
 
 
-def plan_line(signals: list[Signal], window: Window, *, now: datetime) -> str:
+def plan_line(backlog: Mapping[Rank, Backlog], window: Window, *, now: datetime) -> str:
     """What is about to happen, and how long the budget makes it take."""
-    if not signals:
+    levels, subjects = _levels(backlog), subjects_of(backlog)
+    if not subjects:
         return "nothing to send"
-    requests, levels = requests_needed(len(signals)), _levels(signals)
+    requests = requests_needed(subjects)
     of_level = ", ".join(f"{count:,} {level}" for level, count in levels.items())
     takes = about(window.time_for(requests, now=now))
-    return f"{_ips(len(signals))} ({of_level}): {_requests(requests)} at {window.limit} a minute: {takes}"
+    return f"{_ips(subjects)} ({of_level}): {_requests(requests)} at {window.limit} a minute: {takes}"
 
 
-def plan_json(intake: Intake, signals: list[Signal], window: Window, *, now: datetime) -> dict[str, Any]:
-    """The same for a machine; `seconds` is the estimate."""
-    requests = requests_needed(len(signals))
-    return {
-        "dry_run": True,
-        "signals": len(intake.signals),
-        "subjects": len(signals),
-        "levels": _levels(signals),
-        "requests": requests,
-        "skipped": _skipped(intake),
-        "seconds": window.time_for(requests, now=now).total_seconds(),
-    }
+def file_lines(intake: Intake) -> Iterator[str]:
+    """A line per file: what it was taken for, and what it came to."""
+    for account in intake.files:
+        if account.refused:
+            yield f"{account.file}: not read: {account.refused}"
+            continue
+        name = account.form.name if account.form else "no format"
+        of_level = ", ".join(f"{account.levels[level]:,} {level}" for level in RiskLevel if account.levels[level])
+        signals = f"{account.signals:,} signals" + (f" ({of_level})" if of_level else "")
+        coalesced = f", {account.coalesced:,} of them coalesced" if account.coalesced else ""
+        skipped = f", {account.skipped.total():,} skipped" if account.skipped else ""
+        yield f"{account.file}: {name}: {account.records:,} records, {signals}{coalesced}{skipped}"
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """The summary for a machine; `signals` were read, `subjects` are their distinct IPs."""
+    """The summary for a machine; `signals` were read, `subjects` are the IPs the org had to be told about."""
     tally = report.tally
     summary: dict[str, Any] = {
         "signals": len(report.intake.signals),
-        "subjects": tally.subjects,
+        "subjects": report.subjects,
         "delivered": tally.delivered,
         "requests": tally.requests,
         "retries": tally.retries,
-        "refused": len(tally.refused),
-        "expired": len(tally.expired),
-        "left": tally.left,
+        "quarantined": len(tally.refused),
+        "expired": report.expired,
+        "left": report.left,
         "skipped": _skipped(report.intake),
         "seconds": round(report.took.total_seconds(), 3),
     }
@@ -94,17 +120,18 @@ def lines(report: Report) -> Iterator[str]:
         yield "nothing was sent"
     else:
         yield f"delivered {_ips(tally.delivered)} to {report.to} with {_requests(tally.requests)}{retries} in {seconds}"
+    yield from file_lines(report.intake)
     yield from skipped_lines(report.intake)
-    if tally.expired:
-        yield f"skipped {len(tally.expired):,}: expired while they waited for the budget"
+    if report.expired:
+        yield f"skipped {report.expired:,}: expired while they waited for the budget"
     if tally.refused:
         yield f"refused {len(tally.refused):,}:"
     for refused in tally.refused[:REFUSED_SHOWN]:
-        yield f"  {refused.signal.ip} {refused.signal.level}: {refused.reason}"
+        yield f"  {refused.ip} {refused.level}: {refused.reason}"
     if len(tally.refused) > REFUSED_SHOWN:
         yield f"  and {len(tally.refused) - REFUSED_SHOWN:,} more"
-    if tally.left:
-        yield f"not delivered {tally.left:,}: they are still in the files; sending again what the org has does no harm"
+    if report.left:
+        yield f"not delivered {report.left:,}: the same command again goes on from here"
     if tally.in_flight:
         yield f"  {tally.in_flight:,} of them were on their way without an answer and may have arrived"
 
@@ -112,7 +139,7 @@ def lines(report: Report) -> Iterator[str]:
 def skipped_lines(intake: Intake) -> Iterator[str]:
     """A line per reason, the most frequent first."""
     for reason, count in intake.skipped.most_common():
-        yield f"skipped {count:,}: {_TITLES[reason]}"
+        yield f"skipped {count:,}: {TITLES[reason]}"
 
 
 def _ips(count: int) -> str:
@@ -123,9 +150,14 @@ def _requests(count: int) -> str:
     return f"{count:,} request" if count == 1 else f"{count:,} requests"
 
 
-def _levels(signals: list[Signal]) -> dict[str, int]:
-    levels = Counter(signal.level for signal in signals)
-    return {str(level): levels[level] for level in RiskLevel if levels[level]}
+def subjects_of(backlog: Mapping[Rank, Backlog]) -> int:
+    """How many IPs there are to tell about."""
+    return sum(waiting.count for waiting in backlog.values())
+
+
+def _levels(backlog: Mapping[Rank, Backlog]) -> dict[str, int]:
+    counts = {level: sum(backlog[rank].count for rank in ranks) for level, ranks in _LEVELS.items()}
+    return {level: count for level, count in counts.items() if count}
 
 
 def _skipped(intake: Intake) -> dict[str, int]:

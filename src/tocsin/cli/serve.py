@@ -69,7 +69,13 @@ async def _run(data: Path, host: str, port: int, url: str | None, config: "OrgCo
         keep_up = partial(upkeep_apart, command=worker_command(data))
         async with open_org(folder, config) as org, at_work(org, keep_up):
             front = Front(org, base_url=base_url)
-            await serve(front, listening, on_ready=lambda: _say_ready(here, url, data), on_stop=front.stop)
+            await serve(
+                front,
+                listening,
+                settings=config.http,
+                on_ready=lambda: _say_ready(here, url, data),
+                on_stop=front.stop,
+            )
 
 
 def worker_command(data: Path) -> list[str]:

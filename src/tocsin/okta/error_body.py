@@ -35,7 +35,7 @@ def okta_error(body: bytes, headers: Headers) -> OktaError | None:
     """The reason in `body`, else in the WWW-Authenticate header; None when neither holds one. Never raises."""
     try:
         value = msgspec.json.decode(body) if body else None
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         value = None
     if isinstance(value, Mapping) and (found := _from_body(value)):
         return found

@@ -36,6 +36,12 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
 
     trusted_proxies: list[str] = []
     """Networks or addresses whose X-Forwarded-For is believed."""
+    header_timeout_s: Annotated[float, Meta(ge=0.1, le=3600)] = 15.0
+    """How long a connection may take over the next request's headers, or be idle."""
+    body_timeout_s: Annotated[float, Meta(ge=0.1, le=3600)] = 30.0
+    """How long a request's body may take to arrive."""
+    connections: Annotated[int, Meta(ge=1, le=100_000)] = 2048
+    """At a time; more wait until one ends. Each may hold up to 64 KiB of headers."""
 
     def __post_init__(self) -> None:
         for network in self.trusted_proxies:

@@ -168,7 +168,7 @@ def _recognise(path: Path) -> None:
         text = file.read(_MARKER_MAX_BYTES)
     try:
         marker = msgspec.json.decode(text, type=_Marker)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise OrgError(f"{path / _MARKER} cannot be understood; it was left as it is", hint=ELSEWHERE) from None
     if marker.kind != KIND:
         raise OrgError(f"{path} is a data folder of {marker.kind!r}, not of an org", hint=ELSEWHERE)

@@ -1,31 +1,57 @@
 """Keeps a target's picture of risky IPs true: coalesced, most dangerous first, packed full, inside the budget."""
 
+from tocsin.relay.books import Kind, Refusal, SourceBook, TargetBook
+from tocsin.relay.config import BudgetConfig, RelayConfig, TargetConfig
+from tocsin.relay.credentials import Credential, ServiceApp, Token
 from tocsin.relay.errors import RelayError, TargetPaused
 from tocsin.relay.okta_target import OktaTarget, okta_target
-from tocsin.relay.plan import Request, coalesce, pack, pick, rank, requests_needed
+from tocsin.relay.outbox import Backlog, Outbox
+from tocsin.relay.plan import Request, Telling, pack, requests_needed
+from tocsin.relay.reconcile import Rank
+from tocsin.relay.relay import Relay, is_running, work_for
 from tocsin.relay.ruling import Answer, Failure
-from tocsin.relay.sender import Refused, Sender, Tally, Watcher
+from tocsin.relay.status import SourceStatus, Status, TargetStatus, open_outbox, status_of
 from tocsin.relay.target import Target
+from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
 from tocsin.relay.window import Told, Window
 
 __all__ = [
     "Answer",
+    "Backlog",
+    "BudgetConfig",
+    "Credential",
     "Failure",
+    "Kind",
     "OktaTarget",
-    "Refused",
+    "Outbox",
+    "Rank",
+    "Refusal",
+    "Relay",
+    "RelayConfig",
     "RelayError",
     "Request",
-    "Sender",
+    "Sent",
+    "ServiceApp",
+    "SourceBook",
+    "SourceStatus",
+    "Status",
     "Tally",
     "Target",
+    "TargetBook",
+    "TargetConfig",
     "TargetPaused",
+    "TargetStatus",
+    "Telling",
+    "Token",
     "Told",
+    "Waits",
     "Watcher",
     "Window",
-    "coalesce",
+    "is_running",
     "okta_target",
+    "open_outbox",
     "pack",
-    "pick",
-    "rank",
     "requests_needed",
+    "status_of",
+    "work_for",
 ]

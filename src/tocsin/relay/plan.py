@@ -1,95 +1,88 @@
-"""What to tell a target, and in which order: pure decisions over signals and the clock.
+"""What one request tells: pure. The best of the pending set, sorted by expiry and cut into events.
 
-Per IP and source the latest observation counts; per IP the highest level over its sources. The most dangerous go
-first, then the longest known. A request holds as many as the pipe allows, and claims nothing longer than its source.
+An event ends with the first of its subjects, so nothing is claimed longer than its source said; sorting makes that
+cost the others as little of their life as can be. What is let go ends at once, and so never shares an event with what
+is to hold.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from tocsin.signals import RiskEvent, RiskEventSubject, Signal
-from tocsin.signals.limits import SUBJECTS_PER_EVENT, SUBJECTS_PER_REQUEST
+from tocsin.relay.reconcile import LEAST_LIFE_MS
+from tocsin.signals import RiskLevel, ip_text
+from tocsin.signals.limits import EVENTS_PER_REQUEST, SUBJECTS_PER_EVENT, SUBJECTS_PER_REQUEST
 
-LEAST_LIFE = timedelta(seconds=5)
-"""What ends sooner is not worth a place in a request, and may have ended when the request arrives."""
+_LEVELS = {level.severity: level for level in RiskLevel}
+
+
+class Telling(Struct, frozen=True, gc=False):
+    """What a target is to believe about one IP."""
+
+    key: bytes
+    """Of the IP, 16 bytes."""
+    rank: int
+    severity: int
+    """0 to let go: nothing is claimed any more."""
+    until_ms: int
+    """Until when; of no meaning when it is let go."""
+    message: str = ""
+    source: int = 0
+    since_ms: int = 0
+    """Since when it has waited."""
+
+    @property
+    def ip(self) -> str:
+        """Its canonical text."""
+        return ip_text(self.key)
+
+    @property
+    def level(self) -> RiskLevel:
+        """The level on the wire. There is none for nothing: what is let go is LOW, for a moment."""
+        return _LEVELS.get(self.severity, RiskLevel.LOW)
+
+
+class Event(Struct, frozen=True):
+    """The tellings that share one end."""
+
+    until_ms: int
+    tellings: Sequence[Telling]
+    """1 to 50."""
 
 
 class Request(Struct, frozen=True):
-    """What one request tells: its signals, and the same as events for the wire."""
+    """What one request tells; each IP once."""
 
-    signals: tuple[Signal, ...]
-    """1 to 1,000, sorted by expiry; each IP once."""
-    events: tuple[RiskEvent, ...]
-    """1 to 20, each of 1 to 50 subjects."""
+    told_ms: int
+    """The moment of asserting: what is told later replaces it."""
+    events: Sequence[Event]
+    """1 to 20."""
 
-
-class Picked(Struct, frozen=True):
-    """A backlog, divided."""
-
-    chosen: tuple[Signal, ...]
-    """For the next request: at most 1,000."""
-    rest: Sequence[Signal]
-    """For later, ranked as before."""
-    expired: tuple[Signal, ...]
-    """Ended, or about to, while they waited."""
+    @property
+    def tellings(self) -> list[Telling]:
+        """All of them, in the order of the wire."""
+        return [telling for event in self.events for telling in event.tellings]
 
 
-def coalesce(signals: Iterable[Signal]) -> list[Signal]:
+def pack(tellings: Iterable[Telling], *, now_ms: int) -> Request:
     """
-    One signal per IP: of each source the latest, of those the highest level. In order of first appearance.
+    The request that tells the first of `tellings` (at least one, best first, each IP once) that fit.
 
-    Equal times count by level, equal levels by expiry, so the order of the input does not matter to what wins.
+    That is 1,000, or fewer when some are let go: these fill events of their own.
     """
-    latest: dict[str, dict[str, Signal]] = {}
-    for signal in signals:
-        of_ip = latest.setdefault(signal.ip, {})
-        known = of_ip.get(signal.source)
-        if known is None or _recency(signal) > _recency(known):
-            of_ip[signal.source] = signal
-    return [max(of_ip.values(), key=_weight) for of_ip in latest.values()]
+    best = list(tellings)[:SUBJECTS_PER_REQUEST]
+    let_go = [telling for telling in best if not telling.severity]
+    events = _cut(let_go, now_ms + LEAST_LIFE_MS)
+    room = (EVENTS_PER_REQUEST - len(events)) * SUBJECTS_PER_EVENT
+    hold = [telling for telling in best if telling.severity][:room]
+    hold.sort(key=_until)
+    return Request(now_ms, [*events, *_cut(hold, None)])
 
 
-def rank(signals: Iterable[Signal]) -> list[Signal]:
-    """Most dangerous first, then the earliest observed; the order of the input decides between equals."""
-    return sorted(signals, key=lambda signal: (-signal.level.severity, signal.observed))
-
-
-def holds(signal: Signal, *, now: datetime) -> bool:
-    """Whether it is still worth telling."""
-    return signal.expires >= now + LEAST_LIFE
-
-
-def pick(ranked: Sequence[Signal], *, now: datetime, at_most: int = SUBJECTS_PER_REQUEST) -> Picked:
-    """Divide a ranked backlog: the best `at_most` that still hold, those that do not, and the rest."""
-    chosen: list[Signal] = []
-    expired: list[Signal] = []
-    taken = 0
-    for signal in ranked:
-        if len(chosen) == at_most:
-            break
-        (chosen if holds(signal, now=now) else expired).append(signal)
-        taken += 1
-    return Picked(tuple(chosen), ranked[taken:], tuple(expired))
-
-
-def pack(signals: Sequence[Signal], *, now: datetime) -> Request:
-    """
-    The request that tells `signals` (1 to 1,000, each IP once).
-
-    Sorted by expiry and cut into events of 50, so that ending an event with the first of its subjects costs the
-    others as little of their life as can be.
-    """
-    by_expiry = tuple(sorted(signals, key=lambda signal: signal.expires))
-    groups = [by_expiry[at : at + SUBJECTS_PER_EVENT] for at in range(0, len(by_expiry), SUBJECTS_PER_EVENT)]
-    return Request(by_expiry, tuple(_event(group, now) for group in groups))
-
-
-def halves(request: Request, *, now: datetime) -> tuple[Request, Request]:
-    """The same signals in two requests. `request` holds at least two."""
-    middle = len(request.signals) // 2
-    return pack(request.signals[:middle], now=now), pack(request.signals[middle:], now=now)
+def halves(tellings: Sequence[Telling]) -> tuple[Sequence[Telling], Sequence[Telling]]:
+    """The same in two parts. There are at least two."""
+    middle = len(tellings) // 2
+    return tellings[:middle], tellings[middle:]
 
 
 def requests_needed(subjects: int) -> int:
@@ -97,14 +90,10 @@ def requests_needed(subjects: int) -> int:
     return -(-subjects // SUBJECTS_PER_REQUEST)
 
 
-def _event(group: Sequence[Signal], now: datetime) -> RiskEvent:
-    subjects = [RiskEventSubject(signal.ip, signal.level, signal.message or None) for signal in group]
-    return RiskEvent(subjects, timestamp=now, expires_at=group[0].expires)
+def _cut(tellings: Sequence[Telling], until_ms: int | None) -> list[Event]:
+    groups = [tellings[at : at + SUBJECTS_PER_EVENT] for at in range(0, len(tellings), SUBJECTS_PER_EVENT)]
+    return [Event(group[0].until_ms if until_ms is None else until_ms, group) for group in groups]
 
 
-def _recency(signal: Signal) -> tuple[datetime, int, datetime, str]:
-    return signal.observed, signal.level.severity, signal.expires, signal.message
-
-
-def _weight(signal: Signal) -> tuple[int, datetime, datetime, str, str]:
-    return signal.level.severity, signal.expires, signal.observed, signal.source, signal.message
+def _until(telling: Telling) -> int:
+    return telling.until_ms

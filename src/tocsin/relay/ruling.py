@@ -3,8 +3,9 @@
 202                        delivered
 400, 413                   halve the request until the bad subject stands alone, then refuse that one
 429                        the same again when the window has ended
-408, 425, 5xx, no answer   the same again after a growing pause, a bounded number of times
-401, 403, anything else    stop: a person has to mend it
+408, 425, 5xx, no answer   the same again after a growing pause; who is not patient does so a bounded number of times
+401                        the same again if the credential was fetched anew, else as below
+403, anything else         stop: a person has to mend it
 """
 
 from datetime import datetime, timedelta
@@ -49,6 +50,10 @@ class Answer(Struct, frozen=True):
     """How long the target asks to wait before the next try; None when it does not say."""
     failure: Failure = Failure.PASSING
     """Only for a `status` of None."""
+    sent: bool = True
+    """False when the request never left: there was no access token to be had, for example."""
+    renewed: bool = False
+    """Whether the next request will show another credential; only for a `status` of 401."""
 
 
 class Delivered(Struct, frozen=True):
@@ -83,7 +88,9 @@ class PauseTarget(Struct, frozen=True):
 Ruling = Delivered | SendAgain | Bisect | Quarantine | PauseTarget
 
 
-def rule(answer: Answer, *, subjects: int, tries: int, known: bool, now: datetime, draw: float) -> Ruling:
+def rule(
+    answer: Answer, *, subjects: int, tries: int, known: bool, patient: bool, now: datetime, draw: float
+) -> Ruling:
     """
     What to do with a request after `answer`.
 
@@ -91,17 +98,33 @@ def rule(answer: Answer, *, subjects: int, tries: int, known: bool, now: datetim
         subjects: how many the request holds.
         tries: how often it has been sent, this time included.
         known: whether the target has ever answered anything.
+        patient: True to wait for as long as it takes for what may pass.
         draw: a number from 0 to 1 that spreads the pauses of many senders.
     """
     if answer.status == 202:
         return Delivered()
     if answer.status in _TOO_BIG_OR_BAD:
         return Bisect() if subjects > 1 else Quarantine(_what(answer))
+    if answer.status == 401 and answer.renewed:
+        return SendAgain(now, "the credential was fetched anew")
     if not _passes(answer):
         return PauseTarget(_what(answer), answer.remedy)
-    if tries >= (TRIES if known else TRIES_FIRST_CONTACT):
+    if not patient and tries >= (TRIES if known else TRIES_FIRST_CONTACT):
         return PauseTarget(f"{_what(answer)} ({tries} tries)", answer.remedy)
     return SendAgain(now + _pause(answer, tries, draw), _what(answer))
+
+
+def in_words(ruling: Ruling) -> str:
+    """What the answer came to, in a word or in the target's own."""
+    match ruling:
+        case Delivered():
+            return "delivered"
+        case SendAgain(why=why):
+            return why
+        case Bisect():
+            return "it refuses something in the request"
+        case Quarantine(reason=reason) | PauseTarget(reason=reason):
+            return reason
 
 
 def _passes(answer: Answer) -> bool:

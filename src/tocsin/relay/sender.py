@@ -1,193 +1,275 @@
-"""The sender: waits for the budget, tells the target, and does what the ruling says. It decides nothing itself."""
+"""The sender: waits for the budget, tells a target the best of what waits, and does what the ruling says."""
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple
 
-from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tocsin.errors import TocsinError
+from tocsin.relay.books import TargetBook
+from tocsin.relay.budget import Haste, may_go_at
 from tocsin.relay.errors import TargetPaused
-from tocsin.relay.plan import Request, halves, holds, pack, pick, rank
-from tocsin.relay.ruling import Answer, Bisect, Delivered, PauseTarget, Quarantine, SendAgain, rule
+from tocsin.relay.outbox_thread import OutboxThread
+from tocsin.relay.plan import Request, Telling, halves
+from tocsin.relay.reconcile import Rank
+from tocsin.relay.ruling import Answer, Bisect, Delivered, PauseTarget, Quarantine, Ruling, SendAgain, in_words, rule
 from tocsin.relay.target import Target
-from tocsin.signals import Signal
+from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
+from tocsin.signals import from_ms, to_ms
 
 REFUSED_IN_A_ROW = 5
 """So many refused alone while nothing was ever taken: it is the target or its URL that is wrong, not the signals."""
+LOOKS_AGAIN_AFTER = timedelta(minutes=5)
+"""A paused target is tried once in this time: who mends it need not tell the relay."""
 
 
-class Refused(Struct, frozen=True):
-    """A signal the target will not take, and why in its own words."""
-
-    signal: Signal
-    reason: str
+class _Pause(NamedTuple):
+    until: datetime
+    why: str
 
 
-class Tally(Struct):
-    """What became of the signals so far; what is in none of the lists is `left`."""
-
-    subjects: int = 0
-    """How many there were to deliver."""
-    delivered: int = 0
-    in_flight: int = 0
-    """Sent without an answer yet: the target may have them."""
-    requests: int = 0
-    """Sent, whatever the answer."""
-    retries: int = 0
-    """Of `requests`, those that repeated one that failed on the way or by the budget."""
-    refused: list[Refused] = field(default_factory=list)
-    expired: list[Signal] = field(default_factory=list)
-    """Ended while they waited for the budget."""
-
-    @property
-    def left(self) -> int:
-        """Not delivered, and neither refused nor expired."""
-        return self.subjects - self.delivered - len(self.refused) - len(self.expired)
-
-
-class Watcher(Protocol):
-    """Is told how a delivery goes on."""
-
-    def moved(self, tally: Tally, *, ahead: timedelta) -> None:
-        """An answer was dealt with; `ahead` is how long the budget will make the rest take."""
-        ...
-
-    def waits(self, wait: timedelta, why: str) -> None:
-        """Nothing will be sent for so long."""
-        ...
-
-
-class _Unseen:
-    def moved(self, tally: Tally, *, ahead: timedelta) -> None:
-        pass
-
-    def waits(self, wait: timedelta, why: str) -> None:
-        pass
-
-
-class _Again(Struct, frozen=True):
-    signals: tuple[Signal, ...]
-    tries: int = 0
-    not_before: datetime | None = None
-    why: str = ""
-
-
-def _utc_now() -> datetime:
+def utc_now() -> datetime:
+    """The wall clock, aware."""
     return datetime.now(UTC)
 
 
-async def _sleep(wait: timedelta) -> None:
-    await asyncio.sleep(wait.total_seconds())
-
-
 class Sender:
-    """
-    Delivers one backlog to one target, one request at a time.
-
-    `tally` can be read at any moment, also after a failure or when the delivery was cancelled.
-    """
+    """Serves one target, one request at a time, for as long as `serve` runs."""
 
     def __init__(
         self,
+        name: str,
         target: Target,
+        book: TargetBook,
+        outbox: OutboxThread,
         *,
+        patient: bool = True,
         watcher: Watcher | None = None,
-        clock: Callable[[], datetime] = _utc_now,
-        sleep: Callable[[timedelta], Awaitable[None]] = _sleep,
+        clock: Callable[[], datetime] = utc_now,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        self.tally = Tally()
-        self._target, self._watcher = target, watcher or _Unseen()
-        self._clock, self._sleep, self._draw = clock, sleep, draw
+        """
+        Args:
+            name: that of the target in the outbox.
+            patient: True to spread the work over the window and to wait for a target that fails; False to send as
+                fast as the budget allows, and to raise when a person has to mend something.
+        """
+        self.name, self.tally = name, Tally()
+        self.changed, self.idle = asyncio.Event(), asyncio.Event()
+        self._target, self._book, self._box = target, book, outbox
+        self._patient, self._watcher = patient, watcher
+        self._clock, self._draw = clock, draw
         self._window = target.window
-        self._known = False
-        self._backlog: Sequence[Signal] = ()
-        self._again: list[_Again] = []
+        self._last_sent: datetime | None = None
+        self._pause: _Pause | None = None
+        self._suspects: list[list[bytes]] = []
+        self._suspects_turn = True
+        self._tries, self._known, self._refused_alone = 0, False, 0
 
-    async def deliver(self, signals: Sequence[Signal]) -> Tally:
+    async def serve(self) -> None:
         """
-        Tell the target all of `signals` (each IP once), the most dangerous first.
+        Tell the target whatever there is to tell, until cancelled.
 
-        Returns: the tally; `left` is 0 in it.
-        Raises: TargetPaused, when a person has to mend something first; `tally` says what was delivered.
+        Raises: TargetPaused, unless patient; RelayError, for what no waiting can mend.
         """
-        self.tally.subjects += len(signals)
-        self._backlog = rank(signals)
-        while self._again or self._backlog:
-            again = self._again.pop() if self._again else None
-            if self._holds(again):
-                await self._wait(again)
-            if request := self._next_request(again):
-                await self._settle(request, tries=again.tries + 1 if again else 1)
-            self._watcher.moved(self.tally, ahead=self._time_ahead())
-        return self.tally
+        while True:
+            self.changed.clear()
+            haste = await self._box.do(self._haste)
+            if haste is None:
+                self.idle.set()
+                await self.changed.wait()
+                self.idle.clear()
+            elif not await self._waited(haste):
+                await self._send()
 
-    def _holds(self, again: _Again | None) -> bool:
-        """Whether anything is left to send: for what has ended, no window is spent."""
+    @property
+    def to(self) -> str:
+        """What to call its target in messages."""
+        return self._target.name
+
+    def _haste(self) -> Haste | None:
+        """How urgent the work is; None when there is none."""
+        outbox, number = self._box.outbox, self._book.number
+        first = outbox.first(number)
+        if first is None:
+            self._suspects.clear()
+            return None
+        of_rank, since_ms = first
+        if not self._patient:
+            return Haste.AT_ONCE
+        if of_rank != Rank.RAISE_HIGH:
+            return Haste.SPREAD
+        did_not_fit = self._last_sent is not None and since_ms < to_ms(self._last_sent)
+        if did_not_fit or outbox.pending(number, Rank.RAISE_HIGH) >= self._target.subjects_per_request:
+            return Haste.AT_ONCE
+        return Haste.DANGEROUS
+
+    async def _waited(self, haste: Haste) -> bool:
+        """Whether it is too early; then some time has passed, or something has changed."""
         now = self._clock()
-        return any(holds(signal, now=now) for signal in (again.signals if again else self._backlog))
+        until = may_go_at(self._window, haste=haste, last_sent=self._last_sent, now=now)
+        why = "the window is used up"
+        if self._pause is not None and self._pause.until > until:
+            until, why = self._pause
+        if until <= now:
+            return False
+        if self._watcher is not None:
+            self._watcher.waits(Waits(self.name, until - now, why))
+        with suppress(TimeoutError):
+            async with asyncio.timeout((until - now).total_seconds()):
+                await self.changed.wait()
+        return True
 
-    async def _wait(self, again: _Again | None) -> None:
+    async def _send(self) -> None:
         now = self._clock()
-        if again and again.not_before and again.not_before > now:
-            self._watcher.waits(again.not_before - now, again.why)
-            await self._sleep(again.not_before - now)
-        self._window, wait = self._window.spend(self._clock())
-        if wait:
-            self._watcher.waits(wait, "the window is used up")
-            await self._sleep(wait)
+        tellings, suspected = await self._box.do(self._choose, to_ms(now))
+        if not tellings:
+            return
+        request = self._target.pack(tellings, now_ms=to_ms(now))
+        # What is told later must be newer, also after the clock was set back.
+        self._book.told_ms = max(request.told_ms, self._book.told_ms)
+        request = replace(request, told_ms=self._book.told_ms)
+        await self._box.do(self._box.outbox.sends, self.name, request)
+        answer = await self._tell(request, now)
+        ruling = rule(
+            answer,
+            subjects=len(request.tellings),
+            tries=self._tries + 1,
+            known=self._known,
+            patient=self._patient,
+            now=self._clock(),
+            draw=self._draw(),
+        )
+        if suspected:
+            self._suspects.pop()
+        self._note(ruling)
+        lost = answer.sent and (answer.status is None or answer.status >= 500)
+        outcome = await self._obey(ruling, request, lost=lost, suspected=suspected)
+        await self._report(request, answer, outcome, sent_at=now)
 
-    def _next_request(self, again: _Again | None) -> Request | None:
-        """Chosen after all waiting, so that it holds the best of this moment and nothing that has ended."""
-        now = self._clock()
-        picked = pick(again.signals if again else self._backlog, now=now, at_most=self._target.subjects_per_request)
-        if again is None:
-            self._backlog = picked.rest
-        self.tally.expired += picked.expired
-        return pack(picked.chosen, now=now) if picked.chosen else None
+    def _choose(self, now_ms: int) -> tuple[list[Telling], bool]:
+        """What to tell now, and whether it is suspected to be refused."""
+        outbox, number = self._box.outbox, self._book.number
+        while self._suspects and self._suspects_turn:
+            if tellings := outbox.still(number, self._suspects[-1], now_ms=now_ms):
+                self._suspects_turn = False  # so that something dangerous need not wait for all of them
+                return tellings, True
+            self._suspects.pop()
+        self._suspects_turn = True
+        suspects = frozenset(key for group in self._suspects for key in group)
+        best = outbox.best(number, now_ms=now_ms, at_most=self._target.subjects_per_request, without=suspects)
+        if best.stale:
+            outbox.look_again(best.stale, now_ms=now_ms)
+        if self._suspects and (not best.tellings or best.tellings[0].rank != Rank.RAISE_HIGH):
+            return self._choose(now_ms)
+        return best.tellings, False
 
-    async def _settle(self, request: Request, *, tries: int) -> None:
-        answer = await self._tell(request, tries)
-        now = self._clock()
-        self._window = self._window.heard(answer.told, now=now)
-        subjects, draw = len(request.signals), self._draw()
-        match rule(answer, subjects=subjects, tries=tries, known=self._known, now=now, draw=draw):
-            case Delivered():
-                self.tally.delivered += subjects
-            case SendAgain(at=at, why=why):
-                self._again.append(_Again(request.signals, tries, at, why))
-            case Bisect():
-                first, second = halves(request, now=now)
-                self._again += [_Again(second.signals), _Again(first.signals)]
-            case Quarantine(reason=reason):
-                self._refuse(Refused(request.signals[0], reason))
-            case PauseTarget(reason=reason, remedy=remedy):
-                raise TargetPaused(self._target.name, reason=reason, remedy=remedy)
-
-    async def _tell(self, request: Request, tries: int) -> Answer:
-        self.tally.requests += 1
-        self.tally.retries += tries > 1
-        self.tally.in_flight = len(request.signals)
+    async def _tell(self, request: Request, now: datetime) -> Answer:
+        self._window, _ = self._window.spend(now)
+        self._last_sent, self._pause = now, None
+        self._count(requests=1, retries=int(self._tries > 0))
+        self.tally.in_flight = len(request.tellings)
         try:
             answer = await self._target.tell(request)
         except TocsinError:  # it was never sent; a cancelled one may have been, and stays in flight
-            self.tally.requests, self.tally.in_flight = self.tally.requests - 1, 0
+            self._count(requests=-1, retries=-int(self._tries > 0))
+            self.tally.in_flight = 0
             raise
         self.tally.in_flight = 0
         self._known = self._known or answer.status is not None
+        self._window = self._window.heard(answer.told, now=self._clock())
         return answer
 
-    def _refuse(self, refused: Refused) -> None:
-        self.tally.refused.append(refused)
-        if len(self.tally.refused) >= REFUSED_IN_A_ROW and not self.tally.delivered and self.tally.left:
-            reason = f"it refuses every signal, the last one so: {refused.reason}"
-            remedy = "check that the URL is that of an org that takes risk events"
-            raise TargetPaused(self._target.name, reason=reason, remedy=remedy)
+    async def _obey(self, ruling: Ruling, request: Request, *, lost: bool, suspected: bool) -> str:
+        """Do it. Returns: what became of the request, in a word."""
+        tellings = request.tellings
+        tries, self._tries = self._tries, 0
+        match ruling:
+            case Delivered():
+                self.tally.delivered += len(tellings)
+                self._book.delivered += len(tellings)
+                await self._keep(delivered=True)
+                return "delivered"
+            case SendAgain(at=at, why=why):
+                self._tries, self._pause = tries + 1, _Pause(at, why)
+                if suspected:
+                    self._suspects.append([telling.key for telling in tellings])
+                await self._keep(lost=lost)
+                return "again"
+            case Bisect():
+                first, second = halves(tellings)
+                self._suspects += [[telling.key for telling in half] for half in (second, first)]
+                self._suspects_turn = True
+                await self._keep()
+                return "halved"
+            case Quarantine(reason=reason):
+                await self._refuse(tellings[0], reason)
+                return "refused"
+            case PauseTarget(reason=reason, remedy=remedy):
+                await self._stop(reason, remedy, lost=lost)
+                return "paused"
 
-    def _time_ahead(self) -> timedelta:
-        per_request = self._target.subjects_per_request
-        requests = len(self._again) + -(-len(self._backlog) // per_request)
-        return self._window.time_for(requests, now=self._clock())
+    async def _keep(self, *, delivered: bool = False, lost: bool = False) -> None:
+        """What became of the request, durably."""
+        box, now_ms = self._box, to_ms(self._clock())
+        if lost:
+            await box.do(box.outbox.lost, self.name, self._book, now_ms=now_ms)
+        else:
+            await box.do(box.outbox.answered, self.name, self._book, delivered=delivered, now_ms=now_ms)
+
+    async def _refuse(self, telling: Telling, reason: str) -> None:
+        self._book.refused += 1
+        outbox, now_ms = self._box.outbox, to_ms(self._clock())
+        refusal = await self._box.do(outbox.refuse, self.name, self._book, telling, reason, now_ms=now_ms)
+        self.tally.refused.append(refusal)
+        self._refused_alone += 1
+        if self._refused_alone >= REFUSED_IN_A_ROW and not self._book.delivered:
+            remedy = "check that the URL is that of an org that takes risk events"
+            await self._stop(f"it refuses every signal, the last one so: {reason}", remedy)
+
+    async def _stop(self, reason: str, remedy: str, *, lost: bool = False) -> None:
+        self._book.paused, self._book.remedy = reason, remedy
+        await self._keep(lost=lost)
+        if not self._patient:
+            raise TargetPaused(self._target.name, reason=reason, remedy=remedy)
+        self._pause = _Pause(self._clock() + LOOKS_AGAIN_AFTER, reason)
+
+    def _count(self, *, requests: int, retries: int) -> None:
+        self.tally.requests += requests
+        self.tally.retries += retries
+        self._book.requests += requests
+        self._book.retries += retries
+
+    def _note(self, ruling: Ruling) -> None:
+        book, window = self._book, self._window
+        book.limit, book.left = window.limit, window.left
+        book.closes_ms = 0 if window.closes_at is None else to_ms(window.closes_at)
+        book.paused = book.remedy = ""
+        book.answered_ms = to_ms(self._clock())
+        book.answer = in_words(ruling)
+
+    async def _report(self, request: Request, answer: Answer, outcome: str, *, sent_at: datetime) -> None:
+        if self._watcher is None:
+            return
+        tellings = request.tellings
+        pending = await self._box.do(self._box.outbox.pending, self._book.number)
+        requests = -(-pending // self._target.subjects_per_request)
+        now = self._clock()
+        sent = Sent(
+            target=self.name,
+            subjects=len(tellings),
+            outcome=outcome,
+            status=answer.status,
+            reason="" if outcome == "delivered" else answer.reason,
+            took=now - sent_at,
+            waited=sent_at - from_ms(min(telling.since_ms for telling in tellings)),
+            left=self._window.left,
+            delivered=self.tally.delivered,
+            pending=pending,
+            ahead=self._window.time_for(requests, now=now),
+        )
+        self._watcher.sent(sent)

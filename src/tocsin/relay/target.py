@@ -1,8 +1,9 @@
 """Where signals go: what it can hold, what its budget is, how it is told. Everything else is the same for all kinds."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from tocsin.relay.plan import Request
+from tocsin.relay.plan import Request, Telling
 from tocsin.relay.ruling import Answer
 from tocsin.relay.window import Window
 
@@ -23,6 +24,10 @@ class Target(Protocol):
     @property
     def window(self) -> Window:
         """Its budget as far as it is known before the first answer."""
+        ...
+
+    def pack(self, tellings: Sequence[Telling], *, now_ms: int) -> Request:
+        """The request that tells the best of `tellings` (at least one, best first, each IP once) that fit. Pure."""
         ...
 
     async def tell(self, request: Request) -> Answer:

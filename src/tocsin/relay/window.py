@@ -34,6 +34,8 @@ class Window(Struct, frozen=True):
     left: int = 0
     closes_at: datetime | None = None
     """None while no window is known to be open."""
+    at_most: int | None = None
+    """Leave to others whatever the org grants beyond this."""
 
     def spend(self, now: datetime) -> tuple["Window", timedelta]:
         """The window once one more request is sent, and how long to wait before sending it (zero for not at all)."""
@@ -45,22 +47,24 @@ class Window(Struct, frozen=True):
 
     def heard(self, told: Told, *, now: datetime) -> "Window":
         """The window after an answer that came at `now`, to the one request that was on its way."""
-        limit = told.limit or self.limit
+        granted = told.limit or self.limit
+        limit = granted if self.at_most is None else min(granted, self.at_most)
         if told.remaining is None or told.reset_in is None:
             return self._counted_alone(limit, now)
+        left = max(0, told.remaining - (granted - limit))
         # No window is open for longer than its length, so what says otherwise (whole seconds do) is cut to that.
         closes_at = now + min(told.reset_in, LENGTH)
-        if self.closes_at is not None and told.remaining <= min(self.left, limit - 2):
+        if self.closes_at is not None and left <= min(self.left, limit - 2):
             closes_at = min(closes_at, self.closes_at)  # the same window: the shorter of two upper bounds is true
-        return Window(limit, told.remaining, closes_at)
+        return replace(self, limit=limit, left=left, closes_at=closes_at)
 
     def _counted_alone(self, limit: int, now: datetime) -> "Window":
         if self.closes_at is None or now >= self.closes_at:
             # The request may have come too late for the window it was sent in, and have opened the next one.
-            return Window(limit, limit - 1, now + LENGTH)
+            return replace(self, limit=limit, left=limit - 1, closes_at=now + LENGTH)
         if self.left == self.limit - 1:
             # It opened a window when it arrived, which was before its answer came.
-            return Window(limit, limit - 1, now + LENGTH)
+            return replace(self, limit=limit, left=limit - 1, closes_at=now + LENGTH)
         return replace(self, limit=limit)
 
     def time_for(self, requests: int, *, now: datetime) -> timedelta:

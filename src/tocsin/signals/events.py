@@ -8,10 +8,12 @@ Source: the risk events API page, and spec facts kept in `limits`.
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
+from tocsin.signals.duplicate_keys import has_duplicate_keys
 from tocsin.signals.ip import ip_key
 from tocsin.signals.levels import RiskLevel
 from tocsin.signals.limits import (
@@ -23,6 +25,10 @@ from tocsin.signals.limits import (
 from tocsin.signals.problems import InvalidSignals, Problem, ProblemKind
 from tocsin.signals.timestamps import Timestamp, format_timestamp, parse_timestamp
 
+# Told to readers of the schema only: the decoder would stop at the first that is broken, and say less.
+_MESSAGE = {"maxLength": MESSAGE_CHARS, "pattern": f"^{MESSAGE_ALLOWED}$"}
+_SUBJECTS = {"minItems": 1, "maxItems": SUBJECTS_PER_EVENT}
+AnyIp = Annotated[str, Meta(extra_json_schema={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]})]
 _LEVELS = frozenset(RiskLevel)
 _ALLOWED = re.compile(MESSAGE_ALLOWED)
 _FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
@@ -33,17 +39,17 @@ class RiskEventSubject(Struct, frozen=True, rename="camel", omit_defaults=True, 
     """One IP address and how risky the provider says it is."""
 
     # gc=False: it holds only strings, so it is in no cycle, and a full request does not set the collector off.
-    ip: str
+    ip: AnyIp
     """IPv4 or IPv6 address as the sender wrote it; `ip_key` gives its identity."""
     risk_level: RiskLevel
-    message: str | None = None
+    message: Annotated[str | None, Meta(extra_json_schema=_MESSAGE)] = None
     """Why; at most 512 characters of `a-z A-Z 0-9 . - _` and blank."""
 
 
 class RiskEvent(Struct, frozen=True, rename="camel", omit_defaults=True):
     """What a provider says at one moment about up to 50 subjects."""
 
-    subjects: list[RiskEventSubject]
+    subjects: Annotated[list[RiskEventSubject], Meta(extra_json_schema=_SUBJECTS)]
     timestamp: Timestamp | None = None
     """When it was produced; absent means when the org consumed it."""
     expires_at: Timestamp | None = None
@@ -62,9 +68,9 @@ def decode_events(body: bytes) -> list[RiskEvent]:
     """
     try:
         events = _DECODER.decode(body)
-        if conforms(events):
+        if conforms(events) and (_named_once(body, events) or not has_duplicate_keys(body)):
             return events
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         pass
     raise InvalidSignals(event_problems(decode_json(body)) or [_UNEXPLAINED])
 
@@ -101,10 +107,22 @@ def decode_json(body: bytes, *, what: str = "the body") -> object:
     """Plain values of JSON. Raises InvalidSignals with one SHAPE problem, which names it `what`, when it is not."""
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # the latter for text that is not UTF-8
         raise InvalidSignals([_shape("", f"{what} is not JSON: {error}")]) from None
     except RecursionError:
         raise InvalidSignals([_shape("", f"{what} is nested too deeply")]) from None
+
+
+def _named_once(body: bytes, events: Sequence[RiskEvent]) -> bool:
+    """
+    Whether surely no member of `events` is named twice in `body`: there are no more quotes in it than they need.
+
+    Fields we do not know need some too, and so does a null: then it is for `has_duplicate_keys` to say.
+    """
+    strings = sum([1 + 2 * (event.timestamp is not None) + 2 * (event.expires_at is not None) for event in events])
+    for event in events:
+        strings += sum([4 if subject.message is None else 6 for subject in event.subjects])
+    return b"\\" not in body and body.count(b'"') == 2 * strings
 
 
 def _subjects_conform(events: Sequence[RiskEvent]) -> bool:
@@ -229,4 +247,4 @@ def _shape(path: str, text: str) -> Problem:
     return Problem(path, text, ProblemKind.SHAPE)
 
 
-_UNEXPLAINED = _shape("", "the events do not have the documented shape")
+_UNEXPLAINED = _shape("", "the events do not have the documented shape, or an object names a member twice")

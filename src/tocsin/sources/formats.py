@@ -1,60 +1,67 @@
 """The formats Tocsin reads, and how to tell which one an input is in."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import cache
 
-from tocsin.sources import ipsum, jsonl
 from tocsin.sources.errors import SourceError
-from tocsin.sources.reading import Reader, Reading
-
-
-class Format(NamedTuple):
-    """One input format."""
-
-    name: str
-    title: str
-    example: str
-    recognises: Callable[[Sequence[str]], bool]
-    """Says yes or no to the first lines of an input."""
-    reader: Callable[[Reading], Reader]
-
-
-FORMATS = (
-    Format(
-        "ipsum",
-        "the ipsum list: an address, a tab, on how many blocklists it stands (5: HIGH, 3: MEDIUM, 2: LOW; 48 h)",
-        ipsum.EXAMPLE,
-        ipsum.recognises,
-        ipsum.IpsumReader,
-    ),
-    Format(
-        "jsonl",
-        "Tocsin's own: a JSON object per line; message, timestamp and expiresAt may be absent (24 h)",
-        jsonl.EXAMPLE,
-        jsonl.recognises,
-        jsonl.JsonlReader,
-    ),
+from tocsin.sources.format import Format
+from tocsin.sources.mapping.builtin import profile_formats
+from tocsin.sources.readers import (
+    address_list,
+    cef,
+    fail2ban_log,
+    fail2ban_sqlite,
+    fast_alerts,
+    ipsum,
+    jsonl,
+    spamhaus,
+    sshd,
+    tor,
+    web_access,
+    web_errors,
+    zeek_intel,
 )
+from tocsin.sources.sample import Sample
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """All of them, in the order in which they are tried: what could be taken for anything comes last."""
+    return (
+        *jsonl.FORMATS,
+        *ipsum.FORMATS,
+        *spamhaus.FORMATS,
+        *tor.FORMATS,
+        *zeek_intel.FORMATS,
+        *profile_formats(),
+        *fail2ban_sqlite.FORMATS,
+        *cef.FORMATS,
+        *fail2ban_log.FORMATS,
+        *sshd.FORMATS,
+        *fast_alerts.FORMATS,
+        *web_errors.FORMATS,
+        *web_access.FORMATS,
+        *address_list.FORMATS,
+    )
 
 
 def format_named(name: str) -> Format:
     """Raises: SourceError, which lists the names there are."""
-    for known in FORMATS:
+    for known in formats():
         if known.name == name:
             return known
-    names = ", ".join(known.name for known in FORMATS)
+    names = ", ".join(known.name for known in formats())
     raise SourceError(f"{name!r} is no format that Tocsin reads", hint=f"one of {names}; `tocsin formats` shows them")
 
 
-def format_of(sample: Sequence[str], *, name: str) -> Format:
+def format_of(sample: Sample, *, name: str) -> Format:
     """
-    The format of an input that begins with the lines `sample`; `name` is what to call it.
+    The format of an input that begins with `sample`; `name` is what to call it.
 
     Raises: SourceError, when no format knows it.
     """
-    if not any(text.strip() for text in sample):
+    if not sample.head.strip():
         raise SourceError(f"{name} is empty", hint="if an empty list is what you mean, name its format with --format")
-    for known in FORMATS:
+    for known in formats():
         if known.recognises(sample):
             return known
     hint = "`tocsin formats` shows them with an example each; --format NAME reads it as one of them nevertheless"

@@ -1,45 +1,80 @@
-"""From an input to signals: open it, find its format, read it line by line, hold each signal to the common rules."""
+"""From an input to signals: open it, find its format, cut it into records, read those, vet what they claim."""
 
 from collections.abc import Iterator
-from itertools import chain, islice
+from contextlib import contextmanager
+from typing import NamedTuple
 
-from tocsin.signals import Signal, Skipped, SkipReason
-from tocsin.sources.formats import Format, format_of
-from tocsin.sources.reading import FUTURE_TOLERANCE, Line, Reading, skipped
-from tocsin.sources.special_addresses import why_not_global
-from tocsin.sources.text import display_name, open_lines
+from tocsin.signals import Retraction, Signal, Skipped, SkipReason
+from tocsin.sources.format import Format
+from tocsin.sources.formats import format_of
+from tocsin.sources.opening import Opened, open_input
+from tocsin.sources.reading import Block, Found, Reading
+from tocsin.sources.sample import Sample
+from tocsin.sources.vetting import Vetting
 
-_SAMPLE_LINES = 50
+
+class Piece(NamedTuple):
+    """What some records of an input came to."""
+
+    records: int
+    claims: list[Signal | Retraction]
+    skipped: list[Skipped]
+    end: int
+    """Where the next piece begins: bytes from the start of the input, decompressed."""
 
 
-def read_source(path: str, reading: Reading, *, form: Format | None = None) -> Iterator[Signal | Skipped]:
+class Input(NamedTuple):
+    """An open input whose format is known."""
+
+    opened: Opened
+    form: Format
+
+    def pieces(self, reading: Reading) -> Iterator[Piece]:
+        """What there is, in order, as it is read; nothing is kept in memory. Where it breaks off, that is skipped."""
+        reader, vetting = self.form.reader(reading), Vetting(reading)
+        block = Block(range(0), [], 0)
+        for block in self.form.records(self.opened):
+            yield piece(reader.read(block), block, vetting)
+        yield _last(self.opened, piece(reader.end(), Block(range(0), [], block.end), vetting), block)
+
+
+@contextmanager
+def open_source_input(path: str, form: Format | None = None) -> Iterator[Input]:
     """
-    Everything in one input, in order, as it is read; nothing is kept in memory.
+    The input at `path`, or standard input for `-`; its format is found by content when None.
 
-    Args:
-        path: a file, plain or gzip, or `-` for standard input.
-        form: the format; found by content when None.
-    Yields: a Signal for each claim, and a Skipped for each line that became none (comments and blanks aside).
-    Raises: SourceError, when the input cannot be read, breaks off, or is in no known format.
+    Raises: SourceError, when it cannot be opened or is in no known format.
     """
-    with open_lines(path) as lines:
-        sample = list(islice(lines, _SAMPLE_LINES))
-        form = form or format_of([line.text for line in sample], name=display_name(path))
-        reader = form.reader(reading)
-        for line in chain(sample, lines):
-            found = reader.read(line)
-            if isinstance(found, Signal):
-                yield _vetted(found, line, reading)
-            elif found is not None:
-                yield found
+    with open_input(path) as opened:
+        if form is None:
+            sample = Sample(opened.head, name=path, whole=opened.whole)
+            form = format_of(sample, name=opened.name)
+        yield Input(opened, form)
 
 
-def _vetted(signal: Signal, line: Line, reading: Reading) -> Signal | Skipped:
-    if signal.expires <= reading.now:
-        detail = f"claimed until {signal.expires.isoformat(timespec='seconds')}, which has passed"
-        return skipped(line, SkipReason.EXPIRED, detail)
-    if signal.observed > reading.now + FUTURE_TOLERANCE:
-        detail = f"observed at {signal.observed.isoformat(timespec='seconds')}, which is yet to come: check the clock"
-        return skipped(line, SkipReason.BAD_TIME, detail)
-    why = None if reading.allow_non_global else why_not_global(signal.ip)
-    return skipped(line, SkipReason.NOT_GLOBAL, f"{signal.ip} is {why}") if why else signal
+def read_source(path: str, reading: Reading, *, form: Format | None = None) -> Iterator[Signal | Retraction | Skipped]:
+    """
+    Everything in one input, as it is read.
+
+    Yields: a Signal for each claim, and a Skipped for each record that became none (comments and blanks aside).
+    Raises: SourceError, when the input cannot be opened or is in no known format.
+    """
+    with open_source_input(path, form) as source:
+        for part in source.pieces(reading):
+            yield from part.claims
+            yield from part.skipped
+
+
+def piece(found: Found, block: Block, vetting: Vetting) -> Piece:
+    """What one block came to, from what a reader found in it."""
+    vetted = vetting.vet(found.claims, block)
+    skipped = [*block.broken, *found.skipped, *vetted.skipped]
+    return Piece(found.records + len(block.broken), vetted.claims, skipped, block.end)
+
+
+def _last(opened: Opened, part: Piece, block: Block) -> Piece:
+    if opened.cut_off is None:
+        return part
+    number = block.numbers[-1] if block.numbers else 0
+    detail = f"{opened.name} breaks off after record {number:,}: {opened.cut_off}"
+    return part._replace(skipped=[*part.skipped, Skipped(SkipReason.CUT_OFF, number, detail, "")])

@@ -56,14 +56,14 @@ def _value(response: RESTResponse) -> Any:
         return None
     try:
         return msgspec.json.decode(response.data)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise _unexpected(response) from None
 
 
 def _json_or_none(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
 
 

@@ -82,7 +82,7 @@ class JsonObject:
         """Like `from_dict`, from JSON text. Raises ApiValueError when it is not JSON."""
         try:
             obj: Mapping[str, Any] | None = msgspec.json.decode(json_str)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise ApiValueError(f"a {cls.__name__} cannot be read: {error}") from None
         return cls.from_dict(obj)
 

@@ -99,7 +99,7 @@ def _read(path: str) -> str:
 def _members(text: str, where: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise ApiValueError(f"{where} begins like a JWK and is no JSON", hint=_HINT) from None
 
 

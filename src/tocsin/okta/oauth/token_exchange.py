@@ -154,7 +154,7 @@ def _learn(answer: RESTResponse, session: Session, *, sent_at: datetime, now: da
 def _token(answer: RESTResponse, wanted: TokenRequest, session: Session, sent_at: datetime) -> AccessToken:
     try:
         granted = msgspec.json.decode(answer.data, type=_Granted, strict=False)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise _unexpected(answer, "a body that is no access token") from None
     kind = granted.token_type.lower()
     if kind not in ("bearer", "dpop") or (kind == "dpop" and not session.uses_dpop):

@@ -6,7 +6,7 @@ from tocsin.org.principals import Need
 from tocsin.org.records import Role
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-PUBLIC = frozenset({"/healthz", "/readyz"})
+PUBLIC = frozenset({"/healthz", "/readyz", "/openapi.json"})
 """Paths that ask for no authorization and count in no bucket."""
 
 _ANY = frozenset(Role)
@@ -79,4 +79,4 @@ _LONGEST_FIRST = sorted(AREAS, key=lambda area: -len(area.prefix))
 
 def area_of(path: str) -> Area:
     """The area of `path`: there is one for every path."""
-    return next(area for area in _LONGEST_FIRST if path.startswith(area.prefix))
+    return next((area for area in _LONGEST_FIRST if path.startswith(area.prefix)), _LONGEST_FIRST[-1])

@@ -1,9 +1,10 @@
 """POST /risk/v1/ips:batch: how risky many IPs are, in one request."""
 
 import asyncio
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tocsin.org.http.errors import not_well_formed, validation_failed
 from tocsin.org.http.exchange import Exchange
@@ -12,6 +13,7 @@ from tocsin.org.org import Org
 from tocsin.org.policy import Action
 from tocsin.org.verdict import Weighed
 from tocsin.signals import RiskLevel, ip_key, ip_text
+from tocsin.signals.events import AnyIp
 
 BATCH_PATH = "/risk/v1/ips:batch"
 MOST_IPS = 10_000
@@ -22,7 +24,7 @@ _MOST_CAUSES = 20
 class Asked(Struct, frozen=True):
     """What is asked."""
 
-    ips: list[str]
+    ips: Annotated[list[AnyIp], Meta(extra_json_schema={"minItems": 1, "maxItems": MOST_IPS})]
 
 
 class Weight(Struct, frozen=True, rename="camel"):

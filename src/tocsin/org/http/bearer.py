@@ -96,7 +96,7 @@ def check_bound(
         if not proof_text:
             raise dpop.missing_at_resource()
         url = server.issuer + exchange.raw_path
-        proof = server.check_proof(proof_text, method=exchange.method, url=url, now=exchange.now)
+        proof = server.check_proof(proof_text, method=exchange.sent_method, url=url, now=exchange.now)
         dpop.check_binding(proof, access_token=text, thumbprint=token.thumbprint)
     except OAuthRefused as error:
         raise challenge.refuse_as(error) from error

@@ -83,6 +83,18 @@ def bad_content_type() -> Refusal:
     return Refusal(400, "E0000021", text)
 
 
+def not_acceptable() -> Refusal:
+    """400, not 406, which newer services answer with E0000122: seen both, and with one blank after the full stop."""
+    text = "Bad request. Accept and/or Content-Type headers likely do not match supported values."
+    return Refusal(400, "E0000019", text)
+
+
+def too_slow() -> Refusal:
+    """408, the body did not come in time; the catalogue has no code for it: U. The connection ends with it."""
+    headers = {"connection": "close"}
+    return Refusal(408, "E0000003", "The request body was not well-formed.", headers=headers)
+
+
 def invalid_token() -> Refusal:
     """401, an SSWS token that is not known."""
     return Refusal(401, "E0000011", "Invalid token provided")
@@ -137,7 +149,7 @@ def path_not_found() -> Refusal:
 
 
 def method_not_allowed() -> Refusal:
-    """405."""
+    """405. The front door adds which methods are allowed."""
     return Refusal(405, "E0000022", "The endpoint does not support the provided HTTP method")
 
 

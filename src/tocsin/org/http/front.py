@@ -1,28 +1,35 @@
 """The front door: every request passes here once, for authorization, rate limit, routing, refusals and headers."""
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from traceback import format_exception
 from typing import Any
 
 import structlog
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
+from litestar.routes import HTTPRoute
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError
 from tocsin.org.http.access import AREAS, PUBLIC, SCOPES, Area, area_of
+from tocsin.org.http.api import OPENAPI_PATH, allowed_methods
 from tocsin.org.http.authorization import authorize, check_allowed, use_up_proof
 from tocsin.org.http.batch import BATCH_PATH, tell_about_ips
-from tocsin.org.http.check import CheckDoor, is_check
+from tocsin.org.http.check import CHECK_PATH, CheckDoor, is_check
 from tocsin.org.http.client_ip import TrustedProxies
 from tocsin.org.http.clients import client_routes
+from tocsin.org.http.doors import Doors
 from tocsin.org.http.errors import (
     Refusal,
     cannot_write,
     fault,
     method_not_allowed,
+    not_acceptable,
+    not_well_formed,
     oauth_fault,
     oauth_refused,
     path_not_found,
@@ -39,12 +46,15 @@ from tocsin.org.http.health import (
     tell_health,
     tell_ready,
 )
+from tocsin.org.http.in_flight import InFlight
 from tocsin.org.http.lapi import BouncerDoor
 from tocsin.org.http.live import LIVE_PATH, LiveDoor
 from tocsin.org.http.logs import LOGS_PATH, tell_log
 from tocsin.org.http.oauth import OAuthDoors
+from tocsin.org.http.openapi import Published
 from tocsin.org.http.policy import POLICY_PATH, replace_policy, tell_policy
 from tocsin.org.http.providers import provider_routes
+from tocsin.org.http.request_rules import accepts_json
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
 from tocsin.org.http.sign_ins import SIGN_INS_PATH, evaluate_sign_in
 from tocsin.org.oauth.refusals import OAuthRefused
@@ -56,30 +66,20 @@ from tocsin.org.records import RATE_LIMIT_TOPIC, RateLimitExceeded
 _log = structlog.get_logger("tocsin.org")
 
 
-Door = Callable[[Org, Exchange], Awaitable[None]]
-_DOORS: Mapping[str, Mapping[str, Door]] = {
-    HEALTH_PATH: {"GET": tell_health},
-    READY_PATH: {"GET": tell_ready},
-    BATCH_PATH: {"POST": tell_about_ips},
-    POLICY_PATH: {"GET": tell_policy, "PUT": replace_policy},
-    SIGN_INS_PATH: {"POST": evaluate_sign_in},
-}
-
-
 class Front:
     """The ASGI application of one org."""
 
     def __init__(self, org: Org, *, base_url: str) -> None:
         """`base_url` is where clients reach the org, without a slash at the end; links are made from it."""
         self._org = org
-        self._base_url = base_url
+        self._https = base_url.startswith("https://")
         limits = org.config.limits
         buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
         self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
-        self._in_flight, self._most_in_flight = 0, limits.concurrent
+        self._in_flight = InFlight(limits.concurrent)
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
         self._server = AuthorizationServer(org, issuer=base_url, known_scopes=SCOPES, settings=org.config.oauth)
-        self._oauth = OAuthDoors(org, self._server, self._limits)
+        self._oauth = OAuthDoors(org, self._server, self._limits, self._in_flight)
         self._metrics = Metrics(org)
         self._bouncers = BouncerDoor(org, self._metrics.answers)
         self._live = LiveDoor(org)
@@ -88,8 +88,36 @@ class Front:
             [provider_routes(org, base_url), client_routes(org, base_url), grant_routes(org, self._server)],
             openapi_config=None,
             logging_config=None,
-            exception_handlers={Exception: _answer_to},
+            exception_handlers={Exception: _pass_on},
         )
+        self._doors = Doors(
+            {
+                ("GET", HEALTH_PATH): partial(tell_health, org),
+                ("GET", READY_PATH): partial(tell_ready, org),
+                ("GET", METRICS_PATH): self._metrics.tell,
+                ("GET", OPENAPI_PATH): Published(base_url).tell,
+                ("POST", RISK_EVENTS_PATH): partial(take_risk_events, org),
+                ("GET", LOGS_PATH): partial(tell_log, org, base_url=base_url),
+                ("GET", IPS_PATH + "{ip}"): partial(tell_about_ip, org),
+                ("POST", BATCH_PATH): partial(tell_about_ips, org),
+                ("GET", POLICY_PATH): partial(tell_policy, org),
+                ("PUT", POLICY_PATH): partial(replace_policy, org),
+                ("POST", SIGN_INS_PATH): partial(evaluate_sign_in, org),
+                ("GET", LIVE_PATH): self._live.answer,
+            }
+        )
+
+    def routes(self) -> set[tuple[str, str]]:
+        """Method and path of everything that is answered here; `{}` stands for a value in the path."""
+        framework = {
+            (str(method), re.sub(r"\{[^}]*\}", "{}", route.path))
+            for route in self._rest.routes
+            if isinstance(route, HTTPRoute)
+            for method in route.methods
+            if method != "OPTIONS"
+        }
+        raw = self._doors.routes() | self._oauth.routes() | self._bouncers.routes() | {("GET", CHECK_PATH)}
+        return raw | framework
 
     def stop(self) -> None:
         """The org is about to stop: end what would go on for ever."""
@@ -101,23 +129,36 @@ class Front:
             return None
         if self._bouncers.handles(scope["path"]):
             return await self._bouncers(scope, receive, send)
-        exchange = Exchange(scope, receive, send, now=self._org.clock(), proxies=self._proxies)
+        exchange = Exchange(
+            scope,
+            receive,
+            send,
+            now=self._org.clock(),
+            proxies=self._proxies,
+            body_timeout_s=self._org.config.http.body_timeout_s,
+            https=self._https,
+        )
         area = area_of(exchange.path)
         try:
             async with self._in_flight_with(exchange, area):
                 await self._serve(scope, exchange, area)
-        except ClientGone:
-            return None
         except Exception as error:  # the one place where a mistake of ours becomes an answer
-            refusal = _refusal_for(error)
-            if refusal.status == 500 and self._oauth.at(exchange.path) is not None:
-                refusal = oauth_fault()
-            if refusal.status == 503 and exchange.proof is not None:
-                self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
-            if not exchange.started:
-                await exchange.refuse(refusal)
+            await self._refuse(exchange, error)
         finally:
             self._metrics.answers[area.prefix, exchange.status] += 1
+
+    async def _refuse(self, exchange: Exchange, error: Exception) -> None:
+        # Not in the frame that the traceback of `error` holds: a refusal that is kept there keeps itself, the exchange
+        # and so the server's connection, until garbage is collected.
+        refusal = _refusal_for(error)
+        if refusal.status == 405:
+            refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
+        if refusal.status == 500 and self._oauth.at(exchange.path) is not None:
+            refusal = oauth_fault()
+        if refusal.status == 503 and exchange.proof is not None:
+            self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
+        if not exchange.started:
+            await exchange.refuse(refusal)
 
     @asynccontextmanager
     async def _in_flight_with(self, exchange: Exchange, area: Area) -> AsyncIterator[None]:
@@ -125,42 +166,27 @@ class Front:
         if area.bucket is None:
             yield
             return
-        if self._in_flight >= self._most_in_flight:
+        if self._in_flight.is_full:
             # D: limit and remaining are 0, which tells it from a window that is full. When one ends nobody knows.
             exchange.grant = Grant(allowed=False, limit=0, remaining=0, reset=math.ceil(exchange.now) + 1)
             raise too_many_requests()
-        self._in_flight += 1
-        try:
+        with self._in_flight.one_more():
             yield
-        finally:
-            self._in_flight -= 1
 
     async def _serve(self, scope: Scope, exchange: Exchange, area: Area) -> None:
         method, path = exchange.method, exchange.path
-        if (door := self._oauth.at(path)) is not None:
-            return await self._oauth.serve(exchange, door)
+        exchange.check(any_path=is_check(path))  # a proxy may append the path that it was asked for
+        if (oauth_door := self._oauth.at(path)) is not None:
+            return await self._oauth.serve(exchange, oauth_door)
         if not (path in PUBLIC or self._check.open_to(exchange) or needs_no_token(exchange)):
             await self._let_in(exchange, area)
-        if path == RISK_EVENTS_PATH:
-            _expect(method, "POST")
-            return await take_risk_events(self._org, exchange)
-        if path.startswith(IPS_PATH):
-            _expect(method, "GET")
-            return await tell_about_ip(self._org, exchange)
         if is_check(path):
             return await self._check.answer(exchange)
-        if path == LIVE_PATH:
-            _expect(method, "GET")
-            return await self._live.answer(exchange)
-        if path == METRICS_PATH:
-            _expect(method, "GET")
-            return await self._metrics.tell(exchange)
-        if path == LOGS_PATH:
-            _expect(method, "GET")
-            return await tell_log(self._org, exchange, self._base_url)
-        if (doors := _DOORS.get(path)) is not None:
-            return await _one_of(doors, method)(self._org, exchange)
-        scope["state"] = {"exchange": exchange}
+        if door := self._doors.find(method, path):
+            return await door(exchange)
+        if method == "OPTIONS" and allowed_methods(path):
+            raise method_not_allowed()  # the framework would answer by itself
+        scope["method"], scope["state"] = method, {"exchange": exchange}
         return await self._rest(scope, exchange.receive, exchange.send)  # type: ignore[arg-type]
 
     async def _let_in(self, exchange: Exchange, area: Area) -> None:
@@ -175,6 +201,8 @@ class Front:
                 self._note(exchange, area)
                 raise too_many_requests()
         check_allowed(caller, need)
+        if area.bucket is not None and not accepts_json(exchange.header(b"accept")):
+            raise not_acceptable()  # paths of our own answer whatever was asked for
         exchange.refuse_large()
         use_up_proof(org, exchange, caller)
 
@@ -188,23 +216,15 @@ class Front:
             self._org.notes.soon(RATE_LIMIT_TOPIC, violation)
 
 
-def _one_of(doors: Mapping[str, Door], method: str) -> Door:
-    try:
-        return doors[method]
-    except KeyError:
-        raise method_not_allowed() from None
-
-
-def _expect(method: str, wanted: str) -> None:
-    if method != wanted:
-        raise method_not_allowed()
-
-
 def _refusal_for(error: Exception) -> Refusal:
     """What to answer to `error`; one that is nobody's wrong but ours is logged here."""
     match error:
         case Refusal():
             return error
+        case ClientGone():
+            return not_well_formed()  # or its chunks were: the server in front says the same of both
+        case RecursionError():
+            return not_well_formed()  # nothing but a body is nested that deep
         case OAuthRefused():
             return oauth_refused(error)
         case NotFoundException():
@@ -223,8 +243,5 @@ def _refusal_for(error: Exception) -> Refusal:
             return fault()
 
 
-def _answer_to(_request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    if isinstance(error, ClientGone):
-        raise error
-    refusal = _refusal_for(error)
-    return Response(refusal.body(), status_code=refusal.status, headers=refusal.headers, media_type="application/json")
+def _pass_on(_request: Request[Any, Any, Any], error: Exception) -> Any:
+    raise error

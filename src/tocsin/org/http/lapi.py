@@ -21,15 +21,16 @@ from tocsin.org.crowdsec.decisions import told
 from tocsin.org.crowdsec.feed import Pull
 from tocsin.org.crowdsec.filters import BadFilter, Filter, read_filter
 from tocsin.org.decision import strongest
-from tocsin.org.http.exchange import ClientGone, Message, Receive, Scope, Send
+from tocsin.org.http.errors import Refusal
+from tocsin.org.http.exchange import ClientGone, Message, Receive, Scope, Send, read_body
 from tocsin.org.http.lapi_answers import CHUNK_CHARS, Answers, LongAnswer
 from tocsin.org.org import Org
 from tocsin.signals import from_ms, ip_key, ip_text
 
 DECISIONS_PATH = "/v1/decisions"
 STREAM_PATH = "/v1/decisions/stream"
-_METRICS_PATH = "/v1/usage-metrics"
-_HEALTH_PATH = "/health"
+USAGE_METRICS_PATH = "/v1/usage-metrics"
+UP_PATH = "/health"
 _MACHINES_PATHS = ("/v1/alerts", "/v1/watchers", "/v1/heartbeat", "/v1/allowlists")
 _BY_IP, _BY_VALUE = b"ip=", b"scopes=Ip&value="
 _MOST_METRICS_BYTES = 1024 * 1024
@@ -44,10 +45,17 @@ class BouncerDoor:
         """`counts` counts answers by area and status."""
         self._org = org
         self._answers = Answers(org.clock, counts)
+        self._doors = {
+            ("GET", DECISIONS_PATH): self._decisions,
+            ("HEAD", DECISIONS_PATH): self._decisions,
+            ("GET", STREAM_PATH): self._stream,
+            ("HEAD", STREAM_PATH): self._stream,
+            ("POST", USAGE_METRICS_PATH): self._usage_metrics,
+        }
 
     def handles(self, path: str) -> bool:
         """Whether `path` is CrowdSec's."""
-        return path.startswith("/v1/") or path == _HEALTH_PATH
+        return path.startswith("/v1/") or path == UP_PATH
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
@@ -72,6 +80,10 @@ class BouncerDoor:
             _log_failure(error)
             if not started:  # what was begun is broken off, so that nobody takes it for whole
                 await self._answers.told(send, 500, "the decisions cannot be read")
+
+    def routes(self) -> set[tuple[str, str]]:
+        """Method and path of every door; HEAD comes with GET."""
+        return {key for key in self._doors if key[0] != "HEAD"} | {("GET", UP_PATH)}
 
     def _at_once(self, scope: Scope) -> bytes | None:
         """The answer to a plain question about one IP; None for one that has to go the slow way."""
@@ -106,24 +118,21 @@ class BouncerDoor:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method, answers = scope["path"], scope["method"], self._answers
-        if path == _HEALTH_PATH:
-            known = method == "GET"
-            return await (answers.whole(send, 200, b'{"status":"up"}') if known else answers.empty(send, 405))
+        if path == UP_PATH:
+            if method != "GET":
+                return await answers.empty(send, 405, [(b"allow", b"GET")])
+            return await answers.whole(send, 200, b'{"status":"up"}')
         if path.startswith(_MACHINES_PATHS) or (method == "DELETE" and path.startswith(DECISIONS_PATH)):
             # What a CrowdSec agent would ask, with a login that this org does not give.
             header = (b"www-authenticate", b"JWT realm=Crowdsec API local")
             return await answers.whole(send, 401, b'{"code":401,"message":"cookie token is empty"}', [header])
         if path in (DECISIONS_PATH + "/", STREAM_PATH + "/"):
             return await answers.empty(send, 301, [(b"location", path.rstrip("/").encode())])
-        door = {
-            (DECISIONS_PATH, "GET"): self._decisions,
-            (DECISIONS_PATH, "HEAD"): self._decisions,
-            (STREAM_PATH, "GET"): self._stream,
-            (STREAM_PATH, "HEAD"): self._stream,
-            (_METRICS_PATH, "POST"): self._usage_metrics,
-        }.get((path, method))
+        door = self._doors.get((method, path))
         if door is None:
-            return await answers.empty(send, 405 if path.startswith(DECISIONS_PATH) else 404)
+            allowed = b", ".join(sorted(other.encode() for other, at in self._doors if at == path))
+            known = allowed or path.startswith(DECISIONS_PATH)
+            return await (answers.empty(send, 405, [(b"allow", allowed)]) if known else answers.empty(send, 404))
         bouncer = await self._bouncer(scope)
         if bouncer is None:
             return await answers.told(send, 403, "access forbidden")
@@ -155,16 +164,16 @@ class BouncerDoor:
 
     async def _usage_metrics(self, _scope: Scope, receive: Receive, send: Send, _bouncer: Bouncer) -> None:
         """What bouncers of CrowdSec 1.6 and later report. It is checked to be JSON, and not kept."""
-        body, more = bytearray(), True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            if len(body) > _MOST_METRICS_BYTES:
-                return await self._answers.told(send, 413, "request body too large")
-            more = message.get("more_body", False)
+        within_s = self._org.config.http.body_timeout_s
         try:
-            msgspec.json.decode(body)
-        except msgspec.MsgspecError as error:
+            msgspec.json.decode(await read_body(receive, at_most=_MOST_METRICS_BYTES, within_s=within_s), type=dict)
+        except Refusal as refusal:
+            late = refusal.status == 408
+            text = "request body did not come" if late else "request body too large"
+            return await self._answers.told(send, refusal.status, text)
+        except ClientGone:
+            return await self._answers.told(send, 400, "unexpected EOF")
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             return await self._answers.told(send, 400, str(error))
         return await self._answers.empty(send, 201)
 

@@ -24,7 +24,7 @@ from msgspec import Struct
 from tocsin.journal import Entry
 from tocsin.org.assertions import life_of, subject_position
 from tocsin.org.http.authorization import is_still_let_in
-from tocsin.org.http.errors import bad_argument, too_many_requests
+from tocsin.org.http.errors import bad_argument, method_not_allowed, too_many_requests
 from tocsin.org.http.exchange import SLOWEST_S, ClientGone, Exchange
 from tocsin.org.http.views import JournalPlace, time_text
 from tocsin.org.org import Org
@@ -87,6 +87,8 @@ class LiveDoor:
 
     async def answer(self, exchange: Exchange) -> None:
         """200, for as long as the client stays and takes what it is sent. Raises Refusal (400, 429), ClientGone."""
+        if exchange.head:
+            raise method_not_allowed()  # it would have no end
         told = exchange.header(b"last-event-id")
         place = None if not told else _read_place(told)
         if self._clients >= self._config.clients:

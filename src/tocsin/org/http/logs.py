@@ -13,7 +13,7 @@ LOGS_PATH = "/api/v1/logs"
 _SETTLED_WITHIN_S = 1.0
 
 
-async def tell_log(org: Org, exchange: Exchange, base_url: str) -> None:
+async def tell_log(org: Org, exchange: Exchange, *, base_url: str) -> None:
     """200 with the events as a JSON array; links are made from `base_url`."""
     given = parse_qsl(exchange.query.decode("latin-1"), keep_blank_values=True)
     query = read_query(dict(given), now_ms=org.now_ms)

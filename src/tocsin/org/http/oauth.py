@@ -14,6 +14,7 @@ import msgspec
 
 from tocsin.org.http.errors import method_not_allowed, too_many_requests
 from tocsin.org.http.exchange import Exchange
+from tocsin.org.http.in_flight import InFlight
 from tocsin.org.http.oauth_views import metadata_view
 from tocsin.org.oauth import dpop
 from tocsin.org.oauth.assertion import ASSERTION_TYPE, named_client
@@ -29,7 +30,8 @@ TOKEN_PATH = "/oauth2/v1/token"  # noqa: S105 - a path
 INTROSPECT_PATH = "/oauth2/v1/introspect"
 REVOKE_PATH = "/oauth2/v1/revoke"
 KEYS_PATH = "/oauth2/v1/keys"
-_METADATA = re.compile(r"(/oauth2/[^/]+)?/\.well-known/(openid-configuration|oauth-authorization-server)")
+METADATA_NAMES = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
+_METADATA = re.compile(rf"(/oauth2/[^/]+)?({'|'.join(map(re.escape, METADATA_NAMES))})")
 _MOST_FIELDS = 64
 _SECRETS = frozenset({"client_id", "client_secret"})
 _NOT_INDEXED = (b"x-robots-tag", b"noindex,nofollow")
@@ -44,8 +46,8 @@ Door = Callable[[Exchange], Awaitable[None]]
 class OAuthDoors:
     """The doors of one authorization server."""
 
-    def __init__(self, org: Org, server: AuthorizationServer, limits: RateLimits) -> None:
-        self._org, self._server, self._limits = org, server, limits
+    def __init__(self, org: Org, server: AuthorizationServer, limits: RateLimits, in_flight: InFlight) -> None:
+        self._org, self._server, self._limits, self._in_flight = org, server, limits, in_flight
         self._in_query = org.config.oauth.token_parameters_in_query
         self._doors: dict[str, tuple[str, Door]] = {
             TOKEN_PATH: ("POST", self._give_token),
@@ -53,6 +55,11 @@ class OAuthDoors:
             REVOKE_PATH: ("POST", self._revoke),
             KEYS_PATH: ("GET", self._tell_keys),
         }
+
+    def routes(self) -> set[tuple[str, str]]:
+        """Method and path of every door; `{}` stands for a name."""
+        metadata = {("GET", start + name) for start in ("", "/oauth2/{}") for name in METADATA_NAMES}
+        return {(method, path) for path, (method, _) in self._doors.items()} | metadata
 
     def at(self, path: str) -> tuple[str, Door] | None:
         """The method and the door at `path`, or None when it is none of these."""
@@ -139,7 +146,9 @@ class OAuthDoors:
         """The parameters of a request, which counts also when they cannot be read. Raises Refusal, OAuthRefused."""
         form: Form = {}
         try:
-            form = _form(await exchange.form_body(), query)
+            with self._in_flight.one_less():
+                body = await exchange.form_body()
+            form = _form(body, query)
         finally:
             self._count(exchange, form, bucket)
         return form

@@ -2,19 +2,24 @@
 
 import asyncio
 import errno
+import resource
 import signal
 import socket
 from collections.abc import Callable
 from typing import Any
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.net import SocketHolder  # type: ignore[attr-defined]
 from granian.server.embed import Server
 
+from tocsin.org.config import Http
 from tocsin.org.errors import OrgError
 
 _BACKLOG = 1024
+_HEADERS_MAX_BYTES = 64 * 1024
+_OTHER_DESCRIPTORS = 128  # journal, projections, lock, loop
 _CLOSE_AT_MOST_S = 10
 
 
@@ -41,7 +46,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve(
-    application: Any, listening: socket.socket, *, on_ready: Callable[[], None], on_stop: Callable[[], None]
+    application: Any,
+    listening: socket.socket,
+    *,
+    settings: Http,
+    on_ready: Callable[[], None],
+    on_stop: Callable[[], None],
 ) -> None:
     """
     Serve until SIGTERM or SIGINT; what is under way is answered before this returns.
@@ -49,7 +59,7 @@ async def serve(
     Args:
         on_stop: told first when that comes, to end answers that would go on for ever.
     """
-    server = _OneSocketServer(application, listening)
+    server = _OneSocketServer(application, listening, settings)
 
     def stop() -> None:
         on_stop()
@@ -69,14 +79,20 @@ async def serve(
 class _OneSocketServer(Server):
     """Granian on a socket that listens already."""
 
-    def __init__(self, application: Any, listening: socket.socket) -> None:
+    def __init__(self, application: Any, listening: socket.socket, settings: Http) -> None:
         self._listening = listening
         super().__init__(
             application,
             interface=Interfaces.ASGINL,
             log_level=LogLevels.error,
             websockets=False,
+            # Not HTTP/2 in the clear: while the server waits to learn which of the two it will be, no timeout runs.
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=int(settings.header_timeout_s * 1000), max_buffer_size=_HEADERS_MAX_BYTES
+            ),
             backlog=_BACKLOG,
+            backpressure=_connections(settings.connections),
         )
         self.workers_kill_timeout = _CLOSE_AT_MOST_S
 
@@ -84,6 +100,17 @@ class _OneSocketServer(Server):
         # Granian's own types do not say that it takes a socket; its worker processes are handed one this way.
         holder: Any = SocketHolder(self._listening.detach(), False, _BACKLOG)  # type: ignore[call-arg]
         self._shd = holder
+
+
+def _connections(wanted: int) -> int:
+    """How many connections there may be: as many as `wanted`, or as the process may open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return max(1, min(wanted, soft - _OTHER_DESCRIPTORS))
+    return wanted
 
 
 def _why(error: OSError) -> str:

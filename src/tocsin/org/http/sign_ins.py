@@ -13,6 +13,7 @@ from tocsin.org.policy import Action
 from tocsin.org.records import SignInUser
 from tocsin.org.sign_ins import SignIn
 from tocsin.signals import RiskLevel, ip_key, ip_text
+from tocsin.signals.events import AnyIp
 
 SIGN_INS_PATH = "/risk/v1/sign-ins"
 
@@ -32,7 +33,7 @@ class AskedUser(Struct, frozen=True):
 class AskedSignIn(Struct, frozen=True, rename="camel"):
     """A sign-in that is to be evaluated."""
 
-    ip: str
+    ip: AnyIp
     user: AskedUser
     user_agent: Annotated[str, Meta(max_length=1024)] = ""
     success: bool = True

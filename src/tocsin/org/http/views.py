@@ -1,8 +1,8 @@
 """The JSON that the doors answer with."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from tocsin.org.policy import Ruling
 from tocsin.org.providers import Provider
@@ -11,6 +11,7 @@ from tocsin.signals import RiskLevel, RiskProviderAction, format_timestamp, from
 from tocsin.signals.providers import NO_CLIENT_ID
 
 PROVIDERS_PATH = "/api/v1/risk/providers"
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
 class ProviderView(Struct, frozen=True, rename="camel"):
@@ -21,8 +22,8 @@ class ProviderView(Struct, frozen=True, rename="camel"):
     client_id: str
     """The string "null" for a provider of no client: so it is printed, and okta-sdk-python refuses a JSON null."""
     action: RiskProviderAction
-    created: str
-    last_updated: str
+    created: Moment
+    last_updated: Moment
     links: dict[str, Any] = field(name="_links")
 
 
@@ -42,8 +43,8 @@ class ProviderWordView(Struct, frozen=True, omit_defaults=True):
     action: RiskProviderAction
     level: RiskLevel
     message: str | None
-    observed: str
-    expires: str
+    observed: Moment
+    expires: Moment
     journal: JournalPlace
     expired: bool = False
 

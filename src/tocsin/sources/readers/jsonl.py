@@ -4,7 +4,7 @@ Unknown keys pass, as on the wire. Without `timestamp` a record was observed whe
 it holds for 24 hours, the life that the API gives.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -16,7 +16,6 @@ from tocsin.signals import (
     RiskEvent,
     RiskEventSubject,
     RiskLevel,
-    Signal,
     Skipped,
     SkipReason,
     canonical_ip,
@@ -26,12 +25,14 @@ from tocsin.signals import (
     limits,
     parse_timestamp,
 )
-from tocsin.sources.reading import Line, Reading, skipped
+from tocsin.sources.format import Format
+from tocsin.sources.reading import Claim, Reading, RecordReader, skipped
+from tocsin.sources.sample import Sample
 
 LIFE = timedelta(seconds=limits.DEFAULT_LIFE_S)
 EXAMPLE = (
     '{"ip":"203.0.113.5","riskLevel":"HIGH","message":"password spraying",'
-    '"timestamp":"2026-02-03T09:15:00Z","expiresAt":"2026-02-04T09:15:00Z"}'
+    '"timestamp":"2026-01-05T10:00:00Z","expiresAt":"2026-01-06T10:00:00Z"}'
 )
 _REASONS = {
     "ip": SkipReason.BAD_ADDRESS,
@@ -53,23 +54,24 @@ class _Record(Struct, rename="camel"):
 _DECODER = msgspec.json.Decoder(_Record)
 
 
-class JsonlReader:
+class JsonlReader(RecordReader):
     """Reads one file or stream of records."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    def read(self, line: Line) -> Signal | Skipped | None:
-        if not line.text.strip():
+    def record(self, number: int, text: str) -> Iterable[Claim | Skipped] | None:
+        """See `RecordReader`."""
+        if not text.strip():
             return None
         try:
-            return self._signal(_DECODER.decode(line.text))
+            return (self._claim(number, _DECODER.decode(text)),)
         except InvalidSignals as refused:
-            return _explained(line, refused.problems[0])
+            return (_explained(number, text, refused.problems[0]),)
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
-            return _explained(line, _first_problem(line.text))
+            return (_explained(number, text, _first_problem(text)),)
 
-    def _signal(self, record: _Record) -> Signal:
+    def _claim(self, number: int, record: _Record) -> Claim:
         """Raises ValueError when a field breaks its rule, and InvalidSignals when two do not go together."""
         subject = RiskEventSubject(record.ip, record.risk_level, record.message)
         observed = parse_timestamp(record.timestamp) if record.timestamp is not None else self._reading.observed()
@@ -78,14 +80,12 @@ class JsonlReader:
             raise ValueError
         if expires <= observed and (record.timestamp is not None or expires > self._reading.now):
             raise InvalidSignals([Problem("expiresAt", "is not later than the timestamp")])
-        return Signal(
-            canonical_ip(record.ip), record.risk_level, observed, expires, record.message or "", self._reading.source
-        )
+        return Claim(number, canonical_ip(record.ip), record.risk_level, observed, expires, record.message or "")
 
 
-def recognises(sample: Sequence[str]) -> bool:
-    """Whether the first lines of an input look like this format."""
-    first = next((text for text in sample if text.strip()), "")
+def recognises(sample: Sample) -> bool:
+    """Whether an input looks like this format."""
+    first = next((text for text in sample.lines if text.strip()), "")
     return first.lstrip().startswith("{") and '"ip"' in first and '"riskLevel"' in first
 
 
@@ -98,11 +98,11 @@ def _end_of_life(observed: datetime) -> datetime:
         ) from None
 
 
-def _explained(line: Line, problem: Problem) -> Skipped:
+def _explained(number: int, record: str, problem: Problem) -> Skipped:
     """What is wrong with a line that could not be taken, by the same rules that the org and the SDK explain by."""
     name = problem.field if problem.path else ""
     text = f"{name}: {problem.text}" if name else problem.text
-    return skipped(line, _REASONS.get(name, SkipReason.NOT_A_RECORD), text)
+    return skipped(number, record, _REASONS.get(name, SkipReason.NOT_A_RECORD), text)
 
 
 def _first_problem(text: str) -> Problem:
@@ -115,3 +115,16 @@ def _first_problem(text: str) -> Problem:
     event = {"subjects": [value], "timestamp": value.get("timestamp"), "expiresAt": value.get("expiresAt")}
     problems = event_problems([event])
     return problems[0] if problems else Problem("", f"is not a record such as {EXAMPLE}")
+
+
+FORMATS = (
+    Format(
+        name="jsonl",
+        title="Tocsin's own: a JSON object per line; message, timestamp and expiresAt may be absent (24 h)",
+        group="Tocsin's own",
+        usual="signals.jsonl",
+        example=EXAMPLE,
+        recognises=recognises,
+        reader=JsonlReader,
+    ),
+)

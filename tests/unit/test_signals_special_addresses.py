@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.sources.special_addresses import why_not_global
+from tocsin.signals.special_addresses import why_not_global
 
 
 @pytest.mark.parametrize(

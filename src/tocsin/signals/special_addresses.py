@@ -8,7 +8,7 @@ its answers differ between patch releases of Python, and it takes ten times as l
 from bisect import bisect_right
 from ipaddress import ip_network
 
-from tocsin.signals import ip_key
+from tocsin.signals.ip import ip_key
 
 _SPECIAL = {
     "0.0.0.0/8": "of 'this network'",
@@ -51,8 +51,17 @@ _GLOBAL = (_MAPPED_V4, *(_span(str(network)) for network in _GLOBAL_V6))
 
 def why_not_global(ip: str) -> str | None:
     """What `ip` is for, when it is not one host on the Internet, such as "private"; None when it may be one."""
-    key = ip_key(ip)
+    return special_use(ip_key(ip))
+
+
+def special_use(key: bytes) -> str | None:
+    """The same for the 16-byte key of an address."""
     first, last, why = _RANGES[bisect_right(_STARTS, key) - 1]
     if first <= key <= last:
         return why
     return None if any(low <= key <= high for low, high in _GLOBAL) else "reserved"
+
+
+def special_networks() -> tuple[str, ...]:
+    """The networks that have a use of their own, such as `10.0.0.0/8`."""
+    return tuple(_SPECIAL)

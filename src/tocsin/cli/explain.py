@@ -1,0 +1,78 @@
+"""`tocsin explain`: what was read from a record, what was decided, and which rule decided."""
+
+import re
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tocsin.cli.printable import printable
+from tocsin.cli.reading_options import (
+    AllowListOption,
+    AsOfOption,
+    FormatOption,
+    MappingOption,
+    NonGlobalOption,
+    OwnOption,
+    ProxyOption,
+    TimeZoneOption,
+    how_to_read,
+)
+from tocsin.errors import TocsinError
+
+_SHOWN = 5
+_PLACE = re.compile(r"(?P<file>.+):(?P<number>[0-9]{1,12})")
+
+
+class NoSuchRecord(TocsinError):
+    """The input holds no record with that number."""
+
+
+def explain(
+    place: Annotated[str, typer.Argument(metavar="FILE[:LINE]", help="A record, or a file for its first ones.")],
+    form: FormatOption = None,
+    mapping: MappingOption = None,
+    as_of: AsOfOption = None,
+    allow_non_global: NonGlobalOption = False,
+    own: OwnOption = None,
+    proxy: ProxyOption = None,
+    allow_list: AllowListOption = None,
+    timezone: TimeZoneOption = "UTC",
+) -> None:
+    """Say of a record what was read, what was decided, and which rule decided. Nothing is sent."""
+    from tocsin.sources import explanations, open_source_input
+
+    how = how_to_read(
+        form=form,
+        mapping=mapping,
+        as_of=as_of,
+        allow_non_global=allow_non_global,
+        own=own,
+        proxy=proxy,
+        allow_list=allow_list,
+        timezone=timezone,
+    )
+    path, wanted = _split(place)
+    with open_source_input(path, how.form) as source:
+        how_known = "as you say" if how.form else "by its content"
+        typer.echo(f"{source.opened.name}: {source.form.name}, {how_known}: {source.form.title}")
+        all_of_it = explanations(source, how.reading(source.opened.name))
+        chosen = (one for one in all_of_it if wanted is None or one.number == wanted)
+        found = list(islice(chosen, _SHOWN))
+    for one in found:
+        typer.echo(f"\nrecord {one.number:,}: {printable(one.record)}")
+        for step in one.steps:
+            typer.echo(f"  {printable(step)}")
+        for outcome in one.outcomes:
+            typer.echo(f"  => {printable(outcome)}")
+    if not found:
+        what = f"record {wanted:,}" if wanted is not None else "record at all"
+        raise NoSuchRecord(f"{path} has no {what}", hint="comments and blank lines are no records")
+
+
+def _split(place: str) -> tuple[str, int | None]:
+    numbered = _PLACE.fullmatch(place)
+    if numbered is None or Path(place).exists():
+        return place, None
+    return numbered["file"], int(numbered["number"])

@@ -1,0 +1,70 @@
+"""`tocsin map`: tries a mapping on a file, before anything depends on it."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tocsin.cli.printable import printable
+from tocsin.cli.reading_options import AsOfOption, NonGlobalOption, TimeZoneOption, how_to_read
+
+if TYPE_CHECKING:
+    from tocsin.sources import Explanation
+
+_FAILURES_SHOWN = 20
+
+
+def map_command(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Records to try it on; - is stdin.")],
+    mapping: Annotated[Path, typer.Option("--try", metavar="MAPPING", help="The mapping, TOML or YAML.")],
+    records: Annotated[int, typer.Option("--records", min=1, help="How many to show mapped.")] = 5,
+    as_of: AsOfOption = None,
+    allow_non_global: NonGlobalOption = False,
+    timezone: TimeZoneOption = "UTC",
+) -> None:
+    """Show the first records as a mapping reads them, each failure with its place, and which paths find nothing."""
+    from tocsin.sources import explanations, open_source_input, paths_found
+
+    how = how_to_read(
+        form=None,
+        mapping=mapping,
+        as_of=as_of,
+        allow_non_global=allow_non_global,
+        own=None,
+        proxy=None,
+        allow_list=None,
+        timezone=timezone,
+    )
+    with open_source_input(file, how.form) as source:
+        failed = _show(explanations(source, how.reading(file)), file, records)
+    if file != "-":
+        with open_source_input(file, how.form) as source:
+            _show_paths(*paths_found(source, how.reading(file)))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _show(found: "Iterable[Explanation]", file: str, records: int) -> int:
+    """Gives back how many records failed."""
+    signals, failures = 0, Counter[str]()
+    for count, one in enumerate(found):
+        if one.is_signal:
+            signals += 1
+        else:
+            failures[one.outcomes[0].partition(":")[0]] += 1
+        if count < records or (not one.is_signal and failures.total() <= _FAILURES_SHOWN):
+            typer.echo(f"{file}:{one.number}: {printable(one.outcomes[0])}")
+            for more in one.outcomes[1:]:
+                typer.echo(f"  {printable(more)}")
+    typer.echo(f"\n{signals:,} records make signals")
+    for reason, number in failures.most_common():
+        typer.echo(f"{number:,} {reason}")
+    return 0 if signals else 1
+
+
+def _show_paths(records: int, found: dict[str, int]) -> None:
+    for what, number in found.items():
+        missing = "   <- nothing anywhere: is it spelled right?" if not number else ""
+        typer.echo(f"{what}: in {number:,} of {records:,}{missing}")

@@ -1,0 +1,107 @@
+"""`tocsin relay`: sources in, orgs out, for as long as it runs."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from tocsin.cli.logs import configure_logging
+from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
+from tocsin.errors import TocsinError
+from tocsin.relay import Relay, Sent, Waits
+
+if TYPE_CHECKING:  # the readers are imported by the functions that need them: they are slow to start
+    from tocsin.cli.relay_file import RelayFile
+    from tocsin.sources import Source
+
+SOURCE_AGAIN_AFTER_S = 15.0
+"""A source that broke off is opened again after so long."""
+
+
+def relay_command(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Keep the orgs of FILE true to what its sources say, until stopped."""
+    from tocsin.cli.relay_file import load_relay_file
+    from tocsin.sources import open_source
+
+    configure_logging(logging.INFO)
+    file = load_relay_file(config)
+    sources = [open_source(name, source) for name, source in file.sources.items()]
+    asyncio.run(_run(file, sources))
+
+
+class _Log:
+    """One line for each request that was sent."""
+
+    def __init__(self) -> None:
+        import structlog
+
+        self._log = structlog.get_logger("tocsin.relay")
+
+    def sent(self, sent: Sent) -> None:
+        say = self._log.info if sent.outcome == "delivered" else self._log.warning
+        facts = {"status": sent.status, "reason": sent.reason} if sent.reason or sent.outcome != "delivered" else {}
+        say(
+            f"request.{sent.outcome}",
+            target=sent.target,
+            subjects=sent.subjects,
+            left=sent.left,
+            waited_s=round(sent.waited.total_seconds(), 3),
+            took_s=round(sent.took.total_seconds(), 3),
+            pending=sent.pending,
+            **facts,
+        )
+
+    def waits(self, waits: Waits) -> None:
+        self._log.debug("target.waits", target=waits.target, wait_s=waits.wait.total_seconds(), why=waits.why)
+
+
+async def _run(file: "RelayFile", sources: "list[Source]") -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with Relay(file.relay, watcher=_Log()) as relay:
+        names = ", ".join(sender.to for sender in relay.senders.values())
+        typer.echo(f"Tocsin relay ready: {', '.join(file.sources)} to {names} (state in {file.state})")
+        sys.stdout.flush()
+        works: list[Coroutine[Any, Any, object]] = [_feed(relay, source) for source in sources]
+        works += [relay.failed(), stopped.wait()]
+        if file.metrics_port is not None:
+            from tocsin.cli.relay_metrics import serve_metrics
+
+            works.append(serve_metrics(relay, file.metrics_port))
+        await _until_one_ends(works)
+
+
+async def _until_one_ends(works: Sequence[Coroutine[Any, Any, object]]) -> None:
+    """Raises what that one raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _feed(relay: Relay, source: "Source") -> None:
+    """Everything from one source, for ever; when it breaks off, from the last position that is durable."""
+    import structlog
+
+    log = structlog.get_logger("tocsin.relay")
+    while True:
+        book = await relay.begin_reading(source.name)
+        try:
+            async for batch in source.batches(book.position):
+                await relay.put(batch)
+            why = "it has ended"
+        except TocsinError as error:
+            why = error.summary
+        await relay.note_stopped(source.name, why)
+        log.warning("source.stopped", source=source.name, reason=why, again_in_s=SOURCE_AGAIN_AFTER_S)
+        await asyncio.sleep(SOURCE_AGAIN_AFTER_S)

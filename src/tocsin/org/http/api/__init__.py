@@ -1,0 +1,26 @@
+"""Every operation of the org. The OpenAPI document is made from this table, and tests hold the doors to it."""
+
+from tocsin.org.http.api.crowdsec import CROWDSEC_OPERATIONS
+from tocsin.org.http.api.decisions import DECISION_OPERATIONS
+from tocsin.org.http.api.logs import LOG_OPERATIONS
+from tocsin.org.http.api.oauth import OAUTH_OPERATIONS
+from tocsin.org.http.api.operation import Operation
+from tocsin.org.http.api.risk import RISK_OPERATIONS
+from tocsin.org.http.api.service import OPENAPI_PATH, SERVICE_OPERATIONS
+
+__all__ = ["OPENAPI_PATH", "OPERATIONS", "allowed_methods"]
+
+OPERATIONS: tuple[Operation, ...] = (
+    *RISK_OPERATIONS,
+    *OAUTH_OPERATIONS,
+    *LOG_OPERATIONS,
+    *DECISION_OPERATIONS,
+    *CROWDSEC_OPERATIONS,
+    *SERVICE_OPERATIONS,
+)
+
+
+def allowed_methods(path: str) -> list[str]:
+    """The methods that a request to `path` may have, in alphabetical order; none for an unknown path."""
+    found = [operation.methods for operation in OPERATIONS if operation.pattern.fullmatch(path)]
+    return sorted({method for methods in found for method in methods})

@@ -1,0 +1,110 @@
+"""What the outbox knows beside its records: its sources, its targets, and what was refused. Encoded as JSON."""
+
+from enum import StrEnum
+from hashlib import blake2b
+
+import msgspec
+from msgspec import Struct
+
+
+class SourceBook(Struct, kw_only=True):
+    """One source, as far as it is durable here."""
+
+    number: int
+    position: bytes = b""
+    """Where it goes on from; only the source knows what it means."""
+    generation: int = 1
+    """Counts the readings: a list that is read whole begins a new one."""
+    let_go_below: int = 0
+    """What it claimed before this reading, and not since, is let go by the walk that is under way."""
+    walk_from: bytes | None = None
+    """The key that walk goes on from; None when there is none."""
+    taken: int = 0
+    """Signals and retractions so far."""
+    skipped: dict[str, int] = {}
+    """Records that became none, by reason."""
+    heard_ms: int = 0
+    """When its last batch came."""
+    newest_ms: int = 0
+    """Of all it observed, the latest."""
+    stopped: str = ""
+    """Why nothing comes from it now; empty while it works."""
+
+
+class TargetBook(Struct, kw_only=True):
+    """One target, as of its last answer."""
+
+    number: int
+    requests: int = 0
+    retries: int = 0
+    delivered: int = 0
+    """Subjects."""
+    refused: int = 0
+    told_ms: int = 0
+    """The moment of the last assertion."""
+    answered_ms: int = 0
+    answer: str = ""
+    """The last one: a status, or what happened on the way."""
+    limit: int = 0
+    left: int = 0
+    """Requests left in its window, which closes at `closes_ms`."""
+    closes_ms: int = 0
+    paused: str = ""
+    """Why nothing is sent to it; empty while it works."""
+    remedy: str = ""
+
+
+class Kind(StrEnum):
+    """What is in quarantine."""
+
+    SUBJECT = "subject"
+    """A target refused it."""
+    RECORD = "record"
+    """A source's record could not be read."""
+
+
+class Refusal(Struct, kw_only=True):
+    """Something refused, kept with the reason until a person decides."""
+
+    kind: Kind
+    by: str
+    """The target that would not take it, or the source it could not be read from."""
+    reason: str
+    first_ms: int
+    last_ms: int
+    times: int = 1
+    source: str = ""
+    ip: str = ""
+    level: str = ""
+    message: str = ""
+    line: int = 0
+    """Which record of its input; 0 for a subject."""
+    excerpt: str = ""
+    dropped: bool = False
+    """A person gave it up: it is listed no more, and not sent for as long as it is claimed."""
+
+    @property
+    def id(self) -> bytes:
+        """The same refusal has the same one."""
+        what = "\n".join([self.kind, self.by, self.source, self.ip, self.level, self.excerpt, self.reason[:80]])
+        return blake2b(what.encode(), digest_size=5).digest()
+
+
+def dump(book: Struct) -> bytes:
+    """As it is stored."""
+    return msgspec.json.encode(book)
+
+
+def load_source(stored: bytes) -> SourceBook:
+    """A stored source."""
+    return msgspec.json.decode(stored, type=SourceBook)
+
+
+def load_target(stored: bytes) -> TargetBook:
+    """A stored target."""
+    return msgspec.json.decode(stored, type=TargetBook)
+
+
+def load_refusal(stored: bytes) -> Refusal:
+    """A stored refusal."""
+    return msgspec.json.decode(stored, type=Refusal)

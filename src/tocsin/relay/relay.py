@@ -1,0 +1,270 @@
+"""The relay: takes signals in durably, and keeps every target's picture true for as long as it runs."""
+
+import asyncio
+import fcntl
+import os
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from msgspec.structs import replace
+
+from tocsin.relay.books import Refusal, SourceBook
+from tocsin.relay.changes import Served
+from tocsin.relay.config import RelayConfig, TargetConfig
+from tocsin.relay.errors import RelayError
+from tocsin.relay.intake import Prepared, prepare, prepare_signals
+from tocsin.relay.okta_target import okta_target
+from tocsin.relay.outbox import Backlog, Outbox
+from tocsin.relay.outbox_thread import OutboxThread
+from tocsin.relay.reconcile import Policy, Rank
+from tocsin.relay.record import NEVER_MS
+from tocsin.relay.sender import Sender, utc_now
+from tocsin.relay.status import Status, status_of
+from tocsin.relay.target import Target
+from tocsin.relay.watcher import Watcher
+from tocsin.signals import Batch, Retraction, Signal, to_ms
+
+TICK_S = 1.0
+LOOKS_REMEMBERED = 256
+"""Transactions after which the memory of what they looked at is let go."""
+STEP_RECORDS = 2_000
+"""Looked at in one go when their time has come; more would keep something dangerous waiting."""
+
+OpenTarget = Callable[[TargetConfig], AbstractAsyncContextManager[Target]]
+
+
+def open_okta(config: TargetConfig) -> AbstractAsyncContextManager[Target]:
+    """The org that a table of the configuration describes."""
+    return okta_target(config.url, config.credential(), at_most=config.budget.requests_per_window)
+
+
+class Relay:
+    """
+    One relay over one state folder:
+
+        async with Relay(config) as relay:
+            await relay.put(signals)
+
+    Raises: RelayError, when the folder cannot be used or another relay uses it; NoToken, when a token is missing.
+    """
+
+    def __init__(
+        self,
+        config: RelayConfig,
+        *,
+        patient: bool = True,
+        watcher: Watcher | None = None,
+        open_target: OpenTarget = open_okta,
+        clock: Callable[[], datetime] = utc_now,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        """
+        Args:
+            patient: False to send as fast as the budget allows, and to fail when a target does (see `drained`).
+            open_target: opens a target of another kind.
+        """
+        self._config, self._patient, self._watcher = config, patient, watcher
+        self._open_target, self._clock, self._draw = open_target, clock, draw
+        self._stack = AsyncExitStack()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.senders: dict[str, Sender] = {}
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            folder = Path(self._config.state)
+            stack.enter_context(_only_relay(folder))
+            self._box = OutboxThread(Outbox(folder / "outbox"), clock=self._clock)
+            stack.callback(self._box.close)
+            for name, config in self._config.targets.items():
+                await self._add_target(stack, name, config)
+            _serve(self._box.outbox, self._config)
+            self._take_up()
+            self._start()
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def put(self, *claims: Batch | Iterable[Signal | Retraction]) -> None:
+        """
+        Keep signals and retractions; durable when this returns, all of them or none.
+
+        Args:
+            claims: any number of any sources, or one source's batches with their positions.
+        Raises: InvalidSignals, when one of them can never be told, and RelayError, when they could not be written.
+        """
+        self._check()
+        await self._box.put(await self._box.do(_prepared, claims))
+
+    async def status(self) -> Status:
+        """How it is doing."""
+        return await self._box.do(lambda: status_of(self._box.outbox, running=True, now_ms=to_ms(self._clock())))
+
+    async def quarantined(self) -> Sequence[Refusal]:
+        """What was refused and waits for a person, the latest first."""
+        return await self._box.do(self._box.outbox.quarantine.all)
+
+    async def begin_reading(self, source: str) -> SourceBook:
+        """A source starts, or starts again after a fault. Returns: its book, with the position to go on from."""
+        return await self._box.do(self._box.outbox.begin_reading, source)
+
+    async def note_stopped(self, source: str, why: str) -> None:
+        """Nothing comes from a source now; `tocsin status` says so."""
+        await self._box.do(self._box.outbox.note_source, source, stopped=why)
+
+    async def backlog(self, target: str) -> dict[Rank, Backlog]:
+        """What a target is still to be told, by rank."""
+        return await self._box.do(lambda: self._box.outbox.backlog(self._box.outbox.target(target).number))
+
+    async def drained(self) -> None:
+        """
+        Wait until every target was told all there is to tell at the moment.
+
+        Raises: TargetPaused, when it will not come to that, unless the relay is patient.
+        """
+        while await self._box.do(self._step):
+            self._check()
+        for sender in self.senders.values():
+            sender.idle.clear()
+            sender.changed.set()
+            idle = asyncio.ensure_future(sender.idle.wait())
+            await asyncio.wait([idle, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+            idle.cancel()
+            self._check()
+
+    async def failed(self) -> None:
+        """Wait until something fails that the relay cannot go on without, and raise that."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        self._check()
+
+    async def _add_target(self, stack: AsyncExitStack, name: str, config: TargetConfig) -> None:
+        target = await stack.enter_async_context(self._open_target(config))
+        book = self._box.outbox.target(name)
+        self.senders[name] = Sender(
+            name,
+            target,
+            book,
+            self._box,
+            patient=self._patient,
+            watcher=self._watcher,
+            clock=self._clock,
+            draw=self._draw,
+        )
+
+    def _take_up(self) -> None:
+        """What was under way when the last relay of this folder ended: nobody knows whether it arrived."""
+        outbox = self._box.outbox
+        for name in self._config.targets:
+            outbox.lost(name, outbox.target(name), now_ms=to_ms(self._clock()))
+
+    def _start(self) -> None:
+        works = [self._box.write_for_ever(on_written=self._changed), self._tick()]
+        works += [sender.serve() for sender in self.senders.values()]
+        self._tasks = [asyncio.create_task(work) for work in works]
+
+    async def _tick(self) -> None:
+        """Look again at what is due, and let go what lists no longer hold; also what another process left to do."""
+        while True:
+            while await self._box.do(self._step):
+                self._changed()
+                await asyncio.sleep(0)
+            await self._box.do(self._box.outbox.store.let_memory_go, after=LOOKS_REMEMBERED)
+            await asyncio.sleep(TICK_S)
+
+    def _step(self) -> bool:
+        """Returns: False when there was nothing to do."""
+        outbox, now_ms = self._box.outbox, to_ms(self._clock())
+        woken = outbox.wake(now_ms=now_ms, limit=STEP_RECORDS)
+        return (
+            outbox.let_go_step(now_ms=now_ms, limit=STEP_RECORDS)
+            or outbox.review_step(now_ms=now_ms, limit=STEP_RECORDS)
+            or woken > 0
+        )
+
+    def _changed(self) -> None:
+        for sender in self.senders.values():
+            sender.changed.set()
+
+    def _check(self) -> None:
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+
+def _prepared(claims: Iterable[Batch | Iterable[Signal | Retraction]]) -> list[Prepared]:
+    return [
+        prepared
+        for some in claims
+        for prepared in ([prepare(some)] if isinstance(some, Batch) else prepare_signals(some))
+    ]
+
+
+def work_for(path: Path, config: RelayConfig, batches: Iterable[Batch], *, now_ms: int) -> dict[Rank, Backlog]:
+    """What the first target would be told if `batches` came in now, kept in an outbox at `path`. Tells nobody."""
+    outbox = Outbox(path)
+    try:
+        _serve(outbox, config)
+        outbox.take_in([prepare(batch) for batch in batches], now_ms=now_ms)
+        while outbox.let_go_step(now_ms=now_ms, limit=STEP_RECORDS):
+            """Until the lists are walked through."""
+        return outbox.backlog(outbox.target(next(iter(config.targets))).number)
+    finally:
+        outbox.close()
+
+
+def _serve(outbox: Outbox, config: RelayConfig) -> None:
+    told = [(name, replace(target, url="")) for name, target in config.targets.items()]
+    outbox.serve(served(outbox, config), terms=msgspec.json.encode(told))
+
+
+def served(outbox: Outbox, config: RelayConfig) -> Iterator[Served]:
+    """What each target of a configuration is to be told."""
+    for name, target in config.targets.items():
+        sources = target.sources
+        policy = Policy(
+            target=outbox.target(name).number,
+            least_severity=target.minimum_level.severity,
+            sources=None if sources is None else frozenset(outbox.source(source).number for source in sources),
+            longest_life_ms=NEVER_MS if target.longest_life_s is None else target.longest_life_s * 1000,
+            refresh_before_ms=target.refresh_before_s * 1000,
+        )
+        yield Served(policy, target.excludes())
+
+
+@contextmanager
+def _only_relay(folder: Path) -> Iterator[None]:
+    """Be the one relay that uses this folder. Raises RelayError when another one does."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(folder / "relay.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise RelayError(f"state folder {folder}: {error.strerror}", hint="name another one, or mend it") from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RelayError(f"another relay uses {folder}", hint="stop that one, or name another folder") from None
+        yield
+    finally:
+        os.close(handle)  # and with it the lock goes
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a relay uses this state folder now."""
+    try:
+        with _only_relay(folder):
+            return False
+    except RelayError:
+        return True

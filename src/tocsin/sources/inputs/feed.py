@@ -1,0 +1,71 @@
+"""A feed: a document at a URL that is fetched again and again, and read whole when it has changed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
+
+from tocsin.signals import Batch
+from tocsin.sources.config import SourceConfig
+from tocsin.sources.inputs.download import downloaded
+from tocsin.sources.inputs.secrets import authorization
+from tocsin.sources.inputs.settings import form_of, reading_of
+from tocsin.sources.inputs.whole import whole
+from tocsin.sources.source import Clock
+
+EVERY_S = 3600.0
+REREAD_AFTER = timedelta(hours=12)
+"""An unchanged list is still true: it is read again before the 48 hours run out for which its entries hold."""
+
+
+class State(Struct, frozen=True):
+    """Which document was read to its end; the position, as JSON."""
+
+    etag: str = ""
+    last_modified: str = ""
+    read_at: float = 0.0
+    """Epoch seconds."""
+
+    def conditions(self, now: datetime) -> dict[str, str]:
+        """Headers that ask for it only if it has changed (RFC 9110, 13.1)."""
+        if now.timestamp() - self.read_at > REREAD_AFTER.total_seconds():
+            return {}
+        asked = {"if-none-match": self.etag, "if-modified-since": self.last_modified}
+        return {name: value for name, value in asked.items() if value}
+
+
+class FeedSource:
+    """Polls one URL."""
+
+    def __init__(self, name: str, config: SourceConfig, *, clock: Clock) -> None:
+        """Raises: SourceError, as `open_source`."""
+        self.name = name
+        self._config, self._clock, self._url = config, clock, str(config.url)
+        self._form = form_of(config)
+        reading_of(name, config, now=clock())  # what is wrong with the table is said before anything is fetched
+
+    async def batches(self, position: bytes) -> AsyncIterator[Batch]:
+        """See `Source`."""
+        while True:
+            now = self._clock()
+            reading = reading_of(self.name, self._config, now=now)
+            asked = _state(position).conditions(now)
+            secrets = authorization(self._config)
+            async with downloaded(self._url, self._config, headers=asked, secrets=secrets) as document:
+                if document.answer.status == 200:
+                    headers = document.answer.headers
+                    state = State(headers.get("etag", ""), headers.get("last-modified", ""), now.timestamp())
+                    after = msgspec.json.encode(state)
+                    async for batch in whole(document.path, self._form, reading, before=position, after=after):
+                        yield batch
+                    position = after
+            await asyncio.sleep(self._config.every_s or EVERY_S)
+
+
+def _state(position: bytes) -> State:
+    try:
+        return msgspec.json.decode(position, type=State) if position else State()
+    except msgspec.MsgspecError:
+        return State()

@@ -1,0 +1,51 @@
+"""From a `[sources.NAME]` table to what a reading needs, the same for every kind of input."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tocsin.sources.config import SourceConfig
+from tocsin.sources.errors import SourceError
+from tocsin.sources.format import Format
+from tocsin.sources.formats import format_named
+from tocsin.sources.guard import guard_of
+from tocsin.sources.mapping.builtin import profile_format
+from tocsin.sources.mapping.profile import load_profile
+from tocsin.sources.mapping.times import span
+from tocsin.sources.reading import Reading
+
+
+def form_of(config: SourceConfig) -> Format | None:
+    """The format that the table names, or that of its mapping; None to find it by content. Raises: SourceError."""
+    if config.mapping is not None:
+        return mapping_format(Path(config.mapping))
+    return format_named(config.format) if config.format else None
+
+
+def mapping_format(path: Path) -> Format:
+    """The format that a mapping file of the user describes. Raises: SourceError, for what is wrong in it."""
+    form = profile_format(load_profile(path))
+    form.reader(Reading(now=datetime.now(UTC), source=""))  # compiles every expression: said now, not at a record
+    return form
+
+
+def reading_of(name: str, config: SourceConfig, *, now: datetime) -> Reading:
+    """How the table wants its input read now. Raises: SourceError, for what is no network, file or time zone."""
+    return Reading(
+        now=now,
+        source=name,
+        allow_non_global=config.allow_non_global,
+        guard=guard_of(config.own_networks, config.trusted_proxies, config.allow_lists),
+        max_expand=config.max_expand,
+        timezone=time_zone(config.timezone),
+        levels=config.levels,
+        life=span(config.life) if config.life else None,
+    )
+
+
+def time_zone(name: str) -> ZoneInfo:
+    """Raises: SourceError, for a name that the system does not know."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SourceError(f"{name!r} is no time zone", hint="write one such as UTC or Europe/Berlin") from None

@@ -1,0 +1,100 @@
+"""Messages for people that the pipe lets through: 512 of `a-z A-Z 0-9 . - _` and blank."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tocsin.signals import limits
+from tocsin.sources.errors import SourceError
+
+_KEPT = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_ "
+# Signs that join two words join them still, signs that part them part them, and the rest is left out.
+_JOINING = {":": "-", "/": "-", "\\": "-", "+": "-", "@": "-", "=": "-", "~": "-", "*": "-"}
+_PARTING = ",;|()[]{}<>!?\"'`#&%$^\t\r\n\v\f"
+_TABLE = bytes(
+    ord(chr(code)) if chr(code) in _KEPT else ord(_JOINING.get(chr(code), " ")) if code < 128 else 32
+    for code in range(256)
+)
+_LOOSE = re.compile(r"(?<![\w.])-+(?= |$)|(?<= )-+(?![\w.])")
+_PART = re.compile(r"\[(?P<optional>[^\[\]]*)\]|(?P<plain>[^\[\]]+)")
+_FIELD = re.compile(r"\{(\w+)\}")
+_MOST_KNOWN = 4096
+NOTHING_TO_SAY = "no description"
+
+
+def legal_message(text: str) -> str:
+    """
+    The message that says `text` as nearly as the pipe allows; legal and not empty, whatever `text` holds.
+
+    Accents are taken off (NFKD), `:` `/` and their like become a dash, other signs a blank; blanks are collapsed, and
+    what is too long is cut at the end of a word.
+    """
+    text = text[: 4 * limits.MESSAGE_CHARS]
+    if not text.isascii():
+        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    plain = text.encode("ascii", "replace").translate(_TABLE).decode()
+    plain = " ".join(_LOOSE.sub(" ", " ".join(plain.split())).split())
+    if len(plain) > limits.MESSAGE_CHARS:
+        cut = plain[: limits.MESSAGE_CHARS + 1].rpartition(" ")[0]
+        plain = cut or plain[: limits.MESSAGE_CHARS]
+    return plain or NOTHING_TO_SAY
+
+
+def compile_message(template: str, fields: Mapping[str, Callable[[Any], Any]]) -> Callable[[Any], str]:
+    """
+    A function that fills `template` for a record: `{name}` is a field, `[ ... ]` is left out when a field in it is.
+
+    Raises: SourceError, when the template names a field that there is not.
+    """
+    parts = [_compiled_part(match, template, fields) for match in _PART.finditer(template)]
+    getters = [fields[name] for name in dict.fromkeys(_FIELD.findall(template))]
+    known = dict[tuple[Any, ...], str]()
+
+    def message(record: Any) -> str:
+        # A tool has few rules: what is said of two records is mostly the same.
+        values = tuple([getter(record) for getter in getters])
+        try:
+            if (said := known.get(values)) is not None:
+                return said
+        except TypeError:  # a list or an object among them
+            return legal_message("".join([part(record) for part in parts]))
+        if len(known) >= _MOST_KNOWN:
+            known.clear()
+        said = known[values] = legal_message("".join([part(record) for part in parts]))
+        return said
+
+    return message
+
+
+def _compiled_part(
+    match: re.Match[str], template: str, fields: Mapping[str, Callable[[Any], Any]]
+) -> Callable[[Any], str]:
+    text = match["plain"] if match["optional"] is None else match["optional"]
+    pieces = _FIELD.split(text)
+    for name in pieces[1::2]:
+        if name not in fields:
+            raise SourceError(f"the message {template!r} names {name}, and fields has none", hint=f"add fields.{name}")
+    getters = [fields[name] for name in pieces[1::2]]
+    literals, optional = pieces[::2], match["optional"] is not None
+
+    def part(record: Any) -> str:
+        said = literals[0]
+        for getter, literal in zip(getters, literals[1:], strict=True):
+            value = getter(record)
+            if value is None or value == "" or value == []:
+                if optional:
+                    return ""
+                value = ""
+            said += _said(value) + literal
+        return said
+
+    return part
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return " ".join(_said(one) for one in value[:5])
+    return str(value) if isinstance(value, int | float) else ""

@@ -1,0 +1,17 @@
+"""What a ban of fail2ban says, wherever it is read."""
+
+from datetime import timedelta
+
+from tocsin.signals import RiskLevel
+from tocsin.sources.reading import Reading
+
+LIFE = timedelta(hours=24)
+"""Where the record does not tell when the ban ends."""
+_REPEATED = 3
+_RECIDIVE = "recidive"  # the jail for those whom other jails banned again and again
+
+
+def ban_level(jail: str, count: int, reading: Reading) -> RiskLevel:
+    """The level of the `count`-th ban of an address by `jail`; the configuration may name jails."""
+    said = reading.levels.get("*") or reading.levels.get(jail)
+    return said or (RiskLevel.HIGH if jail == _RECIDIVE or count >= _REPEATED else RiskLevel.MEDIUM)

@@ -1,0 +1,65 @@
+"""The beginning of an input, for a look at what it is."""
+
+from functools import cached_property
+from typing import Any
+
+from tocsin.sources.framing.json_values import closed, json_values
+from tocsin.sources.framing.lines import lines
+from tocsin.sources.framing.rows import rows
+from tocsin.sources.framing.zeek_rows import zeek_rows
+
+_MOST = 100
+SQLITE_MAGIC = b"SQLite format 3\x00"
+PARQUET_MAGIC = b"PAR1"
+
+
+class Sample:
+    """Seen once by every format; what one of them cuts or decodes is there for the next."""
+
+    def __init__(self, head: bytes, *, name: str = "", whole: bool = True) -> None:
+        """
+        Args:
+            head: its first bytes, decompressed.
+            name: of the file, only to choose between formats that look alike.
+            whole: whether `head` is all there is.
+        """
+        self.head = head
+        self.name = name
+        self._whole = whole
+
+    @cached_property
+    def is_binary(self) -> bool:
+        """Whether it is no text."""
+        return self.head.startswith((SQLITE_MAGIC, PARQUET_MAGIC))
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The first lines, whole ones only."""
+        if self.is_binary:
+            return []
+        head = self.head if self._whole else self.head.rpartition(b"\n")[0] or self.head
+        return [text for block in lines([head]) for text in block.records][:_MOST]
+
+    @cached_property
+    def values(self) -> list[Any]:
+        """The first JSON values; of a document that is larger than the sample, what can be told of it."""
+        start = self.head.lstrip()
+        if not start.startswith((b"{", b"[")):
+            return []
+        head = self.head
+        found = [value for block in json_values([head]) for value in block.records][:_MOST]
+        if not found and not self._whole:
+            found = [value for block in json_values([closed(head)]) for value in block.records][:_MOST]
+        return found
+
+    def rows(self, delimiter: str = ",") -> list[dict[str, str]]:
+        """The first rows, by the names of a header."""
+        text = "\n".join(self.lines).encode()
+        return [row for block in rows([text], delimiter=delimiter) for row in block.records]
+
+    @cached_property
+    def zeek_rows(self) -> list[dict[str, Any]]:
+        """The first lines of one of Zeek's own logs, by the names of its header."""
+        if not self.head.startswith(b"#separator"):
+            return []
+        return [row for block in zeek_rows(["\n".join(self.lines).encode()]) for row in block.records]

@@ -1,0 +1,181 @@
+"""A log that grows is read on from where it was: across restarts, rotation by rename, rotation by truncation."""
+
+import gzip
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tocsin.signals import Batch, Signal
+from tocsin.sources import SourceConfig, SourceError, open_source
+from tocsin.sources.inputs.follow import Follower, FollowSource, Place
+
+NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+BAN = "2026-01-05 10:00:00,584 fail2ban.actions        [9275]: NOTICE  [sshd] Ban %s\n"
+
+
+class Reader:
+    """Reads a source for as long as it has something, and remembers the last durable position."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self.position = path, b""
+        self.skipped: list[int] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """As a new process would."""
+        config = SourceConfig(path=str(self._path), follow=True, format="fail2ban-log", every_s=1)
+        self._source = open_source("jail", config, clock=lambda: NOW)
+        assert isinstance(self._source, FollowSource)
+        self._source._every_s = 0
+        self._batches: AsyncIterator[Batch] | None = None
+
+    async def until(self, ip: str) -> list[str]:
+        """The addresses up to `ip`."""
+        ips: list[str] = []
+        self._batches = self._batches or self._source.batches(self.position)
+        async for batch in self._batches:
+            ips += [claim.ip for claim in batch.claims if isinstance(claim, Signal)]
+            self.skipped += [one.line for one in batch.skipped]
+            self.position = batch.position
+            if ip in ips:
+                return ips
+        raise AssertionError("it never ends")
+
+
+def _append(path: Path, *ips: str, end: str = "") -> None:
+    with path.open("a") as file:
+        file.write("".join(BAN % ip for ip in ips) + end)
+
+
+async def test_what_is_appended_is_read_once_and_half_a_line_waits_for_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "fail2ban.log"
+    _append(path, "1.2.3.4", end=(BAN % "1.2.3.5").removesuffix("5\n"))
+    reader = Reader(path)
+    assert await reader.until("1.2.3.4") == ["1.2.3.4"]
+    with path.open("a") as file:
+        file.write("54\nnonsense\n")
+    _append(path, "1.2.3.6")
+    assert await reader.until("1.2.3.6") == ["1.2.3.54", "1.2.3.6"]
+    assert reader.skipped == [3], "the number of the line in the file"
+
+
+async def test_a_restart_goes_on_at_the_stored_position(tmp_path: Path) -> None:
+    path = tmp_path / "fail2ban.log"
+    _append(path, "1.2.3.4", "1.2.3.5")
+    reader = Reader(path)
+    await reader.until("1.2.3.5")
+    reader.begin()
+    _append(path, "1.2.3.6", end="broken\n")
+    _append(path, "1.2.3.7")
+    assert await reader.until("1.2.3.7") == ["1.2.3.6", "1.2.3.7"]
+    assert reader.skipped == [4]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_rotation_by_rename_loses_nothing_of_the_old_file(tmp_path: Path, restarts: bool) -> None:
+    path, old = tmp_path / "fail2ban.log", tmp_path / "fail2ban.log.1"
+    _append(path, "1.2.3.4")
+    reader = Reader(path)
+    await reader.until("1.2.3.4")
+    path.rename(old)
+    (tmp_path / "fail2ban.log.2.gz").write_bytes(gzip.compress((BAN % "9.9.9.9").encode()))
+    _append(old, "1.2.3.5", end=(BAN % "1.2.3.6").rstrip("\n"))  # its writer had it open still, and was stopped
+    _append(path, "1.2.3.7")
+    if restarts:
+        reader.begin()
+    assert await reader.until("1.2.3.7") == ["1.2.3.5", "1.2.3.6", "1.2.3.7"]
+
+
+async def test_several_rotations_while_nobody_read_are_caught_up_with_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "fail2ban.log"
+    _append(path, "1.2.3.4")
+    reader = Reader(path)
+    await reader.until("1.2.3.4")
+    path.rename(tmp_path / "fail2ban.log.2")
+    _append(tmp_path / "fail2ban.log.1", "1.2.3.5")
+    _append(path, "1.2.3.6")
+    reader.begin()
+    assert await reader.until("1.2.3.6") == ["1.2.3.5", "1.2.3.6"]
+
+
+@pytest.mark.parametrize("longer", [False, True])
+async def test_rotation_by_truncation_reads_the_file_from_its_start(tmp_path: Path, longer: bool) -> None:
+    path = tmp_path / "fail2ban.log"
+    _append(path, "1.2.3.4", "1.2.3.5")
+    reader = Reader(path)
+    await reader.until("1.2.3.5")
+    inode = path.stat().st_ino
+    with path.open("r+") as file:
+        file.truncate()
+    _append(path, "1.2.3.6", *(["1.2.3.7", "1.2.3.8"] if longer else []))
+    assert path.stat().st_ino == inode
+    last = "1.2.3.8" if longer else "1.2.3.6"
+    assert await reader.until(last) == (["1.2.3.6", "1.2.3.7", "1.2.3.8"] if longer else ["1.2.3.6"])
+
+
+def test_a_file_between_two_is_waited_for_and_a_line_without_end_does_not_fill_memory(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"x" * (9 * 1024 * 1024))
+    follower = Follower(path, None)
+    sizes = [len(portion.content) for portion in (follower.next(), follower.next()) if portion]
+    assert sizes == [4 * 1024 * 1024] * 2
+    path.unlink()
+    assert follower.next() is None
+    follower.close()
+
+
+async def test_a_log_with_a_header_is_understood_in_the_middle_and_counts_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "notice.log"
+    head = "#separator \\x09\n#unset_field\t-\n#fields\tts\tnote\tsrc\tmsg\n#types\ttime\tenum\taddr\tstring\n"
+    row = "1767607200.5\tScan::Port_Scan\t%s\tx\n"
+    path.write_text(head + row % "1.2.3.4")
+    config = SourceConfig(path=str(path))
+    source = open_source("zeek", config, clock=lambda: NOW)
+    assert isinstance(source, FollowSource), "it is known as a log by its content"
+    batches = source.batches(b"")
+    first = await anext(batches)
+    with path.open("a") as file:
+        file.write(row % "1.2.3.5")
+    again = open_source("zeek", config, clock=lambda: NOW).batches(first.position)
+    second = await anext(again)
+    assert [claim.ip for batch in (first, second) for claim in batch.claims] == ["1.2.3.4", "1.2.3.5"]
+
+
+async def test_attempts_are_counted_over_portions(tmp_path: Path) -> None:
+    path = tmp_path / "auth.log"
+    line = "2026-01-05T10:00:0%dZ host sshd[%d]: Failed password for root from 1.2.3.4 port 5000 ssh2\n"
+    path.write_text(line % (0, 1))
+    source = open_source("ssh", SourceConfig(path=str(path)), clock=lambda: NOW)
+    assert isinstance(source, FollowSource)
+    source._every_s = 0
+    levels = []
+    batches = source.batches(b"")
+    for number in (1, 2, 3):
+        levels += [str(c.level) for c in (await anext(batches)).claims if isinstance(c, Signal)]
+        with path.open("a") as file:
+            file.write(line % (number, number + 1))
+    assert levels == ["LOW"]
+
+
+def test_a_position_is_of_one_file_and_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text("a\nb\n")
+    follower = Follower(path, Place(dev=1, ino=1, at=2, head=7))
+    portion = follower.next()
+    assert portion is not None
+    assert portion.content == b"a\nb\n", "another file: from its start"
+    follower.close()
+
+
+async def test_what_is_not_there_yet_is_taken_for_what_it_is_once_it_comes(tmp_path: Path) -> None:
+    path = tmp_path / "fail2ban.log"
+    source = open_source("jail", SourceConfig(path=str(path)), clock=lambda: NOW)
+    with pytest.raises(SourceError, match="does not exist"):
+        await anext(source.batches(b""))
+    _append(path, "1.2.3.4")
+    batch = await anext(source.batches(b""))
+    _append(path, "1.2.3.5")
+    again = await anext(source.batches(batch.position))
+    assert [claim.ip for claim in again.claims] == ["1.2.3.5"], "a log is followed"

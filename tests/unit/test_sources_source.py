@@ -1,0 +1,85 @@
+"""The door of the relay: what a source hands over, from where, and when again."""
+
+import gzip
+import os
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tocsin.signals import Batch, Signal
+from tocsin.sources import Source, SourceConfig, SourceError, open_source
+
+NOW = datetime(2026, 8, 22, 9, 0, tzinfo=UTC)
+
+
+def _source(path: Path, **more: object) -> Source:
+    return open_source("bad ips", SourceConfig(path=str(path), **more), clock=lambda: NOW)  # type: ignore[arg-type]
+
+
+async def _whole(batches: AsyncIterator[Batch]) -> list[Batch]:
+    read = []
+    async for batch in batches:
+        read.append(batch)
+        if batch.ends_list:
+            break
+    return read
+
+
+def _ips(batches: list[Batch]) -> list[str]:
+    return [claim.ip for batch in batches for claim in batch.claims if isinstance(claim, Signal)]
+
+
+async def test_a_list_is_handed_over_whole_and_only_its_last_batch_moves_the_position(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text("".join(f"1.2.{n // 250}.{n % 250}\t5\n" for n in range(30_000)))
+    batches = await _whole(_source(path).batches(b""))
+    assert len(_ips(batches)) == 30_000
+    assert {batch.source for batch in batches} == {"bad ips"}
+    assert len(batches) > 1
+    assert {batch.position for batch in batches[:-1]} == {b""}
+    assert batches[-1].position != b""
+
+
+async def test_a_list_is_read_again_when_it_changed_also_across_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text("1.2.3.4\t5\n1.2.3.5\t5\n")
+    *_, first = await _whole(_source(path).batches(b""))
+    path.write_text("1.2.3.5\t5\n")
+    os.utime(path, ns=(1, 1))
+    batches = await _whole(_source(path).batches(first.position))
+    second = batches[-1]
+    assert _ips(batches) == ["1.2.3.5"]
+    assert second.position not in (b"", first.position)
+
+
+async def test_a_file_that_is_not_there_and_a_format_that_is_none_are_said(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        await _whole(_source(tmp_path / "none").batches(b""))
+    with pytest.raises(SourceError, match="'csb' is no format"):
+        _source(tmp_path, format="csb")
+
+
+async def test_a_list_that_breaks_off_lets_nothing_go(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt.gz"
+    whole = gzip.compress("".join(f"1.2.{n // 250}.{n % 250}\n" for n in range(60_000)).encode())
+    path.write_bytes(whole[:-500])
+    batches, source = [], _source(path)
+    async for batch in source.batches(b""):
+        batches.append(batch)
+        if batch.position:
+            break
+    assert len(_ips(batches)) > 1_000
+    assert not any(batch.ends_list for batch in batches)
+    assert [str(one.reason) for batch in batches for one in batch.skipped] == ["cut_off"]
+
+
+async def test_events_are_no_list_and_let_nothing_go(tmp_path: Path) -> None:
+    path = tmp_path / "eve.json"
+    path.write_text('{"timestamp":"2026-08-22T08:00:00Z","flow_id":1,"event_type":"alert","src_ip":"1.2.3.4",')
+    path.write_text(path.read_text() + '"alert":{"signature":"x","severity":1}}\n')
+    async for batch in _source(path).batches(b""):
+        assert not batch.ends_list
+        if batch.position:
+            break
