@@ -29,7 +29,6 @@ _FOR_OTHERS = 0o077
 _LOCK_WAIT_S = 10.0
 _MOVING_TRIES = 3
 _REBUILD = "stop the org, and run `tocsin rebuild`"
-Content = dict[tuple[bytes, str], Assertion]
 
 
 class Finding(Struct, frozen=True):
