@@ -35,8 +35,8 @@ def delete(path: Path) -> None:
 
 
 def with_its_log(path: Path) -> list[Path]:
-    """The file at `path` and what SQLite keeps beside it, which comes first: it must not outlive the file."""
-    return [Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "")]
+    """The file at `path` and what SQLite may keep beside it, which comes first: it must not outlive the file."""
+    return [Path(f"{path}{suffix}") for suffix in ("-journal", "-wal", "-shm", "")]
 
 
 def _make(path: Path) -> None:
