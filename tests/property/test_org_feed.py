@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from support.asgi import NOW, Clock
 from tocsin.journal import Journal
+from tocsin.org.assertions import GRACE_MS
 from tocsin.org.crowdsec.changes import Scribe
 from tocsin.org.crowdsec.feed import Pull
 from tocsin.org.crowdsec.filters import Filter, read_filter
@@ -18,7 +19,6 @@ from tocsin.org.org import Org, open_org
 from tocsin.org.policy import Action, Policy
 from tocsin.org.records import local_deed
 from tocsin.org.retention import Retention
-from tocsin.org.sweeper import GRACE_MS
 from tocsin.signals import RiskEvent, RiskEventSubject, RiskLevel, RiskProvider, RiskProviderAction, from_ms, ip_text
 
 IPS = ["203.0.113.1", "203.0.113.2", "2001:db8::3"]

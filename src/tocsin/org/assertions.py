@@ -20,6 +20,9 @@ from tocsin.org.records import ConsumedEvent, Deed, RiskEventsConsumed
 from tocsin.signals import RiskEvent, ip_key, to_ms
 from tocsin.signals.limits import DEFAULT_LIFE_S, SUBJECTS_PER_EVENT
 
+# Rule 4 makes it harmless to forget what had expired before the next request was received. Requests are applied a
+# moment after they were received, and clocks of nodes differ a little: leave them this much room.
+GRACE_MS = 60_000
 _DEFAULT_LIFE_MS = DEFAULT_LIFE_S * 1000
 
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from traceback import format_exception
 from typing import NamedTuple
 
 import structlog
@@ -257,8 +258,10 @@ async def upkeep(org: Org) -> None:
 
 @asynccontextmanager
 async def in_background(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run `works` meanwhile; at the end they are cancelled and waited for."""
+    """Run `works` meanwhile; at the end they are cancelled and waited for. One that fails before is logged at once."""
     tasks = [asyncio.create_task(work) for work in works]
+    for task in tasks:
+        task.add_done_callback(_log_failure)
     try:
         yield
     finally:
@@ -267,6 +270,13 @@ async def in_background(*works: Coroutine[None, None, None]) -> AsyncIterator[No
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        # Text, not `exc_info`: some logs would print local variables.
+        _log.error("work.failed", exception="".join(format_exception(error)), remedy="start the org again")
 
 
 async def _start_policy(org: Org) -> None:
