@@ -152,8 +152,7 @@ class Org:
     def holding(self, key: bytes, assertions: Iterable[Assertion], *, now_ms: int) -> Told | None:
         """The decision at `now_ms` about the IP of a 16-byte `key`, of which this is said; None when there is none."""
         said = strongest(assertions, self.providers.enforcing, now_ms=now_ms)
-        kind = None if said is None else self.policy.standing.rules.decision_type(key, said.severity)
-        if said is None or kind is None:
+        if said is None or (kind := self.policy.standing.rules.decision_type(key, said.severity)) is None:
             return None
         return told(key, said, kind=kind, provider_name=self.provider_name(said))
 

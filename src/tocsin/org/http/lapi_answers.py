@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from email.utils import formatdate
 
 from tocsin.org.crowdsec.decisions import go_json
@@ -22,15 +22,15 @@ class Answers:
         self._clock, self._counts = clock, counts
         self._date = (0, b"")
 
-    async def whole(self, send: Send, status: int, body: bytes, more: Headers | None = None) -> None:
+    async def whole(self, send: Send, status: int, body: bytes, more: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """A JSON body."""
-        headers = [_JSON, (b"content-length", b"%d" % len(body)), *(more or [])]
+        headers = [_JSON, (b"content-length", b"%d" % len(body)), *more]
         await send(self.start(status, headers))
         await send({"type": "http.response.body", "body": body})
 
-    async def empty(self, send: Send, status: int, more: Headers | None = None) -> None:
+    async def empty(self, send: Send, status: int, more: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """No body."""
-        await send(self.start(status, [(b"content-length", b"0"), *(more or [])]))
+        await send(self.start(status, [(b"content-length", b"0"), *more]))
         await send({"type": "http.response.body", "body": b""})
 
     async def told(self, send: Send, status: int, message: str) -> None:
