@@ -5,6 +5,7 @@ import tempfile
 from itertools import chain
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from tocsin.org.policy import Action, Policy
 from tocsin.org.records import local_deed
 from tocsin.org.retention import Retention
 from tocsin.signals import RiskEvent, RiskEventSubject, RiskLevel, RiskProvider, RiskProviderAction, from_ms, ip_text
+
+pytestmark = pytest.mark.slow
 
 IPS = ["203.0.113.1", "203.0.113.2", "2001:db8::3"]
 DEED = local_deed(0)

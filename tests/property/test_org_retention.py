@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from tocsin.org.projector import Projector
 from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_message, risk_topic
 from tocsin.org.retention import Retention
 from tocsin.org.risk_index import RiskIndex
+
+pytestmark = pytest.mark.slow
 
 START_S = 1_000_000
 KEEP_S = 200
