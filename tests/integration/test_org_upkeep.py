@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from tocsin.journal import JournalError, copy_journal
 from tocsin.org.doctor import Finding, examine
 from tocsin.org.errors import OrgError
 from tocsin.org.folder import RESTORING, DataFolder
+from tocsin.org.org import open_org
 from tocsin.org.rebuild import rebuild, restore
+from tocsin.org.records import ISSUED_TOPIC_PREFIX, AssertionUsed, UsedAssertion, org_deed
 from tocsin.org.risk_index import RiskIndex
 
 pytestmark = pytest.mark.slow
@@ -161,6 +164,17 @@ async def test_a_rebuild_makes_anew_what_is_damaged(tmp_path: Path) -> None:
     assert seen[-1] == (last, last)
     assert await known(data, IPS) == before
     assert problems(data, deep=True) == []
+
+
+async def test_the_doctor_compares_what_was_issued_only_while_it_is_of_use(tmp_path: Path) -> None:
+    data, now_ms = tmp_path / "data", int(time.time() * 1000)
+    for until_ms, found in ((now_ms - 1, []), (now_ms + 3_600_000, ["directory"])):
+        async with open_org(DataFolder.open(data)) as org:
+            for digest in (b"%d" % until_ms, b"the last entry of the topic, which stays %d" % until_ms):
+                await org.issued.use(AssertionUsed(org_deed(now_ms), "0oa", UsedAssertion(digest, until_ms)))
+            await org.projector.catch_up()
+            await org.journal.forget(ISSUED_TOPIC_PREFIX, org.projector.applied + 1)
+        assert [finding.check for finding in problems(data)] == found
 
 
 async def test_the_doctor_tells_each_thing_that_is_wrong_and_its_mend(tmp_path: Path) -> None:

@@ -94,6 +94,15 @@ async def test_any_format_is_known_and_what_is_none_is_refused(tmp_path: Path) -
         assert "/tmp" not in json.loads(body)["error"]
 
 
+async def test_lines_of_a_log_count_together_over_several_posts(tmp_path: Path) -> None:
+    line = b"Jan  5 10:00:0%d host sshd[%d]: Failed password for root from 1.2.3.4 port 4711 ssh2\n"
+    async with _running(tmp_path) as (port, kept, _):
+        kept.may_keep.set()
+        for number in range(3):
+            assert (await asyncio.to_thread(_post, port, line % (number, number)))[0] == 202
+        assert [len(batch.claims) for batch in kept.batches] == [0, 0, 1]
+
+
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic s3cr3t"}])
 async def test_without_the_token_nothing_is_read(tmp_path: Path, headers: dict[str, str]) -> None:
     async with _running(tmp_path) as (port, kept, _):

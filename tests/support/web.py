@@ -1,5 +1,6 @@
 """The far side of a feed: a small web server that answers what a test says, and remembers what it was asked."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ class Web(NamedTuple):
 
 
 @contextmanager
-def web(answer: Callable[[Asked], Answer]) -> Iterator[Web]:
+def web(answer: Callable[[Asked], Answer], *, tls: ssl.SSLContext | None = None) -> Iterator[Web]:
     """Serves on a free port of this machine."""
     asked: list[Asked] = []
 
@@ -50,10 +51,12 @@ def web(answer: Callable[[Asked], Answer]) -> Iterator[Web]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        yield Web(f"http://127.0.0.1:{server.server_port}", asked)
+        yield Web(f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}", asked)
     finally:
         server.shutdown()
         server.server_close()

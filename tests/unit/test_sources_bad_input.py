@@ -155,8 +155,9 @@ class _Endless(io.RawIOBase):
         ("suricata-eve", b"", (GOOD + "\n").encode() * 200),
         ("ip-list", b"", (b"1.2.3.4 # " + b"x" * 118 + b"\n") * 512),
         ("ip-list", b"", b"x" * 65_536),
+        ("sshd", b"", b"Jan  5 10:00:00 h sshd[7]: Failed password for root from 1.2.3.4 port 4711 ssh2\n" * 800),
     ],
-    ids=["array", "lines", "list", "endless line"],
+    ids=["array", "lines", "list", "endless line", "log"],
 )
 def test_memory_stays_flat_however_long_the_input(form: str, head: bytes, piece: bytes) -> None:
     peaks = []

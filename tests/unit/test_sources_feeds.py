@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import trustme
 
 from support.web import Answer, Asked, web
 from tocsin.okta.fetching import Fetched, FetchFailed, check_url, fetch
@@ -127,6 +129,27 @@ async def test_an_endless_answer_is_left() -> None:
         await _fetched(far.url, most_bytes=20_000)
 
 
+async def test_a_certificate_is_verified_and_no_redirect_leads_out_of_tls(tmp_path: Path) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with web(lambda _asked: Answer(200, LIST)) as clear:
+        moved = {"location": f"{clear.url}/x"}
+        with web(
+            lambda asked: Answer(302, b"", moved) if asked.path == "/x" else Answer(200, LIST), tls=context
+        ) as far:
+            with pytest.raises(SourceError, match="is not trusted"):
+                await _first(_source(url=far.url).batches(b""))
+            known: dict[str, Any] = {"ca_file": str(tmp_path / "ca.pem"), "key_file": _key(tmp_path)}
+            (batch,) = await _first(_source(url=far.url, **known).batches(b""))
+            assert _ips([batch]) == ["1.2.3.4", "1.2.3.5"]
+            with pytest.raises(SourceError, match="from TLS to clear text"):
+                await _first(_source(url=f"{far.url}/x", ca_file=known["ca_file"]).batches(b""))
+        assert clear.asked == []
+    with pytest.raises(SourceError, match="ca_file"):
+        await _first(_source(url="https://127.0.0.1:1", ca_file=str(tmp_path / "none")).batches(b""))
+
+
 @pytest.mark.parametrize(
     ("url", "secret", "why"),
     [
@@ -135,6 +158,7 @@ async def test_an_endless_answer_is_left() -> None:
         ("https://user:pass@feed.example/", False, "holds a user name"),
         ("https://feed.example:99999/", False, "no http or https URL"),
         ("//feed.example", False, "no http or https URL"),
+        ("https://[feed", False, "no http or https URL"),
     ],
 )
 def test_urls_that_are_not_fetched(url: str, secret: bool, why: str) -> None:

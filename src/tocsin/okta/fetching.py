@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from typing import IO, NamedTuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx2
 
@@ -106,17 +106,22 @@ async def _write(response: httpx2.Response, into: IO[bytes], most_bytes: int, ur
 
 def check_url(url: str, *, secret: bool) -> None:
     """Raises: FetchFailed, for what is no http(s) URL, or would carry a secret in clear text."""
-    try:
-        parts = urlsplit(url)
-        host, port_ok = parts.hostname, parts.port is None or parts.port > 0
-    except ValueError:
-        host, port_ok = None, False
-    if parts_wrong := (not host or not port_ok or parts.scheme not in ("http", "https")):
+    parts = _parts(url)
+    if parts is None or not parts.hostname or parts.scheme not in ("http", "https"):
         raise FetchFailed(f"{without_user_info(url)[:100]!r} is no http or https URL", hint="write https://host/path")
     if parts.username is not None:
-        raise FetchFailed(f"the URL of {host} holds a user name", hint="name it under user, and the password in a file")
-    if secret and parts.scheme == "http" and not parts_wrong and not is_loopback(str(host)):
-        raise FetchFailed(f"a secret is not sent to {host} in clear text", hint=PLAIN_HTTP_HINT)
+        text = f"the URL of {parts.hostname} holds a user name"
+        raise FetchFailed(text, hint="name it under user, and the password in a file")
+    if secret and parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise FetchFailed(f"a secret is not sent to {parts.hostname} in clear text", hint=PLAIN_HTTP_HINT)
+
+
+def _parts(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        return parts if parts.port != 0 else None
+    except ValueError:
+        return None
 
 
 def _next(url: str, location: str, *, secret: bool) -> str:

@@ -14,8 +14,10 @@ from pathlib import Path
 from tocsin.journal import copy_journal
 from tocsin.journal.copy import sync
 from tocsin.org.errors import OrgError
-from tocsin.org.folder import RESTORING, DataFolder, telling
+from tocsin.org.file_errors import telling
+from tocsin.org.folder import RESTORING, DataFolder
 from tocsin.org.org import in_background, org_behind
+from tocsin.org.private_sqlite import with_its_log
 from tocsin.org.projector import Projector
 
 _TELL_EVERY_S = 0.1
@@ -111,8 +113,7 @@ def _put_aside(folder: DataFolder) -> None:
         sync(unfinished)
         unfinished.rename(note)
         sync(folder.path)
-    for suffix in ("-wal", "-shm", ""):
-        file = Path(f"{folder.journal}{suffix}")
+    for file in with_its_log(folder.journal):
         if file.exists():
             aside.mkdir(mode=0o700, exist_ok=True)
             file.rename(aside / file.name)

@@ -53,7 +53,7 @@ class PushSource:
         self.name = name
         self._config, self._clock = config, clock
         self._form = form_of(config)
-        reading_of(name, config, now=clock())
+        self._reading = reading_of(name, config, now=clock())
         self.port = 0
         """Where it listens, once `batches` has begun."""
 
@@ -79,7 +79,8 @@ class PushSource:
 
     async def _read(self, posted: _Posted, position: bytes) -> AsyncGenerator[Batch, None]:
         """What was posted; whoever asks for the next batch has kept the one before."""
-        reading = reading_of(self.name, self._config, now=self._clock())
+        # One for all: lines of a log count together, whoever posted them.
+        reading = msgspec.structs.replace(self._reading, now=self._clock())
         signals = skipped = 0
         try:
             path = str(posted.path)

@@ -15,7 +15,7 @@ from tocsin.sources.reading import Claim, Reading, RecordReader, skipped
 from tocsin.sources.sample import Sample
 
 _START = re.compile(r"(?<!\S)CEF:\d+\|")
-_FIELD = r"((?:[^|\\]|\\.)*+)"
+_FIELD = r"([^|\\]*+(?:\\.[^|\\]*+)*+)"
 _HEADER = re.compile(r"CEF:\d+\|" + r"\|".join([_FIELD] * 6) + r"\|(?P<extension>.*)", re.DOTALL)
 # A value runs up to the next ` key=` and may hold blanks.
 _KEY = re.compile(r"(?:^|\s)([A-Za-z0-9_.\-]+)=")
@@ -36,6 +36,7 @@ class CefReader(RecordReader):
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._time = LogTimes(("epoch", "syslog", "iso8601"), reading)
+        self._levels = {str(number): level for number in range(11) if (level := self._level(str(number)))}
         self._said = dict[tuple[str, ...], str]()
 
     def record(self, number: int, text: str) -> Iterable[Claim | Skipped] | None:
@@ -48,7 +49,7 @@ class CefReader(RecordReader):
             return (skipped(number, text, SkipReason.NOT_A_RECORD, "is no event in CEF"),)
         vendor, product, _, _, name, severity, extension = event.groups()
         values = _values(extension)
-        level = self._level(severity)
+        level = self._levels.get(severity) or self._level(severity)
         if level is None:
             return (skipped(number, text, SkipReason.BELOW_BANDS, f"severity {severity[:20]!r} is below every band"),)
         addresses = [_unescaped(values[key].strip()) for key in _ADDRESSES if values.get(key)]

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason
+from tocsin.signals.skipped import EXCERPT_CHARS
 from tocsin.sources.mapping.messages import legal_message
 from tocsin.sources.readers.window_counts import Step, WindowCounts
 from tocsin.sources.reading import Claim, Reading, RecordReader, skipped
@@ -48,6 +49,7 @@ class CountedReader(RecordReader):
         fresh = WindowCounts(rule.window.total_seconds(), steps, most_kinds=rule.most_kinds)
         self._counts: WindowCounts = reading.memory.setdefault(name, fresh)
         self._window = _said(rule.window)
+        self._scale = f": {', '.join(f'{least} {level}' for least, level in rule.steps)} within {self._window}"
 
     def event(self, number: int, text: str) -> Event | Skipped | None:
         """
@@ -71,7 +73,8 @@ class CountedReader(RecordReader):
         at = event.observed.timestamp()
         reached = self._counts.add(event.address.removeprefix("::ffff:"), at, event.weight, event.kind)
         if reached is None:
-            return (Skipped(SkipReason.BELOW_BANDS, number, f"counts for {event.weight}; no new level", text[:60]),)
+            detail = f"counts for {event.weight}, and reaches no new level{self._scale}"
+            return (Skipped(SkipReason.BELOW_BANDS, number, detail, text[:EXCERPT_CHARS]),)
         level = reached.step.level
         expires = event.observed + timedelta(seconds=reached.step.holds_s)
         said = f"{reached.events} {self.rule.what} within {self._window}"

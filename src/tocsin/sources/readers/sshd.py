@@ -11,6 +11,7 @@ import re
 from datetime import timedelta
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason
+from tocsin.signals.skipped import EXCERPT_CHARS
 from tocsin.sources.format import Format
 from tocsin.sources.readers.counted import CountedReader, Event, Rule
 from tocsin.sources.readers.log_times import LogTimes
@@ -78,14 +79,16 @@ class SshdReader(CountedReader):
         failed = _FAILED.fullmatch(said) if word == "Failed" else None
         found = failed or ((telling := _TELLING.get(word)) and telling.fullmatch(said))
         if not found:
-            return Skipped(SkipReason.NO_CLAIM, number, "tells of no refused sign-in", text[:60])
+            return Skipped(SkipReason.NO_CLAIM, number, "tells of no refused sign-in", text[:EXCERPT_CHARS])
         # Clients ask for "none" first, and offer keys one after another, before they are asked for anything.
         if failed and (failed["how"] == "none" or (failed["how"] == "publickey" and not failed["invalid"])):
-            return Skipped(SkipReason.NO_CLAIM, number, "a client that is still asking how to sign in", text[:60])
+            return Skipped(
+                SkipReason.NO_CLAIM, number, "a client that is still asking how to sign in", text[:EXCERPT_CHARS]
+            )
         address, user = found["ip"], found.groupdict().get("user")
         if user and _ENDED.search(user):
             detail = "two addresses fit, and one of them is made up"
-            return Skipped(SkipReason.NO_ADDRESS, number, detail, text[:60])
+            return Skipped(SkipReason.NO_ADDRESS, number, detail, text[:EXCERPT_CHARS])
         if not _ADDRESS.fullmatch(address):
             detail = "names a host, and host names are not looked up"
             return skipped(number, text, SkipReason.NO_ADDRESS, detail)
@@ -110,7 +113,7 @@ def _no_line_of_sshd(number: int, text: str) -> Skipped | None:
     if not text.strip():
         return None
     if _SYSLOG.match(text):
-        return Skipped(SkipReason.NO_CLAIM, number, "is of another program than sshd", text[:60])
+        return Skipped(SkipReason.NO_CLAIM, number, "is of another program than sshd", text[:EXCERPT_CHARS])
     return skipped(number, text, SkipReason.NOT_A_RECORD, "is no line of syslog")
 
 

@@ -11,6 +11,7 @@ import re
 from datetime import timedelta
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason, ip_key
+from tocsin.signals.skipped import EXCERPT_CHARS
 from tocsin.sources.format import Format
 from tocsin.sources.readers.counted import CountedReader, Event, Rule
 from tocsin.sources.readers.log_times import LogTimes
@@ -25,6 +26,7 @@ WEB_RULE = Rule(
 # `client, proxy - user [time] "request" status bytes ...`, perhaps with the name of the site before it. Possessive
 # where it can be: what stands in quotes is the client's own word.
 _LINE = re.compile(
+    r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [\w-]+(?:\[\d+\])?: )?"  # from syslog
     r'(?:(?P<site>[^\s":]+(?::\d+)?) (?=[0-9a-fA-F.:]+ \S+ \S))?(?P<who>[^\s,"]++(?:, ?[^\s,"]++)*+) \S+ .*? ?'
     r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
     r'"(?P<request>[^"\\]*+(?:\\.[^"\\]*+)*+)" (?P<status>\d{3}) (?P<rest>.*)'
@@ -64,7 +66,7 @@ class WebAccessReader(CountedReader):
                 points = _SCAN_POINTS
                 break
         if not points:
-            return Skipped(SkipReason.NO_CLAIM, number, "a request like others", text[:60])
+            return Skipped(SkipReason.NO_CLAIM, number, "a request like others", text[:EXCERPT_CHARS])
         # Where X-Forwarded-For stands in place of the peer, its last entry is the nearest.
         chain, _, peer = who.rpartition(",")
         address = peer.strip()

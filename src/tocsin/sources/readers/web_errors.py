@@ -8,6 +8,7 @@ left.
 import re
 
 from tocsin.signals import Skipped, SkipReason
+from tocsin.signals.skipped import EXCERPT_CHARS
 from tocsin.sources.format import Format
 from tocsin.sources.readers.counted import CountedReader, Event
 from tocsin.sources.readers.log_times import LogTimes
@@ -54,7 +55,7 @@ class _ErrorsReader(CountedReader):
         said = line["said"]
         client = self.client(line) if line["severity"] in _COUNTED else None
         if client is None:
-            return Skipped(SkipReason.NO_CLAIM, number, "speaks of no client that was refused", text[:60])
+            return Skipped(SkipReason.NO_CLAIM, number, "speaks of no client that was refused", text[:EXCERPT_CHARS])
         return Event(client, self._time(line["time"]), _DENIED_POINTS if _DENIED in said else 1)
 
 
