@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -270,3 +271,9 @@ def test_exactly_one_place_is_named() -> None:
     for config, why in wrong:
         with pytest.raises(ValueError, match=why):
             SourceConfig(**config)
+
+
+async def test_no_room_for_an_answer_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    with pytest.raises(SourceError, match="cannot be written here: No such file"):
+        await _first(_source(url="http://127.0.0.1:9/list").batches(b""))

@@ -121,10 +121,15 @@ def on_disk(opened: Opened, magic: bytes) -> Iterator[Path]:
     if opened.path is not None and _begins(opened.path, magic):
         yield opened.path
         return
-    with NamedTemporaryFile(prefix="tocsin-") as copy:
-        for chunk in opened.chunks():
-            copy.write(chunk)
-        copy.flush()
+    with ExitStack() as stack:
+        try:
+            copy = stack.enter_context(NamedTemporaryFile(prefix="tocsin-"))
+            for chunk in opened.chunks():
+                copy.write(chunk)
+            copy.flush()
+        except OSError as error:
+            hint = "make room where temporary files are kept"
+            raise SourceError(f"{opened.name} cannot be copied to be read: {_why(error)}", hint=hint) from None
         yield Path(copy.name)
 
 

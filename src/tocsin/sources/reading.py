@@ -113,7 +113,10 @@ class RecordReader:
         """See `Reader`."""
         records, claims, skips = len(block.records), list[Claim](), list[Skipped]()
         for number, record in zip(block.numbers, block.records, strict=True):
-            found = self.record(number, record)
+            try:
+                found = self.record(number, record)
+            except Exception as error:
+                found = (unreadable(number, record, error),)
             if found is None:
                 records -= 1
                 continue
@@ -127,6 +130,17 @@ class RecordReader:
     def end(self) -> Found:
         """See `Reader`."""
         return Found(0, [], [])
+
+
+def unreadable(number: int, record: object, error: Exception) -> Skipped:
+    """
+    What becomes of a record that no rule of its reader foresaw: someone must look at it, and all others are read.
+
+    An overflow is that of a time such as the year 9999, which leaves no room for a life after it.
+    """
+    if isinstance(error, OverflowError):
+        return skipped(number, record, SkipReason.BAD_TIME, f"holds a time that is out of range: {error}")
+    return skipped(number, record, SkipReason.NOT_A_RECORD, f"cannot be read: {type(error).__name__}: {error}")
 
 
 def skipped(number: int, record: object, reason: SkipReason, detail: str) -> Skipped:

@@ -139,6 +139,8 @@ class _Door:
                     await _write(receive, path)
             except TimeoutError:
                 raise Refused(408, f"the request was not whole within {_WITHIN_S:g} s") from None
+            except OSError as error:
+                raise Refused(503, f"it cannot be kept here: {error.strerror}") from None
             kept: asyncio.Future[dict[str, object]] = asyncio.get_running_loop().create_future()
             try:
                 self._posted.put_nowait(_Posted(path, kept))
