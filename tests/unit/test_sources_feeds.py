@@ -74,9 +74,10 @@ async def test_a_feed_is_read_whole_and_asked_for_only_if_it_changed() -> None:
 
 
 def test_an_unchanged_list_is_read_again_before_what_it_says_runs_out() -> None:
-    state = State('"1"', "", NOW.timestamp())
-    assert state.conditions(NOW + timedelta(hours=11)) == {"if-none-match": '"1"'}
-    assert state.conditions(NOW + timedelta(hours=13)) == {}
+    state = State('"1"', "", NOW.timestamp(), "abc")
+    assert state.conditions(NOW + timedelta(hours=11), "abc") == {"if-none-match": '"1"'}
+    assert state.conditions(NOW + timedelta(hours=13), "abc") == {}
+    assert state.conditions(NOW, "other settings") == {}
 
 
 async def test_a_feed_is_known_by_the_name_in_its_url_and_unpacked() -> None:

@@ -38,7 +38,11 @@ class Opened:
         self.path = path
         """None for standard input, and for what is not on disk."""
         self.cut_off: str | None = None
-        """Why it broke off, once `chunks` has come to its end."""
+        """
+        Why it is not all that it should be, once all of it was read: it broke off, or holds nothing but broken records.
+
+        Then nothing follows from what is missing in it.
+        """
         self._stream = stream
         self._head: bytes | None = None
         self._ended = False
