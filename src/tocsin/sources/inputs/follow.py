@@ -9,14 +9,16 @@ import asyncio
 import os
 import re
 import zlib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from tocsin.signals import Batch
+from tocsin.signals import Batch, Skipped, SkipReason
 from tocsin.sources.config import SourceConfig
 from tocsin.sources.errors import SourceError
 from tocsin.sources.format import Format
@@ -55,6 +57,8 @@ class Portion(NamedTuple):
     """Before them."""
     start: bytes
     """The beginning of the file, to know its format and its header."""
+    lost: Place | None = None
+    """How far a file was read before that is not to be found any more; what followed there was not read."""
 
 
 def is_followed(path: Path, config: SourceConfig) -> bool:
@@ -95,21 +99,35 @@ class FollowSource:
                 if portion is None:
                     await asyncio.sleep(self._every_s)
                     continue
+                if portion.lost is not None:
+                    yield self._said_of_lost(portion.lost, portion.place)
                 batches = self._of(portion)
                 while (batch := await asyncio.to_thread(next, batches, None)) is not None:
                     yield batch
         finally:
             follower.close()
 
+    def _said_of_lost(self, lost: Place, place: Place) -> Batch:
+        detail = (
+            f"the file that was read up to line {lost.line:,} is not beside {self._path} any more, or was truncated: "
+            "what was written to it after that is not read"
+        )
+        told = [Skipped(SkipReason.CUT_OFF, lost.line, detail, "")]
+        return Batch(source=self.name, claims=[], skipped=told, position=msgspec.json.encode(place))
+
     def _of(self, portion: Portion) -> Iterator[Batch]:
-        form = self._portions.known_by(portion.start, str(self._path))
-        place, content = portion.place, portion.content
-        header = form.header(portion.start) if place.at else b""
+        place, content, start = portion.place, portion.content, portion.start.removeprefix(BOM_UTF8)
+        if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            hint = "let it be written in UTF-8, or read it whole with follow = false"
+            raise SourceError(f"{self._path} is in UTF-16, which is not followed", hint=hint)
+        form = self._portions.known_by(start, str(self._path))
+        header = form.header(start) if place.at else b""
+        mark = 0 if place.at else len(portion.start) - len(start)
 
         def position(read: int) -> bytes:
-            return msgspec.json.encode(_after(place, content, read, portion.start))
+            return msgspec.json.encode(_after(place, content, read + mark if read else 0, portion.start))
 
-        return self._portions.batches(content, position, header=header, line=place.line)
+        return self._portions.batches(content[mark:], position, header=header, line=place.line)
 
 
 def _after(place: Place, content: bytes, read: int, start: bytes) -> Place:
@@ -129,6 +147,14 @@ def _place(position: bytes) -> Place | None:
         return None  # of another kind of input under the same name: begin at the start
 
 
+def _is_rotation(name: str, of: Path) -> bool:
+    """`log.1`, `log-20260105` and `log.20260105`, also before the suffix: `eve-20260105.json`."""
+    return any(
+        name.startswith(start) and name.endswith(end) and _ROTATED.fullmatch(name[len(start) : len(name) - len(end)])
+        for start, end in ((of.name, ""), (of.stem, of.suffix))
+    )
+
+
 class Follower:
     """The files behind one path, one after another. Not for an event loop: it reads from disk."""
 
@@ -137,6 +163,7 @@ class Follower:
         self._file: BinaryIO | None = None
         self._start = b""
         self._waited = 0
+        self._lost: Place | None = None
 
     def next(self) -> Portion | None:
         """
@@ -162,10 +189,19 @@ class Follower:
         """Where the place says, if that file is still to be found; else the start of what is at the path."""
         place = self._place
         if place is not None:
-            for path in (self._path, *sorted(self._path.parent.glob(f"{self._path.name}?*"))):
-                if self._open(path, place):
-                    return
+            if any(self._open(path, place) for path in (self._path, *self._with_inode(place.ino))):
+                return
+            self._lost = place
         self._open(self._path, None)
+
+    def _with_inode(self, inode: int) -> list[Path]:
+        """The file in this folder that has it, whatever its name is now."""
+        return [path for path, stat in self._beside() if stat.st_ino == inode]
+
+    def _beside(self) -> Iterator[tuple[Path, os.stat_result]]:
+        for path in self._path.parent.iterdir():
+            with suppress(FileNotFoundError):  # it is being rotated
+                yield path, path.lstat()
 
     def _open(self, path: Path, place: Place | None) -> bool:
         try:
@@ -205,7 +241,8 @@ class Follower:
         content = content[:whole]
         self._place = _after(place, content, whole, self._start)
         self._waited = 0
-        return Portion(content, place, self._start)
+        lost, self._lost = self._lost, None
+        return Portion(content, place, self._start, lost)
 
     def _is_truncated(self) -> bool:
         file, place = self._file, self._place
@@ -238,10 +275,9 @@ class Follower:
     def _following(self, ours: os.stat_result) -> Path:
         """The next of the files, where several were rotated since; by when they were last written."""
         later = list[tuple[int, Path]]()
-        for path in self._path.parent.glob(f"{self._path.name}?*"):
-            if not _ROTATED.fullmatch(path.name.removeprefix(self._path.name)):
+        for path, stat in self._beside():
+            if not _is_rotation(path.name, self._path):
                 continue
-            stat = path.stat()
             if stat.st_mtime_ns > ours.st_mtime_ns and stat.st_ino != ours.st_ino:
                 later.append((stat.st_mtime_ns, path))
         return min(later)[1] if later else self._path
