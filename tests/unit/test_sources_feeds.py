@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -278,3 +279,32 @@ async def test_no_room_for_an_answer_is_said(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
     with pytest.raises(SourceError, match="cannot be written here: No such file"):
         await _first(_source(url="http://127.0.0.1:9/list").batches(b""))
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"nats": "nats://bob:s3cr3t@bus.example:4222"}, "the NATS URL of bus.example holds a key"),
+        ({"nats": "s3cr3t@bus.example"}, "the NATS URL of bus.example holds a key"),
+        ({"nats": "nats://[s3cr3t"}, "is no URL"),
+        ({"nats": "nats://bus.example", "key_env": "K"}, "not sent to bus.example in clear text"),
+        ({"nats": "ws://bus.example", "key_env": "K"}, "not sent to bus.example in clear text"),
+        ({"nats": "tls://bus.example", "key_env": "K"}, None),
+        ({"nats": "127.0.0.1:4222", "key_env": "K"}, None),
+        ({"nats": "bus.example:4222"}, None),
+    ],
+)
+def test_a_key_of_nats_stands_in_no_url_and_goes_to_nobody_in_clear(settings: dict[str, str], why: str | None) -> None:
+    config = SourceConfig(subject="alerts", **settings)  # type: ignore[arg-type]
+    if why is None:
+        open_source("bus", config)
+        return
+    with pytest.raises(SourceError, match=re.escape(why)) as refused:
+        open_source("bus", config)
+    assert "s3cr3t" not in str(refused.value)
+
+
+async def test_the_ca_file_of_nats_is_used() -> None:
+    config = SourceConfig(nats="tls://127.0.0.1:1", subject="alerts", ca_file="none.pem")
+    with pytest.raises(SourceError, match=r"ca_file none\.pem cannot be used"):
+        await anext(open_source("bus", config).batches(b""))
