@@ -71,6 +71,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     """Name that the signals carry."""
     as_of: datetime | None = None
     """Stands in for the list's own date, and for the time of records that tell none; else it is `now`."""
+    past: bool = False
+    """Whether `now` is a time that was asked for in place of the present: what is later is not there yet."""
     allow_non_global: bool = False
     """True to pass addresses that are no host on the Internet."""
     guard: Guard = Guard()

@@ -123,7 +123,7 @@ class Vetting:
     def _out_of_time(self, claim: Claim) -> Verdict | None:
         now = self._reading.now
         if claim.observed > self._latest:
-            if self._reading.as_of is not None:
+            if self._reading.past or self._reading.as_of is not None:
                 text = f"observed at {_text(claim.observed)}, later than as of"
                 return Verdict(claim.address, SkipReason.NOT_YET, text)
             rule = f"observed at {_text(claim.observed)}, which is yet to come: check the clock"
