@@ -258,3 +258,48 @@ async def test_a_file_that_is_gone_with_lines_nobody_read_is_said_once(tmp_path:
     reader.begin()
     assert await reader.until("1.2.3.8") == ["1.2.3.8"]
     assert reader.skipped == [2]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_truncated_log_that_begins_as_before_is_read_from_its_start(tmp_path: Path, restarts: bool) -> None:
+    path = tmp_path / "fail2ban.log"
+    header = "# a header that is longer than what is looked at of a beginning " + "-" * 300 + "\n"
+    path.write_text(header)
+    _append(path, "1.2.3.4", "1.2.3.5")
+    reader = Reader(path)
+    await reader.until("1.2.3.5")
+    with path.open("r+") as file:
+        file.truncate()
+        file.write(header)
+    _append(path, "1.2.3.6", "1.2.3.7", "1.2.3.8")
+    if restarts:
+        reader.begin()
+    assert await reader.until("1.2.3.8") == ["1.2.3.6", "1.2.3.7", "1.2.3.8"]
+
+
+def test_a_followed_file_that_stays_away_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"a\n")
+    follower = Follower(path, None)
+    assert follower.next() is not None
+    path.unlink()
+    assert [follower.next() for _ in range(30)] == [None] * 30
+    with pytest.raises(SourceError, match="cannot be read: No such file"):
+        follower.next()
+    follower.close()
+
+
+async def test_a_large_log_that_was_truncated_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "fail2ban.log"
+    _append(path, *["1.2.3.4"] * 5_000)
+    reader = Reader(path)
+    await reader.until("1.2.3.4")
+    at = f'"at":{path.stat().st_size},'
+    while at not in reader.position.decode():
+        await reader.until("1.2.3.4")
+    with path.open("r+") as file:
+        file.truncate()
+    _append(path, "1.2.3.6")
+    await reader.until("1.2.3.6")
+    _append(path, "1.2.3.7")
+    assert await reader.until("1.2.3.7") == ["1.2.3.7"]

@@ -31,8 +31,9 @@ from tocsin.sources.source import Clock
 EVERY_S = 1.0
 _PORTION_BYTES = 4 * 1024 * 1024
 _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
-_HEAD_BYTES = 256
+_ENDS_BYTES = 256
 _ROTATED = re.compile(r"[.-][0-9]{1,10}")
+_MISSES = 30  # so many looks that find nothing at the path, before that is said
 _WAITS = 2  # so many looks at a rotated file that bring nothing, before it is left: its writer may not know yet
 
 
@@ -47,6 +48,8 @@ class Place(Struct, frozen=True):
     """Lines before `at`."""
     head: int = 0
     """Checksum of the first bytes before `at`, to know a file that was truncated and has grown again."""
+    tail: int = 0
+    """Checksum of the last bytes before `at`: many logs begin alike, with a header."""
 
 
 class Portion(NamedTuple):
@@ -57,6 +60,8 @@ class Portion(NamedTuple):
     """Before them."""
     start: bytes
     """The beginning of the file, to know its format and its header."""
+    before: bytes
+    """The last bytes before `place`."""
     lost: Place | None = None
     """How far a file was read before that is not to be found any more; what followed there was not read."""
 
@@ -125,19 +130,36 @@ class FollowSource:
         mark = 0 if place.at else len(portion.start) - len(start)
 
         def position(read: int) -> bytes:
-            return msgspec.json.encode(_after(place, content, read + mark if read else 0, portion.start))
+            return msgspec.json.encode(_after(portion, read + mark if read else 0))
 
         return self._portions.batches(content[mark:], position, header=header, line=place.line)
 
 
-def _after(place: Place, content: bytes, read: int, start: bytes) -> Place:
+def _after(portion: Portion, read: int) -> Place:
+    place, content = portion.place, portion.content
     at = place.at + read
     lines = place.line + content.count(b"\n", 0, read)
-    return Place(place.dev, place.ino, at, lines, _checksum(start, at))
+    last = (portion.before + content[max(0, read - _ENDS_BYTES) : read])[-_ENDS_BYTES:]
+    return Place(place.dev, place.ino, at, lines, _checksum(portion.start, at), zlib.crc32(last))
 
 
 def _checksum(start: bytes, at: int) -> int:
-    return zlib.crc32(start[: min(at, _HEAD_BYTES)])
+    return zlib.crc32(start[: min(at, _ENDS_BYTES)])
+
+
+def _last_before(file: BinaryIO, at: int) -> bytes:
+    size = min(at, _ENDS_BYTES)
+    file.seek(at - size)
+    return file.read(size)
+
+
+def _is_read_up_to(file: BinaryIO, place: Place) -> bool:
+    """Whether the file still holds what was read of it."""
+    if os.fstat(file.fileno()).st_size < place.at:
+        return False
+    file.seek(0)
+    begins = _checksum(file.read(_ENDS_BYTES), place.at) == place.head
+    return begins and zlib.crc32(_last_before(file, place.at)) == place.tail
 
 
 def _place(position: bytes) -> Place | None:
@@ -214,7 +236,7 @@ class Follower:
         start = file.read(CHUNK_BYTES)
         if place is not None:
             same = (place.dev, place.ino) == (stat.st_dev, stat.st_ino)
-            if not same or stat.st_size < place.at or _checksum(start, place.at) != place.head:
+            if not same or not _is_read_up_to(file, place):
                 file.close()
                 return False
         self.close()
@@ -226,32 +248,24 @@ class Follower:
         file, place = self._file, self._place
         assert file is not None
         assert place is not None
-        if self._is_truncated():
+        if not _is_read_up_to(file, place):  # it was truncated
             place = self._place = Place(place.dev, place.ino)
+            self._start = b""
         if len(self._start) < CHUNK_BYTES:
             file.seek(0)
             self._start = file.read(CHUNK_BYTES)
-        file.seek(place.at)
+        before = _last_before(file, place.at)
         content = file.read(_PORTION_BYTES)
         whole = len(content) if to_the_end else content.rfind(b"\n") + 1
         if not whole and len(content) == _PORTION_BYTES:
             whole = len(content)  # one line longer than any that is read: it is counted, and passed over
         if not whole:
             return None
-        content = content[:whole]
-        self._place = _after(place, content, whole, self._start)
-        self._waited = 0
         lost, self._lost = self._lost, None
-        return Portion(content, place, self._start, lost)
-
-    def _is_truncated(self) -> bool:
-        file, place = self._file, self._place
-        assert file is not None
-        assert place is not None
-        if os.fstat(file.fileno()).st_size < place.at:
-            return True
-        file.seek(0)
-        return _checksum(file.read(_HEAD_BYTES), place.at) != place.head
+        portion = Portion(content[:whole], place, self._start, before, lost)
+        self._place = _after(portion, whole)
+        self._waited = 0
+        return portion
 
     def _rotated(self) -> Portion | None:
         """What is left of a file that is no longer at the path; the one that came after it is open then."""
@@ -261,7 +275,10 @@ class Follower:
         try:
             now = self._path.stat()
         except FileNotFoundError:
-            return None  # between two files
+            self._waited += 1
+            if self._waited <= _MISSES:
+                return None  # between two files
+            raise
         if (now.st_dev, now.st_ino) == (place.dev, place.ino):
             return None
         self._waited += 1
