@@ -15,7 +15,7 @@ test: setup-dev
 	$(PYTEST)
 
 check: lint types layers
-	$(PYTEST) -m "not slow"
+	HYPOTHESIS_PROFILE=quick $(PYTEST) -m "not slow"
 
 lint: setup-dev
 	$(RUN) ruff check .

@@ -3,9 +3,10 @@
 #
 #   ORG=http://127.0.0.1:8420 TOCSIN_TOKEN=... sh docs/third-party-guide.sh
 #
-# ORG is the org's URL and TOCSIN_TOKEN an API token of a super admin. Needs curl, openssl and python3 (to read JSON).
+# ORG is the org's URL, as `tocsin serve` prints it, and TOCSIN_TOKEN an API token of a super admin. Needs curl, openssl and python3 (to read JSON).
 set -eu
 : "${ORG:?is the URL of the org}" "${TOCSIN_TOKEN:?is an API token of a super admin}"
+ORG=${ORG%/}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -13,7 +14,7 @@ say() { printf '\n== %s\n' "$*" >&2; }
 # A request of the admin: method, path, then what curl takes. The token goes by a file: others can see arguments.
 printf 'Authorization: SSWS %s\n' "$TOCSIN_TOKEN" > "$work/admin"
 admin() { method=$1 path=$2; shift 2; curl -fsS -X "$method" -H @"$work/admin" -H 'Content-Type: application/json' "$@" "$ORG$path"; }
-json() { python3 -c "import json, sys; value = json.load(sys.stdin); print($1)"; }
+json() { python3 -c "import json, sys; text = sys.stdin.read() or sys.exit(1); value = json.loads(text); print($1)"; }
 base64url() { openssl base64 -A | tr '+/' '-_' | tr -d '='; }
 
 say '1. A key pair for the service app'

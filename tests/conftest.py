@@ -9,6 +9,7 @@ import pytest
 from support.org import OrgProcess
 
 hypothesis.settings.register_profile("soak", max_examples=10_000, deadline=None)
+hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
 hypothesis.settings.register_profile("tests", deadline=None)  # machines are noisy: speed is measured in bench/
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "tests"))
 

@@ -127,6 +127,6 @@ def test_bouncers_are_listed_and_deleted_from_the_command_line(tmp_path: Path) -
     (line,) = tocsin("bouncer", "list", *data).stdout.splitlines()
     name, bouncer_id, _created = line.split("\t")
     assert (name, bouncer_id[:3]) == ("edge", "bnc")
-    assert tocsin("bouncer", "delete", "edge", *data).returncode == 0
+    assert tocsin("bouncer", "delete", "edge", *data).stdout == "deleted edge\n"
     assert tocsin("bouncer", "list", *data).stdout == ""
     assert "no bouncer named 'edge'" in tocsin("bouncer", "delete", "edge", *data).stderr

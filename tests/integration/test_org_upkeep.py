@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from tocsin.journal import JournalError, copy_journal
 from tocsin.org.doctor import Finding, examine
 from tocsin.org.errors import OrgError
 from tocsin.org.folder import RESTORING, DataFolder
+from tocsin.org.org import open_org
 from tocsin.org.rebuild import rebuild, restore
+from tocsin.org.records import ISSUED_TOPIC_PREFIX, AssertionUsed, UsedAssertion, org_deed
 from tocsin.org.risk_index import RiskIndex
 
 pytestmark = pytest.mark.slow
@@ -84,6 +87,17 @@ async def test_what_is_no_whole_journal_is_not_restored_and_nothing_is_touched(t
     assert problems(data) == []
 
 
+async def test_a_mistyped_backup_is_neither_made_nor_in_the_way_of_the_right_one(tmp_path: Path) -> None:
+    data, backup, new = tmp_path / "data", tmp_path / "backup.db", tmp_path / "new"
+    await fill(data, IPS)
+    copy_journal(data / "journal.db", backup, on_progress=nothing)
+    with pytest.raises(JournalError, match=r"absent\.db cannot be copied"):
+        await restore(tmp_path / "absent.db", new, replace=False, on_progress=nothing)
+    assert not (tmp_path / "absent.db").exists()
+    await restore(backup, new, replace=False, on_progress=nothing)
+    assert await known(new, IPS) == await known(data, IPS)
+
+
 async def test_a_restore_puts_aside_what_was_there_and_only_when_asked(tmp_path: Path) -> None:
     data, backup = tmp_path / "data", tmp_path / "backup.db"
     await fill(data, IPS)
@@ -150,6 +164,17 @@ async def test_a_rebuild_makes_anew_what_is_damaged(tmp_path: Path) -> None:
     assert seen[-1] == (last, last)
     assert await known(data, IPS) == before
     assert problems(data, deep=True) == []
+
+
+async def test_the_doctor_compares_what_was_issued_only_while_it_is_of_use(tmp_path: Path) -> None:
+    data, now_ms = tmp_path / "data", int(time.time() * 1000)
+    for until_ms, found in ((now_ms - 1, []), (now_ms + 3_600_000, ["directory"])):
+        async with open_org(DataFolder.open(data)) as org:
+            for digest in (b"%d" % until_ms, b"the last entry of the topic, which stays %d" % until_ms):
+                await org.issued.use(AssertionUsed(org_deed(now_ms), "0oa", UsedAssertion(digest, until_ms)))
+            await org.projector.catch_up()
+            await org.journal.forget(ISSUED_TOPIC_PREFIX, org.projector.applied + 1)
+        assert [finding.check for finding in problems(data)] == found
 
 
 async def test_the_doctor_tells_each_thing_that_is_wrong_and_its_mend(tmp_path: Path) -> None:

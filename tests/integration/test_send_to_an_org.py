@@ -80,9 +80,11 @@ def test_what_someone_else_used_of_the_window_is_respected(tmp_path: Path) -> No
             assert process.stderr is not None
             assert process.stdout is not None
             seen = _read_until(process.stderr.fileno(), b"waiting ")
-            process.send_signal(signal.SIGINT)
+            for number in (signal.SIGINT, signal.SIGTERM):  # the second one comes while the first is being obeyed
+                process.send_signal(number)
             out = process.stdout.read().decode()
             assert process.wait(10) == 130
+            assert process.stderr.read() == b""
         assert "the window is used up; 1,000 of 2,600 IPs delivered" in seen
         assert "delivered 1,000 IPs" in out
         assert "with 1 request in" in out

@@ -26,3 +26,12 @@ def test_the_guide_ends_in_the_system_log(org: OrgProcess) -> None:
     assert "HTTP/1.1 202 Accepted" in said
     assert said[-1].startswith("security.risk.signal.consume by risk provider ")
     assert said[-1].endswith(": [{ip=203.0.113.77, riskLevel=HIGH}]")
+
+
+def test_a_wrong_token_ends_the_guide_with_what_was_answered(org: OrgProcess) -> None:
+    if shutil.which("curl") is None or shutil.which("openssl") is None:
+        pytest.skip("curl or openssl not installed")
+    env = {**os.environ, "ORG": org.url, "TOCSIN_TOKEN": "00wrong"}
+    walked = subprocess.run(["sh", str(GUIDE)], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert walked.returncode == 1
+    assert walked.stderr.splitlines()[-1] == "curl: (22) The requested URL returned error: 401"

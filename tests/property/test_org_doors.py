@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -13,6 +14,8 @@ from structlog.testing import capture_logs
 from support.asgi import InProcess, in_process
 from tocsin.org.config import Check, Http, OrgConfig
 from tocsin.org.records import local_deed
+
+pytestmark = pytest.mark.slow
 
 TEXT = st.binary(max_size=40)
 PATHS = st.sampled_from(

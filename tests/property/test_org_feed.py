@@ -2,12 +2,16 @@
 
 import asyncio
 import tempfile
+from itertools import chain
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.asgi import NOW, Clock
+from tocsin.journal import Journal
+from tocsin.org.assertions import GRACE_MS
 from tocsin.org.crowdsec.changes import Scribe
 from tocsin.org.crowdsec.feed import Pull
 from tocsin.org.crowdsec.filters import Filter, read_filter
@@ -15,8 +19,10 @@ from tocsin.org.folder import DataFolder
 from tocsin.org.org import Org, open_org
 from tocsin.org.policy import Action, Policy
 from tocsin.org.records import local_deed
-from tocsin.org.sweeper import GRACE_MS
+from tocsin.org.retention import Retention
 from tocsin.signals import RiskEvent, RiskEventSubject, RiskLevel, RiskProvider, RiskProviderAction, from_ms, ip_text
+
+pytestmark = pytest.mark.slow
 
 IPS = ["203.0.113.1", "203.0.113.2", "2001:db8::3"]
 DEED = local_deed(0)
@@ -32,10 +38,32 @@ WAIT = st.tuples(st.just("wait"), st.sampled_from([0.001, 1.0, 5.0, 70.0, 300.0]
 PULL, SWEEP = st.tuples(st.just("pull")), st.tuples(st.just("sweep"))
 ADMIN = st.one_of(
     st.tuples(st.just("provider"), st.integers(0, 1), ACTIONS),
+    st.tuples(st.just("delete"), st.integers(0, 1)),
     st.tuples(st.just("policy"), st.sampled_from(Action), st.sampled_from([[], ["203.0.113.2"]])),
 )
-# Mostly not ADMIN: after it a bouncer is told everything, and that is the simple case.
-STEPS = st.lists(st.one_of(*[SAY] * 6, *[WAIT] * 3, *[PULL] * 3, *[SWEEP] * 2, ADMIN), max_size=25)
+CARRY = st.tuples(st.just("carry"))
+# Mostly not ADMIN: after it a bouncer is told everything.
+STEPS = st.lists(st.one_of(*[SAY] * 6, *[WAIT] * 3, *[PULL] * 3, *[SWEEP] * 2, CARRY, ADMIN), max_size=25)
+# What was told, and is taken back or ends or counts no more, and is swept, all between two pulls.
+BETWEEN_PULLS = st.tuples(
+    st.lists(SAY, min_size=1, max_size=2),
+    PULL,
+    st.lists(st.one_of(SAY, WAIT, CARRY), max_size=3),
+    st.lists(ADMIN, min_size=1, max_size=2),
+    SWEEP,
+    PULL,
+).map(lambda parts: [step for part in parts for step in (part if isinstance(part, list) else [part])])
+CHANGES = st.lists(BETWEEN_PULLS, min_size=1, max_size=3).map(lambda rounds: list(chain.from_iterable(rounds)))
+
+
+class KeepingJournal:
+    """For a retention that carries at once what it may forget only after a day, when all bouncers have come by."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.read, self.get, self.last, self.append = journal.read, journal.get, journal.last, journal.append
+
+    async def forget(self, _branch: str, _before: int) -> int:
+        return 0
 
 
 class FollowingBouncer:
@@ -99,8 +127,18 @@ async def take(step: tuple[object, ...], org: Org, clock: Clock, bouncers: list[
         case ("wait", float(seconds)):
             clock.now += seconds
         case ("sweep",):
-            ids = [provider.id for provider in org.providers.all()]
-            org.index.sweep(b"", until_ms=org.now_ms - GRACE_MS, providers=ids, limit=100)
+            org.index.sweep(b"", until_ms=org.now_ms - GRACE_MS, providers=org.providers_with_words(), limit=100)
+        case ("carry",):
+            live, kept = org.providers_with_words, KeepingJournal(org.journal)
+            retention = Retention(kept, org.projector, org.index, keep_s=0, live=live, clock=clock)  # type: ignore[arg-type]
+            await retention.round(pause_s=0)
+            await org.projector.catch_up()
+        case ("delete", int(number)):
+            gone = org.providers.all()[number]
+            await org.providers.delete(gone.id, deed=local_deed(org.now_ms))
+            wanted = RiskProvider(name=gone.name, client_id="c", action=RiskProviderAction.ENFORCE_AND_LOG)
+            await org.providers.create(wanted, deed=local_deed(org.now_ms))
+            await org.projector.catch_up()
         case ("provider", int(number), RiskProviderAction() as action):
             provider = org.providers.all()[number]
             wanted = RiskProvider(name=provider.name, client_id="c", action=action)
@@ -115,8 +153,8 @@ async def take(step: tuple[object, ...], org: Org, clock: Clock, bouncers: list[
                 await bouncer.agrees(org)
 
 
-@settings(max_examples=60)
-@given(STEPS)
+@settings(max_examples=80)
+@given(st.one_of(STEPS, CHANGES))
 def test_who_follows_holds_what_is_held(steps: list[tuple[object, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(play(steps, Path(folder)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +33,8 @@ from tocsin.org.records import (
     record_of,
 )
 from tocsin.signals import parse_timestamp, to_ms
+
+pytestmark = pytest.mark.slow
 
 DAY_MS = 86_400_000
 NOW_MS = 100 * DAY_MS

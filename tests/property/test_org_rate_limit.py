@@ -108,6 +108,13 @@ def test_a_clock_set_back_does_not_lock_anybody_out() -> None:
     assert grant.allowed
 
 
+def test_one_who_has_a_bucket_alone_has_all_of_it() -> None:
+    limits = RateLimits({"token": 4}, share_percent=50)
+    told = [limits.take("token", "198.51.100.1", now=T0, alone=True) for _ in range(5)]
+    assert [(grant.allowed, grant.limit) for grant in told] == [(True, 4)] * 4 + [(False, 4)]
+    assert limits.take("token", "known", now=T0).limit == 2
+
+
 def test_closed_windows_are_forgotten() -> None:
     limits = RateLimits({"events": 500}, share_percent=1)
     for minute in range(20):

@@ -5,16 +5,18 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tocsin.journal import MemoryJournal
-from tocsin.org.assertions import Assertion
+from tocsin.org.assertions import GRACE_MS, Assertion
 from tocsin.org.projector import Projector
 from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_message, risk_topic
 from tocsin.org.retention import Retention
 from tocsin.org.risk_index import RiskIndex
-from tocsin.org.sweeper import GRACE_MS
+
+pytestmark = pytest.mark.slow
 
 START_S = 1_000_000
 KEEP_S = 200

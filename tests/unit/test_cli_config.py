@@ -1,10 +1,11 @@
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from msgspec import Meta, Struct
 
 from tocsin.cli.config import ConfigError, load_config
+from tocsin.signals import RiskLevel
 
 
 class Budget(Struct, frozen=True, forbid_unknown_fields=True):
@@ -20,6 +21,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     budget: Budget = Budget()
     targets: list[Target] = []
     named: dict[str, Target] = {}
+    levels: dict[str, RiskLevel] = {}
+    action: Literal["allow", "deny"] | None = None
 
 
 def refused(tmp_path: Path, text: str) -> ConfigError:
@@ -44,10 +47,12 @@ def test_what_is_right_is_read(tmp_path: Path) -> None:
         ("[budgt]\nrequests_per_window = 3", "no key budgt", "did you mean budget?"),
         ('[[targets]]\nurl = "u"\n[targets.budget]\nrequests = 3', "budget.requests", "requests_per_window?"),
         ('[named.b]\nurl = "u"\n[named.a]\nurl = "u"\nurll = "v"', "there is no key named.a.urll", "did you mean url?"),
-        ("zzz = 1", "no key zzz", "there are: budget, targets, named"),
+        ("zzz = 1", "no key zzz", "there are: budget, targets, named, levels, action"),
         ("[budget]\nrequests_per_window = 60", "budget.requests_per_window: expected `int` <= 30", "mend"),
         ("[[targets]]\n", "targets[0]: object missing required field `url`", "mend"),
         ("[budget", "is not TOML", "brackets"),
+        ('[levels]\na = "HIGH"\nb = "HIHG"', "levels.b: invalid enum value 'HIHG'", "one of HIGH, MEDIUM, LOW"),
+        ('action = "denie"', "action: invalid enum value 'denie'", "one of allow, deny"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, words: str, hint: str) -> None:

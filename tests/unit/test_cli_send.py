@@ -65,12 +65,25 @@ def test_an_old_list_says_how_to_send_it_nevertheless(tmp_path: Path) -> None:
     assert tocsin("send", str(old), "--dry-run", "--as-of", "now").returncode == 0
 
 
+def test_as_of_is_not_advised_to_those_who_tried_it(tmp_path: Path) -> None:
+    old = tmp_path / "eve.json"
+    old.write_text(
+        '{"timestamp":"2018-03-24T14:37:19.037299-0600","event_type":"alert","src_ip":"8.8.8.8",'
+        '"dest_ip":"10.0.0.1","alert":{"signature":"scan","severity":2}}\n'
+    )
+    run = tocsin("send", str(old), "--dry-run", "--as-of", "now")
+    assert run.returncode == 1
+    assert "each record has a time of its own" in run.stderr
+    assert "--as-of now" not in run.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["none.txt", "--dry-run"], "none.txt cannot be read: No such file or directory"),
         (["none.txt", "--to", "http://127.0.0.1:1"], "no token"),
         (["none.txt", "--dry-run", "--format", "csv"], "'csv' is no format"),
+        (["none.txt", "--dry-run", "--format", "ipsun"], "hint: did you mean ipsum?"),
     ],
 )
 def test_a_mistake_is_one_line_and_a_hint(arguments: list[str], says: str) -> None:

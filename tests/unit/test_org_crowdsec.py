@@ -12,15 +12,18 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from support.asgi import InProcess, in_process
-from tocsin.org.crowdsec.decisions import go_duration, go_json
+from tocsin.org.assertions import Assertion, subject_position
+from tocsin.org.crowdsec.decisions import go_duration, go_json, told
 from tocsin.org.crowdsec.filters import go_query
 from tocsin.org.errors import OrgError
 from tocsin.org.records import local_deed
+from tocsin.org.retention import Retention
 from tocsin.org.risk_index import Page
 from tocsin.signals import RiskEvent, RiskEventSubject, RiskLevel, RiskProvider, RiskProviderAction
 
 RECORDED = Path(__file__).parent.parent / "golden" / "crowdsec_lapi.jsonl"
 DECISIONS, STREAM = "/v1/decisions", "/v1/decisions/stream"
+WAF = RiskProvider(name="waf", client_id="c", action=RiskProviderAction.ENFORCE_AND_LOG)
 BAD, BAD6, ODD = "203.0.113.9", "2001:db8::7", "198.51.100.4"
 DIFFERENT = frozenset(
     {
@@ -100,7 +103,7 @@ async def test_a_decision_as_it_is_printed(tmp_path: Path) -> None:
         client = await bouncer(running)
         answer = await client.get(f"{DECISIONS}?ip={BAD}")
         assert answer.text == (
-            f'[{{"duration":"1h0m0.5s","id":{seq * 1024 + 1},"origin":"tocsin","scenario":"Default/high","scope":"Ip",'
+            f'[{{"duration":"1h0m0.5s","id":{seq * 65536 + 1},"origin":"tocsin","scenario":"Default/high","scope":"Ip",'
             f'"type":"ban","value":"{BAD}"}}]'
         )
         assert answer.headers["content-length"] == str(len(answer.content))
@@ -204,7 +207,7 @@ async def test_after_a_long_absence_a_bouncer_is_told_everything(tmp_path: Path)
         running.clock.now += 24 * 3600
         assert await pulled(client) == (set(), set())
         running.clock.now += 24 * 3600 + 1
-        assert await pulled(client) == ({f"{BAD} ban"}, set())
+        assert await pulled(client) == ({f"{BAD} ban"}, {f"{BAD} captcha"})
 
 
 async def test_when_the_stronger_word_ends_the_weaker_one_of_another_provider_holds(tmp_path: Path) -> None:
@@ -222,9 +225,8 @@ async def test_when_the_stronger_word_ends_the_weaker_one_of_another_provider_ho
 
 
 async def other_says_medium(running: InProcess) -> None:
-    wanted = RiskProvider(name="waf", client_id="c", action=RiskProviderAction.ENFORCE_AND_LOG)
-    known = [provider for provider in running.org.providers.all() if provider.name == wanted.name]
-    provider = known[0] if known else await running.org.providers.create(wanted, deed=local_deed(0))
+    known = [provider for provider in running.org.providers.all() if provider.name == WAF.name]
+    provider = known[0] if known else await running.org.providers.create(WAF, deed=local_deed(0))
     event = RiskEvent(subjects=[RiskEventSubject(ip=BAD, risk_level=RiskLevel.MEDIUM)])
     deed = local_deed(running.org.now_ms)
     assert await running.org.projector.wait_for(await running.org.accept([event], provider, deed=deed), at_most_s=10)
@@ -243,6 +245,117 @@ async def test_a_change_of_policy_or_provider_tells_everything(tmp_path: Path) -
         await running.org.projector.catch_up()
         assert await pulled(client) == ({f"{BAD} ban", f"{ODD} captcha"}, gone)
         assert await pulled(client) == (set(), set())
+
+
+async def sweep(running: InProcess) -> None:
+    org = running.org
+    org.index.sweep(b"", until_ms=org.now_ms, providers=org.providers_with_words(), limit=10)
+
+
+async def carry(running: InProcess) -> None:
+    """Have the org say again what was said more than 5 s ago and holds, and forget that it was said before."""
+    org = running.org
+    live = org.providers_with_words
+    retention = Retention(org.journal, org.projector, org.index, keep_s=5, live=live, clock=org.clock)
+    assert await retention.round(pause_s=0) > 0
+    await org.projector.catch_up()
+
+
+async def test_what_a_deleted_provider_said_is_deleted_however_soon_the_index_is_swept(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running:
+        await running.enforce()
+        await running.say((BAD, "HIGH"), expiresAt="2026-03-01T00:00:00Z")
+        client = await bouncer(running)
+        late = await bouncer(running, "late")
+        for one in (client, late):
+            assert await pulled(one, "?startup=true") == ({f"{BAD} ban"}, set())
+        (default,) = running.org.providers.all()
+        await running.org.providers.delete(default.id, deed=local_deed(running.org.now_ms))
+        await running.org.projector.catch_up()
+        await sweep(running)
+        gone = {f"{BAD} ban", f"{BAD} captcha"}
+        assert await pulled(client) == (set(), gone)
+        assert await pulled(client) == (set(), set())
+        running.clock.now += 24 * 3600
+        await sweep(running)
+        assert await pulled(late) == (set(), gone)
+        assert len(running.org.index) == 1
+        running.clock.now += 1
+        await sweep(running)
+        assert len(running.org.index) == 0  # nobody comes any more who could be told
+
+
+async def test_what_was_taken_back_and_swept_is_deleted_also_when_the_policy_changes(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running:
+        await running.enforce()
+        await running.say((BAD, "HIGH"), (ODD, "HIGH"), expiresAt="2026-02-02T02:50:00Z")
+        client = await bouncer(running)
+        await pulled(client, "?startup=true")
+        await running.say((BAD, "HIGH"), expiresAt="2026-02-02T02:40:00Z")
+        running.clock.now += 601  # by now the other has ended
+        await sweep(running)
+        assert len(running.org.index) == 0
+        await running.client.put("/risk/v1/policy", json={"high": "allow"})
+        await running.org.projector.catch_up()
+        answer = (await client.get(STREAM)).json()
+        new, deleted = {one["value"] for one in answer["new"] or []}, {one["value"] for one in answer["deleted"]}
+        assert (new, deleted) == (set(), {BAD, ODD})
+        assert await pulled(client) == (set(), set())
+
+
+async def test_what_is_carried_forward_hides_no_news(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running:
+        await running.enforce()
+        await running.org.providers.create(WAF, deed=local_deed(0))
+        await running.say((BAD, "LOW"), expiresAt="2026-03-01T00:00:00Z")
+        client = await bouncer(running)
+        assert await pulled(client, "?startup=true") == (set(), set())
+        running.clock.now += 6
+        await other_says_medium(running)
+        await carry(running)
+        assert await pulled(client) == ({f"{BAD} captcha"}, {f"{BAD} ban"})
+        assert await pulled(client) == (set(), set())
+
+
+async def test_what_was_carried_forward_since_and_has_ended_is_deleted(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running:
+        await running.enforce()
+        await running.say((BAD, "HIGH"), expiresAt="2026-02-02T02:50:00Z")
+        client = await bouncer(running)
+        assert await pulled(client, "?startup=true") == ({f"{BAD} ban"}, set())
+        running.clock.now += 6
+        await carry(running)
+        running.clock.now += 601
+        await sweep(running)
+        assert await pulled(client) == (set(), {f"{BAD} ban", f"{BAD} captcha"})
+
+
+def test_no_two_subjects_of_a_journal_have_a_decision_of_one_id() -> None:
+    last = subject_position(999, 49)  # of the largest record that is carried forward
+    said = [Assertion("p", 3, 0, 1, seq, position) for seq, position in ((1, last), (2, 0), (2, last), (3, 0))]
+    ids = [told(bytes(16), one, kind="ban", provider_name="p").id for one in said]
+    assert ids == sorted(set(ids))
+
+
+async def test_of_two_keys_the_first_counts_whichever_way_is_asked(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running:
+        key = (await bouncer(running)).headers["x-api-key"]
+        async with running.from_peer("127.0.0.1") as client:
+            for keys, status in (((key, "wrong"), 200), (("wrong", key), 403)):
+                for query in (f"ip={BAD}", f"ip={BAD}&contains=true"):
+                    headers = [("x-api-key", one) for one in keys]
+                    assert (await client.get(f"{DECISIONS}?{query}", headers=headers)).status_code == status
+
+
+async def test_a_fault_of_the_quick_way_is_answered_too(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running:
+        client = await bouncer(running)
+        await running.org.projector.catch_up()
+        running.org.index.look_up = None  # type: ignore[method-assign, assignment]
+        with capture_logs() as logs:
+            answer = await client.get(f"{DECISIONS}?ip={BAD}")
+        assert (answer.status_code, answer.json()) == (500, {"message": "the decisions cannot be read"})
+        assert [told_["event"] for told_ in logs] == ["request.failed"]
 
 
 async def test_how_far_a_bouncer_has_come_outlives_a_restart(tmp_path: Path) -> None:

@@ -155,6 +155,25 @@ async def test_a_proxy_that_does_not_say_for_whom_it_asks_gets_what_the_policy_s
         assert (await check(running, told)).status_code == 200
 
 
+async def test_of_a_client_that_is_a_trusted_proxy_it_is_not_known_for_whom_it_speaks(tmp_path: Path) -> None:
+    config = OrgConfig(http=Http(trusted_proxies=["10.0.0.0/8"]), check=Check(open_to_proxies=True))
+    async with in_process(tmp_path, config) as running:
+        for told in ("10.0.0.2", "10.0.0.3, 10.0.0.2", "unknown, 10.0.0.2", f"{CLEAN}" + ", 10.0.0.2" * 60):
+            answer = await check(running, told)
+            assert (answer.status_code, answer.headers["x-risk-rule"]) == (403, "unanswered"), told
+        assert (await check(running, PROXY)).headers["x-risk-ip"] == PROXY  # it asks about itself
+
+
+async def test_all_headers_that_say_whose_request_it_is_count(tmp_path: Path) -> None:
+    async with in_process(tmp_path, BEHIND_PROXY) as running, running.from_peer(PROXY) as proxy:
+        await running.enforce()
+        await running.say((BAD, "HIGH"))
+        sent = [("x-forwarded-for", CLEAN), ("x-forwarded-for", BAD)]
+        assert (await proxy.get("/risk/v1/check", headers=sent)).status_code == 403
+        answer = await proxy.get("/risk/v1/check", headers=[*sent, ("x-forwarded-for", PROXY)])
+        assert answer.headers["x-risk-ip"] == BAD
+
+
 async def test_a_proxy_that_comes_over_a_socket_of_both_families_is_known(tmp_path: Path) -> None:
     async with in_process(tmp_path, BEHIND_PROXY) as running:
         assert (await check(running, CLEAN, peer=f"::ffff:{PROXY}")).status_code == 200

@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 
 from support.asgi import in_process
 from tocsin.journal import Entry
+from tocsin.org.config import Http, OrgConfig
 from tocsin.org.errors import OrgError
 from tocsin.org.http.health import ReadyView, readiness
 from tocsin.org.records import local_deed
@@ -35,8 +36,8 @@ def stuck(entries: Sequence[Entry]) -> None:
     raise OrgError(f"the index cannot be written up to {entries[-1].seq}")
 
 
-async def test_metrics_are_for_this_machine_or_a_token_and_tell_no_secret(tmp_path: Path) -> None:
-    async with in_process(tmp_path) as running:
+async def test_metrics_can_be_for_this_machine_or_a_token_and_tell_no_secret(tmp_path: Path) -> None:
+    async with in_process(tmp_path, OrgConfig(http=Http(open_metrics=True))) as running:
         await running.enforce()
         await running.say(("203.0.113.9", "HIGH"))
         key = await running.org.bouncers.create("b", deed=local_deed(0))
@@ -54,3 +55,9 @@ async def test_metrics_are_for_this_machine_or_a_token_and_tell_no_secret(tmp_pa
             assert (await stranger.get("/metrics")).status_code == 403
             headers = {"authorization": f"SSWS {running.token}"}
             assert (await stranger.get("/metrics", headers=headers)).status_code == 200
+
+
+async def test_metrics_need_a_token_unless_told_otherwise(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running, running.from_peer("127.0.0.1") as whoever:
+        assert (await whoever.get("/metrics")).status_code == 403  # a proxy on this machine may have sent it
+        assert (await running.client.get("/metrics")).status_code == 200

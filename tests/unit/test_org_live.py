@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from support.asgi import InProcess, in_process
+from support.asgi import URL, InProcess, in_process
+from support.oauth import rsa_key, service_app
 from tocsin.org.config import Live, OrgConfig
+from tocsin.org.oauth.access_token import AccessToken, mint
+from tocsin.org.records import AccessTokenRevoked, local_deed
 
 BAD, ODD = "203.0.113.9", "203.0.113.10"
 
@@ -46,9 +49,11 @@ class Follower:
 
 
 @asynccontextmanager
-async def following(running: InProcess, last_id: str | None = None) -> AsyncIterator[Follower]:
+async def following(
+    running: InProcess, last_id: str | None = None, *, authorization: str = ""
+) -> AsyncIterator[Follower]:
     follower = Follower()
-    headers = [(b"authorization", f"SSWS {running.token}".encode())]
+    headers = [(b"authorization", (authorization or f"SSWS {running.token}").encode())]
     headers += [] if last_id is None else [(b"last-event-id", last_id.encode())]
     scope = {"type": "http", "method": "GET", "path": "/risk/v1/stream", "headers": headers, "client": ("127.0.0.1", 1)}
     task = asyncio.create_task(running.front(scope, follower.receive, follower.sent.put))  # type: ignore[arg-type]
@@ -129,6 +134,40 @@ async def test_a_quiet_stream_beats_and_ends_when_the_org_stops(tmp_path: Path) 
         while (message := await asyncio.wait_for(follower.sent.get(), 10)).get("more_body"):
             assert message["body"].startswith(b":")
         assert message["body"] == b""
+
+
+async def ended(follower: Follower) -> bool:
+    """Whether the stream comes to its end, with nothing but heartbeats before."""
+    while (message := await asyncio.wait_for(follower.sent.get(), 10)).get("more_body"):
+        assert message["body"].startswith(b":")
+    return not message["body"]
+
+
+async def test_a_stream_ends_with_the_token_that_opened_it(tmp_path: Path) -> None:
+    async with in_process(tmp_path) as running, following(running) as follower:
+        await follower.told()
+        await running.org.tokens.revoke("t0", deed=local_deed(1))
+        assert await ended(follower)
+
+
+@pytest.mark.parametrize("end", ["expired", "revoked"])
+async def test_a_stream_ends_with_the_access_token_that_opened_it(tmp_path: Path, end: str) -> None:
+    config = OrgConfig(live=Live(heartbeat_s=0.05))
+    async with in_process(tmp_path, config) as running:
+        made = await running.client.post("/oauth2/v1/clients", json=service_app("edge", rsa_key()))
+        app = made.json()["client_id"]
+        kid, key = await running.org.signing_keys.signer(running.org.now_ms)
+        now = int(running.clock.now)
+        scopes = ["tocsin.risk.read"]
+        said = AccessToken(jti="AT.x", iss=URL, aud=URL, sub=app, iat=now, exp=now + 60, cid=app, scp=scopes)
+        token = mint(said, kid=kid, key=key)
+        async with following(running, authorization=f"Bearer {token}") as follower:
+            await follower.told()
+            if end == "expired":
+                running.clock.now += 60
+            else:
+                await running.org.issued.revoke(AccessTokenRevoked(local_deed(1), app, said.jti, said.exp * 1000))
+            assert await ended(follower)
 
 
 @pytest.mark.parametrize("last_id", ["x", "-1", "1-", "9" * 30])

@@ -18,20 +18,24 @@ from tocsin.org.log.index import LogIndex
 from tocsin.org.log.java import java_list, java_map
 from tocsin.org.log.keywords import holds, parse_keywords
 from tocsin.org.log.query import LogTimeout, Order, Query
+from tocsin.org.log.render import drafts
 from tocsin.org.log.system_log import SystemLog
 from tocsin.org.log.user_agent import browser_of, device_of, system_of
 from tocsin.org.records import (
     PROVIDER_TOPIC,
     Author,
     AuthorKind,
+    CarriedEvent,
     ConsumedEvent,
     Deed,
     Origin,
     ProviderCreated,
     Record,
+    RiskCarried,
     RiskEventsConsumed,
     encode_record,
     org_deed,
+    record_of,
     risk_topic,
 )
 from tocsin.signals import RiskProviderAction
@@ -231,3 +235,10 @@ def paths(value: object, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     if isinstance(value, list):
         return [found for item in value for found in paths(item, path)]
     return [path]
+
+
+def test_what_is_carried_forward_is_a_record_and_no_event() -> None:
+    event = CarriedEvent(0, 0, bytes(16), b"\x03", ["why"], 0)
+    carried = RiskCarried(org_deed(0), "rkp", [event])
+    assert record_of(Entry(1, "risk.rkp", encode_record(carried))) == carried
+    assert drafts(carried, lambda _: None) == []

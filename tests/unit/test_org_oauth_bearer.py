@@ -243,6 +243,24 @@ async def test_without_the_secret_new_keys_are_made(tmp_path: Path) -> None:
         DataFolder.open(tmp_path / "data").secret()
 
 
+async def test_a_key_of_a_lost_secret_does_not_end_one_of_ours(tmp_path: Path) -> None:
+    scope, day = "okta.riskProviders.read", 24 * 3600
+    async with oauth_org(tmp_path / "data") as it:
+        app = await it.app(scope)
+        await it.access_token(app, scope)  # the key after the one that signs is there now: from day 90 on
+        start = it.now
+    (tmp_path / "data" / "secret").unlink()
+    async with oauth_org(tmp_path / "data", now=start + 10 * day) as it:
+        await it.access_token(app, scope)
+        it.wait(81 * day + 3600)  # 25 hours after day 90: the new one signs up to day 100
+        bearer = {"authorization": f"Bearer {await it.access_token(app, scope)}"}
+        assert (await it.request("GET", PROVIDERS, bearer)).status_code == 200
+        kid, _ = await it.org.signing_keys.signer(int(it.now * 1000))
+        keys = (await it.request("GET", "/oauth2/v1/keys")).json()["keys"]
+        assert keys[0]["kid"] == kid
+        assert len(keys) == 2
+
+
 def test_which_key_signs_which_is_due_and_which_are_told() -> None:
     def key(signs_from_ms: int) -> SigningKey:
         return SigningKey(str(signs_from_ms), Jwk("RSA"), "", signs_from_ms)

@@ -1,6 +1,7 @@
 """OAuth clients and their grants, as an admin and as a client with the scopes sees them."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from support.oauth import ec_key, jwk_of, rsa_key, service_app
 from support.oauth_org import BASE, CLIENTS, MANAGE_EVENTS, TOKEN, oauth_org
 from support.org import RISK_EVENTS
 from tocsin.org.config import OAuth, OrgConfig
+from tocsin.org.oauth.grants import GrantTable
 from tocsin.org.oauth.metadata import ClientBody, KeySetBody, checked
 from tocsin.org.oauth.refusals import OAuthRefused
 from tocsin.org.records import Role, local_deed
@@ -293,3 +295,17 @@ async def test_who_may_register_and_grant(tmp_path: Path) -> None:
             for path in (CLIENTS, f"/api/v1/apps/{app}/grants"):
                 refused = await it.request("POST", path, ssws, json={})
                 assert (refused.status_code, refused.json()["errorCode"]) == (403, "E0000006")
+
+
+def test_grants_are_seen_whole_while_they_are_read_anew() -> None:
+    table, seen = GrantTable(), []
+
+    class Rows:
+        def execute(self, _statement: str) -> Iterator[tuple[str, ...]]:
+            for number in range(2):
+                yield (f"oag{number}", "0oa", f"scope{number}", BASE, "0", "00T")
+                seen.append(len(table.by_client.get("0oa", {})))
+
+    table.load(Rows())  # type: ignore[arg-type]
+    table.load(Rows())  # type: ignore[arg-type]
+    assert seen == [0, 0, 2, 2]

@@ -41,6 +41,7 @@ def list_bouncers(data: DataOption = DEFAULT_DATA) -> None:
 def delete(name: Annotated[str, typer.Argument(help="Its name.")], data: DataOption = DEFAULT_DATA) -> None:
     """Let a bouncer's key open nothing any more. Works while the org runs."""
     asyncio.run(_delete(name, data))
+    typer.echo(f"deleted {name}")
 
 
 async def _create(name: str, data: "Path") -> str:

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Iterable
 from copy import deepcopy
 from difflib import get_close_matches
 from pathlib import Path
@@ -91,20 +92,41 @@ def _refused(path: Path, kind: type, text: str) -> ConfigError:
         near = get_close_matches(unknown["name"], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
         return ConfigError(f"{path}: there is no key {key}", hint=hint)
-    return ConfigError(f"{path}: {where or 'the file'}: {what[:1].lower()}{what[1:]}", hint="mend that value")
+    choices = _choices_at(types.type_info(kind), where) if what.startswith("Invalid enum value") else []
+    hint = f"one of {', '.join(choices)}" if choices else "mend that value"
+    return ConfigError(f"{path}: {where or 'the file'}: {what[:1].lower()}{what[1:]}", hint=hint)
 
 
 def _fields_at(kind: types.Type, where: str) -> list[str]:
     """The keys that a table may have, all of them when its place can be one of several kinds."""
+    return [field.encode_name for one in _types_at(kind, where) for struct in _structs(one) for field in struct.fields]
+
+
+def _choices_at(kind: types.Type, where: str) -> list[str]:
+    """What may stand where the value is one of a few words."""
+    one_of = (choice for at in _types_at(kind, where) for choice in _each(at))
+    return [str(word) for one in one_of for word in _words(one)]
+
+
+def _words(kind: types.Type) -> Iterable[object]:
+    match kind:
+        case types.EnumType():
+            return [member.value for member in kind.cls]
+        case types.LiteralType():
+            return kind.values
+    return ()
+
+
+def _types_at(kind: types.Type, where: str) -> list[types.Type]:
     at = [kind]
     for step in re.findall(r"[^.\[\]]+|\[[^\]]*\]", where):
         at = [deeper for one in at for deeper in _step(one, step)]
-    return [field.encode_name for one in at for struct in _structs(one) for field in struct.fields]
+    return at
 
 
 def _step(kind: types.Type, step: str) -> list[types.Type]:
     found: list[types.Type] = []
-    for one in kind.types if isinstance(kind, types.UnionType) else (kind,):
+    for one in _each(kind):
         match one:
             case types.StructType():
                 found += [field.type for field in one.fields if field.encode_name == step]
@@ -116,5 +138,8 @@ def _step(kind: types.Type, step: str) -> list[types.Type]:
 
 
 def _structs(kind: types.Type) -> list[types.StructType]:
-    kinds = kind.types if isinstance(kind, types.UnionType) else (kind,)
-    return [one for one in kinds if isinstance(one, types.StructType)]
+    return [one for one in _each(kind) if isinstance(one, types.StructType)]
+
+
+def _each(kind: types.Type) -> Iterable[types.Type]:
+    return kind.types if isinstance(kind, types.UnionType) else (kind,)

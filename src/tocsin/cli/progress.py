@@ -48,13 +48,15 @@ class _Lines:
 
     def __init__(self) -> None:
         self.subjects = 0
-        self._done = ""
+        self._done = self._why = ""
 
     def sent(self, sent: Sent) -> None:
         self._done = f"; {sent.delivered:,} of {self.subjects:,} IPs delivered, {about(sent.ahead)} left"
 
     def waits(self, waits: Waits) -> None:
-        say(f"waiting {about(waits.wait)}: {waits.why}{self._done}")
+        why, self._why = self._why, waits.why + self._done
+        if why != self._why:
+            say(f"waiting {about(waits.wait)}: {self._why}")
 
 
 class _Bar:

@@ -76,17 +76,17 @@ def send(
     _tell_broken(intake)
     order = Order(to, tuple(files), [as_of, form, str(mapping), own, proxy, allow_list, timezone])
     if dry_run:
-        _dry_run(intake, order, json_)
+        _dry_run(intake, order, json_, dated=as_of is not None)
     run = _Run(intake, to, as_json=json_)
     if intake.signals:
         _deliver(run, order, token_file, state)
     report = run.tell()
-    _expect_some(intake)
+    _expect_some(intake, dated=as_of is not None)
     if not report.clean:
         raise typer.Exit(1)
 
 
-def _dry_run(intake: Intake, order: Order, as_json: bool) -> NoReturn:
+def _dry_run(intake: Intake, order: Order, as_json: bool, *, dated: bool) -> NoReturn:
     now = datetime.now(UTC)
     if as_json:
         typer.echo("\n".join(msgspec.json.encode(account.as_json()).decode() for account in intake.files))
@@ -95,13 +95,13 @@ def _dry_run(intake: Intake, order: Order, as_json: bool) -> NoReturn:
         config = order.config(Path(folder), None)
         backlog = work_for(Path(folder) / "outbox", config, intake.batches, now_ms=to_ms(now))
     typer.echo("\n".join([*file_lines(intake), plan_line(backlog, Window(), now=now), *skipped_lines(intake)]))
-    _expect_some(intake)
+    _expect_some(intake, dated=dated)
     raise typer.Exit(1 if intake.broken else 0)
 
 
-def _expect_some(intake: Intake) -> None:
+def _expect_some(intake: Intake, *, dated: bool) -> None:
     if not intake.signals and (expired := intake.skipped[SkipReason.EXPIRED]):
-        raise AllExpired(expired)
+        raise AllExpired(expired, dated=dated)
 
 
 class _Run:
@@ -129,7 +129,7 @@ def _deliver(run: _Run, order: Order, token_file: Path | None, state: Path | Non
     except TocsinError as stop:
         run.tell(stopped=stop.reason if isinstance(stop, TargetPaused) else str(stop))
         raise
-    except KeyboardInterrupt:
+    except (asyncio.CancelledError, KeyboardInterrupt):
         run.tell(stopped="interrupted")
         raise typer.Exit(130) from None
     if state is None:
@@ -137,6 +137,7 @@ def _deliver(run: _Run, order: Order, token_file: Path | None, state: Path | Non
 
 
 async def _delivery(run: _Run, order: Order, token_file: Path | None, folder: Path) -> None:
+    _stop_once()
     with shown() as watcher:
         async with Relay(order.config(folder, token_file), patient=False, watcher=watcher) as relay:
             run.tally, run.to = relay.senders[ORG].tally, relay.senders[ORG].to
@@ -148,6 +149,18 @@ async def _delivery(run: _Run, order: Order, token_file: Path | None, folder: Pa
                 await relay.drained()
             finally:
                 run.left = subjects_of(await relay.backlog(ORG))
+
+
+def _stop_once() -> None:
+    """Let a signal end this task in order; a second one, which supervisors send right after it, changes nothing."""
+    task = asyncio.current_task()
+
+    def stop() -> None:
+        if task is not None and not task.cancelling():
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 def _tell_broken(intake: Intake) -> None:

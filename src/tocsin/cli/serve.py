@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 from msgspec.structs import replace
 
@@ -67,7 +66,7 @@ async def _run(data: Path, host: str, port: int, url: str | None, config: "OrgCo
         here = _url_of(host, listening.getsockname()[1])
         base_url = url or here
         _warn_if_open(host)
-        keep_up = partial(upkeep_apart, command=worker_command(data, config))
+        keep_up = partial(upkeep_apart, command=worker_command(data))
         async with open_org(folder, config) as org, at_work(org, keep_up):
             front = Front(org, base_url=base_url)
             await serve(
@@ -79,9 +78,9 @@ async def _run(data: Path, host: str, port: int, url: str | None, config: "OrgCo
             )
 
 
-def worker_command(data: Path, config: "OrgConfig") -> list[str]:
+def worker_command(data: Path) -> list[str]:
     """What starts `tocsin.cli.worker`."""
-    return [sys.executable, "-m", "tocsin.cli.worker", str(data), msgspec.json.encode(config).decode()]
+    return [sys.executable, "-m", "tocsin.cli.worker", str(data)]
 
 
 def _say_ready(here: str, url: str | None, data: Path) -> None:

@@ -1,15 +1,12 @@
-"""The process that `tocsin serve` starts beside itself: `python -m tocsin.cli.worker DATA CONFIG`. Not for people."""
+"""The process that `tocsin serve` starts beside itself: `python -m tocsin.cli.worker DATA`. Not for people."""
 
 import asyncio
 import signal
 import sys
 from pathlib import Path
 
-import msgspec
-
 from tocsin.cli.logs import configure_logging
 from tocsin.errors import TocsinError
-from tocsin.org.config import OrgConfig
 from tocsin.org.folder import DataFolder
 from tocsin.org.worker import work
 
@@ -19,9 +16,9 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     configure_logging()
-    _, path, config = sys.argv
+    _, path = sys.argv
     try:
-        asyncio.run(work(DataFolder.open(Path(path), create=False), msgspec.json.decode(config, type=OrgConfig)))
+        asyncio.run(work(DataFolder.open(Path(path), create=False)))
     except TocsinError as error:
         sys.exit(f"tocsin: {error.summary}")
 

@@ -88,7 +88,7 @@ def _copy(source: Path, to: Path, at_rest: bool, on_progress: Progress) -> int:
 def _reading(path: Path, *, at_rest: bool) -> sqlite3.Connection:
     # Immutable, it needs no log and no lock beside it; with a log beside it, what stands in there must be read too.
     as_it_is = at_rest and not Path(f"{path}-wal").exists()
-    uri = path.absolute().as_uri() + ("?immutable=1" if as_it_is else "?mode=rw")
+    uri = path.absolute().as_uri() + ("?mode=ro&immutable=1" if as_it_is else "?mode=rw")
     return sqlite3.connect(uri, uri=True, isolation_level=None)
 
 

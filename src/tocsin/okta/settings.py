@@ -49,7 +49,7 @@ def checked_host(url: str) -> str:
     if not port_is_number or parts.scheme not in ("http", "https") or not parts.hostname or url != url.strip():
         raise ApiValueError(
             f"{without_user_info(url)[:100]!r} is not the URL of an org",
-            hint="write it like https://subdomain.okta.com",
+            hint="write it like https://subdomain.okta.com, or http://127.0.0.1:8420 for one on this machine",
         )
     if parts.username is not None or parts.query or parts.fragment:
         # Not quoted back: a password may stand in it.

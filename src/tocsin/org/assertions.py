@@ -20,6 +20,9 @@ from tocsin.org.records import ConsumedEvent, Deed, RiskEventsConsumed
 from tocsin.signals import RiskEvent, ip_key, to_ms
 from tocsin.signals.limits import DEFAULT_LIFE_S, SUBJECTS_PER_EVENT
 
+# Rule 4 makes it harmless to forget what had expired before the next request was received. Requests are applied a
+# moment after they were received, and clocks of nodes differ a little: leave them this much room.
+GRACE_MS = 60_000
 _DEFAULT_LIFE_MS = DEFAULT_LIFE_S * 1000
 
 
@@ -55,7 +58,7 @@ class Life(NamedTuple):
 
 
 def subject_position(event: int, subject: int) -> int:
-    """The position in a request of its event's subject, both counted from 0: a number below 1,000."""
+    """The position in an entry of its event's subject, both counted from 0: below 1,000 of a request, else 2**16."""
     return event * SUBJECTS_PER_EVENT + subject
 
 

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from tocsin.org.changes import Changes, NameTaken
+from tocsin.org.changes import Changes, NameTaken, check_name
 from tocsin.org.directory import Statement
 from tocsin.org.errors import OrgError
 from tocsin.org.ids import new_bouncer_key, new_id, token_hash
 from tocsin.org.records import BOUNCER_TOPIC, BouncerCreated, BouncerDeleted, Deed, DirectoryRecord
-from tocsin.signals.limits import NAME_CHARS
 
 _ADD = "INSERT INTO bouncers VALUES (?, ?, ?, ?)"
 _DELETE = "DELETE FROM bouncers WHERE id = ?"
@@ -66,9 +65,9 @@ class Bouncers:
         self._table = table
         self._changes = changes
 
-    def of_hash(self, sha256: bytes) -> Bouncer | None:
-        """Whose key has this hash, or None when it is unknown. What the time it takes tells, see `Tokens.of_secret`."""
-        return self._table.by_hash.get(sha256)
+    def of_key(self, key: str) -> Bouncer | None:
+        """Whose key this is, or None when it is unknown. What the time it takes tells, see `Tokens.of_secret`."""
+        return self._table.by_hash.get(token_hash(key))
 
     def all(self) -> list[Bouncer]:
         """Oldest first."""
@@ -80,8 +79,7 @@ class Bouncers:
 
     async def create(self, name: str, *, deed: Deed) -> str:
         """A new bouncer's key. It is told once, here. Raises NameTaken, or OrgError for a name that cannot be one."""
-        if not name.strip() or not name.isprintable() or len(name) > NAME_CHARS:
-            raise OrgError(f"a bouncer's name has 1 to {NAME_CHARS} printable characters, not {name[:60]!r}")
+        check_name("bouncer", name)
         key = new_bouncer_key()
 
         def decide() -> BouncerCreated:

@@ -11,6 +11,7 @@ from tocsin.journal import Journal, JournalConflict
 from tocsin.org.errors import OrgError
 from tocsin.org.projector import Projector
 from tocsin.org.records import Record, encode_record
+from tocsin.signals.limits import NAME_CHARS
 
 _Record = TypeVar("_Record", bound=Record)
 
@@ -20,6 +21,12 @@ class NameTaken(OrgError):
 
     def __init__(self, what: str, name: str) -> None:
         super().__init__(f"there is a {what} named {name!r} already", hint="choose another name")
+
+
+def check_name(what: str, name: str) -> None:
+    """Raise OrgError for a name that a `what` cannot have."""
+    if not name.strip() or not name.isprintable() or len(name) > NAME_CHARS:
+        raise OrgError(f"a {what}'s name has 1 to {NAME_CHARS} printable characters, not {name[:60]!r}")
 
 
 class Changes:

@@ -43,6 +43,9 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
     connections: Annotated[int, Meta(ge=1, le=100_000)] = 2048
     """At a time; more wait until one ends. Each may hold up to 64 KiB of headers."""
 
+    open_metrics: bool = False
+    """Whether whoever asks from this machine itself is told /metrics without a token: also a proxy on it may ask."""
+
     def __post_init__(self) -> None:
         for network in self.trusted_proxies:
             ip_network(network)

@@ -16,7 +16,9 @@ from tocsin.journal import Entry, MemoryJournal, check_journal
 from tocsin.journal.sqlite_file import JournalFile
 from tocsin.org.assertions import Assertion
 from tocsin.org.errors import OrgError
-from tocsin.org.folder import DataFolder, telling
+from tocsin.org.file_errors import telling
+from tocsin.org.folder import DataFolder
+from tocsin.org.oauth.issued import ENDS
 from tocsin.org.registry import Registry
 from tocsin.org.risk_index import RiskIndex
 
@@ -27,7 +29,6 @@ _FOR_OTHERS = 0o077
 _LOCK_WAIT_S = 10.0
 _MOVING_TRIES = 3
 _REBUILD = "stop the org, and run `tocsin rebuild`"
-Content = dict[tuple[bytes, str], Assertion]
 
 
 class Finding(Struct, frozen=True):
@@ -104,7 +105,8 @@ def _journal(folder: DataFolder) -> str:
 
 
 def _directory(folder: DataFolder) -> str:
-    found = _rows(folder.directory)
+    now_ms = int(time.time() * 1000)
+    found = _rows(folder.directory, now_ms=now_ms)
     ((cursor,),) = found.pop("cursor")
     assert isinstance(cursor, int)
     _refuse_ahead(folder, cursor)
@@ -114,7 +116,7 @@ def _directory(folder: DataFolder) -> str:
         for entries in _entries(journal, up_to=cursor):
             directory.apply(entries)
         directory.close()
-        expected = _rows(remade)
+        expected = _rows(remade, now_ms=now_ms)
         expected.pop("cursor")
     if found != expected:
         different = [table for table in expected if found.get(table) != expected[table]]
@@ -207,12 +209,21 @@ def _entries(journal: JournalFile, *, up_to: int, after: int = 0) -> Iterator[li
         after = entries[-1].seq
 
 
-def _rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """All rows of all tables of a SQLite file, of one moment."""
+def _rows(path: Path, *, now_ms: int = 0) -> dict[str, list[tuple[object, ...]]]:
+    """
+    All rows of all tables of a SQLite file, of one moment, but for those of no use any more at `now_ms`.
+
+    The directory forgets these when something else is issued, and the journal when it is trimmed: at other times.
+    """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)) as db:
             db.execute("BEGIN")
             tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            return {table: sorted(db.execute(f'SELECT * FROM "{table}"'), key=repr) for table in tables}  # noqa: S608
+            return {table: sorted(db.execute(_select(table), {"now": now_ms}), key=repr) for table in tables}
     except sqlite3.Error as error:
         raise OrgError(f"{path} cannot be read: {error}", hint=_REBUILD) from error
+
+
+def _select(table: str) -> str:
+    of_use = f" WHERE {ENDS[table]} >= :now" if table in ENDS else ""
+    return f'SELECT * FROM "{table}"{of_use}'  # noqa: S608

@@ -17,7 +17,6 @@ restoring     there while a restore changes the folder
 replaced-N/   journals that a restore has put aside; may be deleted
 """
 
-import errno
 import fcntl
 import os
 import secrets
@@ -31,6 +30,8 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.org.errors import OrgError
+from tocsin.org.file_errors import ELSEWHERE, telling
+from tocsin.org.private_sqlite import with_its_log
 
 KIND = "tocsin-org"
 FORMAT = 2  # raised by a change that older versions cannot read
@@ -39,7 +40,6 @@ _MARKER = "marker.json"
 _UNFINISHED = ".marker-"
 _MARKER_MAX_BYTES = 4096
 _SECRET_BYTES = 32
-_ELSEWHERE = "name another folder with --data"
 
 
 class _Marker(Struct, frozen=True):
@@ -63,8 +63,7 @@ class DataFolder:
 
     def projections(self) -> list[Path]:
         """All that is made again from the journal when it is missing."""
-        files = [self.directory, self.feed, self.log]
-        in_sqlite = [Path(f"{file}{suffix}") for file in files for suffix in ("-wal", "-shm", "")]
+        in_sqlite = [file for of in (self.directory, self.feed, self.log) for file in with_its_log(of)]
         return [*in_sqlite, self.index, self.index.with_name(self.index.name + ".boot")]
 
     @classmethod
@@ -84,7 +83,7 @@ class DataFolder:
             if not names and create:
                 _mark(path)
             elif _MARKER not in names:
-                raise OrgError(f"{path} is not a data folder of an org; it was left as it is", hint=_ELSEWHERE)
+                raise OrgError(f"{path} is not a data folder of an org; it was left as it is", hint=ELSEWHERE)
             _recognise(path)
             if RESTORING in names and not half_restored:
                 raise OrgError(f"a restore into {path} was interrupted", hint="`tocsin restore --replace` ends it")
@@ -105,7 +104,7 @@ class DataFolder:
     def serving(self) -> Iterator[None]:
         """Be the one process that serves this folder. Raises OrgError when another one is."""
         busy = f"{self.path} is already served by another process"
-        with self._locked("lock", fcntl.LOCK_EX, busy, f"stop that one first, or {_ELSEWHERE}"):
+        with self._locked("lock", fcntl.LOCK_EX, busy, f"stop that one first, or {ELSEWHERE}"):
             yield
 
     @contextmanager
@@ -119,7 +118,7 @@ class DataFolder:
     def alone(self) -> Iterator[None]:
         """Be the only one who has it open, so that files may be replaced. Raises OrgError when others have."""
         busy = f"{self.path} is in use by another process"
-        with self._locked("users.lock", fcntl.LOCK_EX, busy, f"stop that one first, or {_ELSEWHERE}"):
+        with self._locked("users.lock", fcntl.LOCK_EX, busy, f"stop that one first, or {ELSEWHERE}"):
             yield
 
     @contextmanager
@@ -134,28 +133,6 @@ class DataFolder:
             yield
         finally:
             os.close(handle)  # and with it the lock goes
-
-
-@contextmanager
-def telling(path: Path) -> Iterator[None]:
-    """Errors of the file system as OrgErrors that name the data folder at `path` and say what to do."""
-    try:
-        yield
-    except OSError as error:
-        text, hint = _MEANINGS.get(error.errno or 0, (error.strerror or str(error), "check the path and the disk"))
-        raise OrgError(f"data folder {path}: {text}", hint=hint) from error
-
-
-_MEANINGS = {
-    errno.EACCES: ("no permission to use it", "check who may read and write there, or " + _ELSEWHERE),
-    errno.EPERM: ("no permission to use it", "check who may read and write there, or " + _ELSEWHERE),
-    errno.EROFS: ("it is on a read-only disk", "mount the disk for writing, or " + _ELSEWHERE),
-    errno.ENOSPC: ("the disk is full", "free some space; what was accepted before is all there"),
-    errno.EDQUOT: ("the disk quota is used up", "free some space; what was accepted before is all there"),
-    errno.ENOTDIR: ("it is not a folder", _ELSEWHERE),
-    errno.EEXIST: ("it is not a folder", _ELSEWHERE),
-    errno.ENOENT: ("there is none", "check the path; `tocsin serve` makes one"),
-}
 
 
 def _mark(path: Path) -> None:
@@ -192,12 +169,12 @@ def _recognise(path: Path) -> None:
     try:
         marker = msgspec.json.decode(text, type=_Marker)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise OrgError(f"{path / _MARKER} cannot be understood; it was left as it is", hint=_ELSEWHERE) from None
+        raise OrgError(f"{path / _MARKER} cannot be understood; it was left as it is", hint=ELSEWHERE) from None
     if marker.kind != KIND:
-        raise OrgError(f"{path} is a data folder of {marker.kind!r}, not of an org", hint=_ELSEWHERE)
+        raise OrgError(f"{path} is a data folder of {marker.kind!r}, not of an org", hint=ELSEWHERE)
     if marker.format < FORMAT:
         older = f"{path} was written before the first release (format {marker.format}; this one knows {FORMAT})"
-        raise OrgError(f"{older}; it was left as it is", hint=_ELSEWHERE)
+        raise OrgError(f"{older}; it was left as it is", hint=ELSEWHERE)
     if marker.format > FORMAT:
         newer = f"{path} was written by a newer version (format {marker.format}; this one knows {FORMAT})"
         raise OrgError(f"{newer}; it was left as it is", hint="use that version again, or a later one")

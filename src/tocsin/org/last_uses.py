@@ -3,9 +3,14 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import structlog
+
+from tocsin.org.errors import OrgError
 from tocsin.org.private_sqlite import connect, telling_of
 
 EVERY_MS = 60_000
+_LOCK_WAIT_MS = 50  # for one who notes: all requests wait meanwhile
+_log = structlog.get_logger("tocsin.org")
 _TABLES = "CREATE TABLE IF NOT EXISTS last_uses (token_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID"
 _NOTE = "INSERT INTO last_uses VALUES (?, ?) ON CONFLICT (token_id) DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)"
 _ALL = "SELECT token_id, at_ms FROM last_uses"
@@ -23,14 +28,22 @@ class LastUses:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute(_TABLES)
+            self._db.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_MS}")
 
     def note(self, token_id: str, at_ms: int) -> None:
-        """A token is used. Written at most once a minute. Raises OrgError."""
+        """
+        A token is used. Written at most once a minute, and so it is tried again only after one.
+
+        What cannot be written is logged and raises nothing: a request is not refused for it.
+        """
         if at_ms - self._noted.get(token_id, -EVERY_MS) < EVERY_MS:
             return
         self._noted[token_id] = at_ms
-        with self._telling():
-            self._db.execute(_NOTE, (token_id, at_ms))
+        try:
+            with self._telling():
+                self._db.execute(_NOTE, (token_id, at_ms))
+        except OrgError as error:
+            _log.error("token.use_not_noted", token=token_id, error=str(error), remedy=error.hint)
 
     def all(self) -> dict[str, int]:
         """Epoch milliseconds by token id. Raises OrgError."""

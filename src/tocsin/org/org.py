@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
+from traceback import format_exception
 from typing import NamedTuple
 
 import structlog
@@ -14,10 +14,10 @@ from tocsin.journal.sqlite import SqliteJournal
 from tocsin.org.assertions import Assertion, consumed
 from tocsin.org.bouncers import Bouncer
 from tocsin.org.config import OrgConfig
-from tocsin.org.crowdsec.feed import Feed
+from tocsin.org.crowdsec.decisions import Told, told
+from tocsin.org.crowdsec.feed import KEPT_MS, Feed
 from tocsin.org.decision import ProviderWord, decide, strongest
 from tocsin.org.folder import DataFolder
-from tocsin.org.ids import token_hash
 from tocsin.org.last_uses import LastUses
 from tocsin.org.log.index import LogIndex
 from tocsin.org.log.notes import Notes
@@ -25,7 +25,7 @@ from tocsin.org.log.retention import LogRetention
 from tocsin.org.log.system_log import SystemLog
 from tocsin.org.oauth.keys import SigningKeys
 from tocsin.org.oauth.proofs import UsedProofs
-from tocsin.org.providers import Provider, Providers
+from tocsin.org.providers import Provider
 from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
 from tocsin.org.retention import Retention
@@ -85,6 +85,9 @@ class Org:
         )
         self.policy, self.bouncers = registry.policy, registry.bouncers
         self.sign_ins = SignIns(journal, self.look_up)
+        self.turns = asyncio.Semaphore(1)
+        """To be held for each step, of a millisecond, of all that looks at many IPs: however many there are of it, a
+        look-up waits for one step. Not longer: a client that takes its answer slowly shall keep nobody out."""
 
     @property
     def now_ms(self) -> int:
@@ -132,6 +135,13 @@ class Org:
         provider = self.providers.get(said.provider_id)
         return "" if provider is None else provider.name
 
+    def providers_with_words(self) -> set[str]:
+        """
+        Ids of those whose words are kept. A deleted one's count no more, but are there as long as a bouncer may come
+        that was told of them: by them it is found what it has to delete.
+        """
+        return self.providers.ids_since(self.now_ms - KEPT_MS)
+
     def weigh(self, key: bytes) -> Weighed:
         """What is done about the IP of a 16-byte `key` now; a few microseconds, for the doors in a hurry. OrgError."""
         look = self.index.look_up(key)
@@ -139,13 +149,19 @@ class Org:
         level = None if said is None else RiskLevel.of_severity(said.severity)
         return Weighed(said, self.policy.standing.rules.rule_on(key, level), look.cursor)
 
+    def holding(self, key: bytes, assertions: Iterable[Assertion], *, now_ms: int) -> Told | None:
+        """The decision at `now_ms` about the IP of a 16-byte `key`, of which this is said; None when there is none."""
+        said = strongest(assertions, self.providers.enforcing, now_ms=now_ms)
+        if said is None or (kind := self.policy.standing.rules.decision_type(key, said.severity)) is None:
+            return None
+        return told(key, said, kind=kind, provider_name=self.provider_name(said))
+
     async def bouncer_of(self, key: str) -> Bouncer | None:
         """The bouncer whose key this is, or None. One that was made a moment ago by another process is known."""
-        sha256 = token_hash(key)
-        known = self.bouncers.of_hash(sha256)
+        known = self.bouncers.of_key(key)
         if known is None:
             await self.projector.catch_up_first()
-            known = self.bouncers.of_hash(sha256)
+            known = self.bouncers.of_key(key)
         return known
 
     async def _message(self, word: ProviderWord) -> str | None:
@@ -229,7 +245,7 @@ async def at_work(
 
 async def upkeep(org: Org) -> None:
     """Keep the projections up with the journal, forget what has expired, and trim the journal: for ever."""
-    live = partial(_ids, org.providers)
+    live = org.providers_with_words
     sweeper = Sweeper(org.projector, org.index, live=live, clock=org.clock)
     keep_s = org.config.log.retention_days * _DAY_S
     retention = Retention(org.journal, org.projector, org.index, keep_s=keep_s, live=live, clock=org.clock)
@@ -239,14 +255,12 @@ async def upkeep(org: Org) -> None:
             tasks.create_task(work)
 
 
-def _ids(providers: Providers) -> list[str]:
-    return [provider.id for provider in providers.all()]
-
-
 @asynccontextmanager
 async def in_background(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run `works` meanwhile; at the end they are cancelled and waited for."""
+    """Run `works` meanwhile; at the end they are cancelled and waited for. One that fails before is logged at once."""
     tasks = [asyncio.create_task(work) for work in works]
+    for task in tasks:
+        task.add_done_callback(_log_failure)
     try:
         yield
     finally:
@@ -255,6 +269,13 @@ async def in_background(*works: Coroutine[None, None, None]) -> AsyncIterator[No
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        # Text, not `exc_info`: some logs would print local variables.
+        _log.error("work.failed", exception="".join(format_exception(error)), remedy="start the org again")
 
 
 async def _start_policy(org: Org) -> None:

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from tocsin.org.oauth.access_token import AccessToken
 from tocsin.org.records import Author, AuthorKind, Role
 
 
@@ -11,6 +12,8 @@ class Principal(Struct, frozen=True):
     author: Author
     role: Role | None = None
     scopes: frozenset[str] = frozenset()
+    access_token: AccessToken | None = None
+    """What a service app has shown; None at the authorization server itself."""
 
     @property
     def id(self) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tocsin.org.errors import OrgError
-from tocsin.org.folder import telling
+from tocsin.org.file_errors import telling
 
 _LOCK_WAIT_S = 10.0
 
@@ -30,8 +30,13 @@ def telling_of(path: Path, *, hint: str) -> Iterator[None]:
 
 def delete(path: Path) -> None:
     """Delete the file at `path` and what SQLite keeps beside it; nobody may have it open."""
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
+    for file in with_its_log(path):
+        file.unlink(missing_ok=True)
+
+
+def with_its_log(path: Path) -> list[Path]:
+    """The file at `path` and what SQLite may keep beside it, which comes first: it must not outlive the file."""
+    return [Path(f"{path}{suffix}") for suffix in ("-journal", "-wal", "-shm", "")]
 
 
 def _make(path: Path) -> None:

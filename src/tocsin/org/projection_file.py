@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from tocsin.org.private_sqlite import connect, delete, telling_of
+from tocsin.org.errors import OrgError
+from tocsin.org.private_sqlite import connect, telling_of
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS cursor (seq INTEGER NOT NULL);
@@ -29,7 +30,7 @@ class ProjectionFile:
         Open or make the file at `path`.
 
         Args:
-            layout: of its tables; a file with another one is deleted and made again.
+            layout: of its tables; those of a file with another one, which nobody may use, are made again.
             tables: SQL that makes them where there are none.
         Raises: OrgError, when that cannot be.
         """
@@ -92,14 +93,31 @@ def _open(path: Path, layout: int, tables: str) -> sqlite3.Connection:
     try:
         (written,) = db.execute("PRAGMA user_version").fetchone()
         if written not in (0, layout):
-            db.close()
-            delete(path)
-            db = connect(path)
+            _empty(db, path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
-        db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {tables} COMMIT;")
-        db.execute(f"PRAGMA user_version = {layout}")
+        db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {tables} PRAGMA user_version = {layout}; COMMIT;")
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _empty(db: sqlite3.Connection, path: Path) -> None:
+    """
+    Drop all tables. Raises OrgError, when anybody else has the file open.
+
+    The file itself stays: one who opens it meanwhile must not be left with a deleted one.
+    """
+    try:
+        db.execute("PRAGMA journal_mode = DELETE")  # SQLite leaves WAL only for one who has the file alone
+        db.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # the rest says more about it
+            raise
+        text = f"{path} is in use by another version of tocsin"
+        raise OrgError(text, hint="stop that one first; the file is then made again") from error
+    for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        db.execute(f'DROP TABLE "{table}"')
+    db.execute("PRAGMA user_version = 0")
+    db.execute("COMMIT")

@@ -22,10 +22,14 @@ from tocsin.signals import RiskProvider, RiskProviderAction
 from tocsin.signals.limits import PROVIDERS_PER_ORG
 
 DEFAULT_PROVIDER_NAME = "Default"
-_ADD = "INSERT INTO providers VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD = "INSERT INTO providers VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"
 _REPLACE = "UPDATE providers SET name = ?, client_id = ?, action = ?, updated_ms = ? WHERE id = ?"
-_DELETE = "DELETE FROM providers WHERE id = ?"
-_ALL = "SELECT id, name, client_id, action, is_default, created_ms, updated_ms FROM providers ORDER BY created_seq"
+_DELETE = "UPDATE providers SET deleted_ms = ? WHERE id = ?"
+_ALL = """
+SELECT id, name, client_id, action, is_default, created_ms, updated_ms FROM providers WHERE deleted_ms IS NULL
+ORDER BY created_seq
+"""
+_DELETED = "SELECT id, deleted_ms FROM providers WHERE deleted_ms IS NOT NULL"
 
 
 class TooManyProviders(OrgError):
@@ -63,7 +67,8 @@ class ProviderTable:
     tables = """
 CREATE TABLE IF NOT EXISTS providers (
     id TEXT PRIMARY KEY, name TEXT NOT NULL, client_id TEXT, action TEXT NOT NULL, is_default INTEGER NOT NULL,
-    created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, created_seq INTEGER NOT NULL
+    created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, created_seq INTEGER NOT NULL,
+    deleted_ms INTEGER
 );
 """
 
@@ -72,6 +77,8 @@ CREATE TABLE IF NOT EXISTS providers (
         """All providers, oldest first."""
         self.enforcing: frozenset[str] = frozenset()
         """Ids of those whose word is enforced."""
+        self.deleted_ms: dict[str, int] = {}
+        """When each that there is no more was deleted, by id."""
 
     def changes(self, record: DirectoryRecord, *, seq: int) -> Iterator[Statement]:
         """See `Part.changes`."""
@@ -81,8 +88,8 @@ CREATE TABLE IF NOT EXISTS providers (
                 yield _ADD, (*given, deed.at_ms, deed.at_ms, seq)
             case ProviderReplaced(deed=deed):
                 yield _REPLACE, (record.name, record.client_id, record.action, deed.at_ms, record.id)
-            case ProviderDeleted():
-                yield _DELETE, (record.id,)
+            case ProviderDeleted(deed=deed):
+                yield _DELETE, (deed.at_ms, record.id)
 
     def load(self, db: sqlite3.Connection) -> None:
         """See `Part.load`."""
@@ -93,6 +100,7 @@ CREATE TABLE IF NOT EXISTS providers (
         self.enforcing = frozenset(
             provider.id for provider in self.by_id.values() if provider.action is RiskProviderAction.ENFORCE_AND_LOG
         )
+        self.deleted_ms = dict(db.execute(_DELETED).fetchall())
 
 
 class Providers:
@@ -114,6 +122,11 @@ class Providers:
     def enforcing(self) -> frozenset[str]:
         """Ids of those whose word is enforced."""
         return self._table.enforcing
+
+    def ids_since(self, at_ms: int) -> set[str]:
+        """Ids of the providers there are, and of those that there still were at `at_ms`."""
+        gone = {provider_id for provider_id, deleted_ms in self._table.deleted_ms.items() if deleted_ms >= at_ms}
+        return gone | self._table.by_id.keys()
 
     def default(self) -> Provider | None:
         """The provider the org started with, or None when it was deleted."""

@@ -93,7 +93,7 @@ class RateLimits:
             self._windows.get(org),
             self._windows.get(own),
             limit=self._limits[bucket],
-            share=self._shares[bucket],
+            share=(self._limits if alone else self._shares)[bucket],
             now=now,
         )
         if len(self._windows) >= self._sweep_at:

@@ -14,12 +14,15 @@ from pathlib import Path
 from tocsin.journal import copy_journal
 from tocsin.journal.copy import sync
 from tocsin.org.errors import OrgError
-from tocsin.org.folder import RESTORING, DataFolder, telling
+from tocsin.org.file_errors import telling
+from tocsin.org.folder import RESTORING, DataFolder
 from tocsin.org.org import in_background, org_behind
+from tocsin.org.private_sqlite import with_its_log
 from tocsin.org.projector import Projector
 
 _TELL_EVERY_S = 0.1
 _RESTORED = ".restored-journal.db"
+_OF_A_FAILED_RESTORE = {"marker.json", "users.lock"}
 Progress = Callable[[int, int], None]
 """Told how much is done, and of how much."""
 
@@ -53,7 +56,7 @@ async def restore(backup: Path, path: Path, *, replace: bool, on_progress: Progr
 
 def _to_restore(path: Path, *, replace: bool) -> DataFolder:
     with telling(path):
-        if not replace and path.exists() and any(path.iterdir()):
+        if not replace and path.exists() and not {file.name for file in path.iterdir()} <= _OF_A_FAILED_RESTORE:
             hint = "name an empty folder, or add --replace to put its journal aside"
             raise OrgError(f"{path} is not empty; it was left as it is", hint=hint)
     return DataFolder.open(path, half_restored=True)
@@ -110,8 +113,7 @@ def _put_aside(folder: DataFolder) -> None:
         sync(unfinished)
         unfinished.rename(note)
         sync(folder.path)
-    for suffix in ("-wal", "-shm", ""):
-        file = Path(f"{folder.journal}{suffix}")
+    for file in with_its_log(folder.journal):
         if file.exists():
             aside.mkdir(mode=0o700, exist_ok=True)
             file.rename(aside / file.name)

@@ -23,6 +23,7 @@ import structlog
 
 from tocsin.errors import TocsinError
 from tocsin.journal import Journal, JournalConflict
+from tocsin.org.assertions import GRACE_MS
 from tocsin.org.errors import OrgError
 from tocsin.org.projector import Projector
 from tocsin.org.records import (
@@ -37,8 +38,7 @@ from tocsin.org.records import (
     record_time_ms,
     risk_topic,
 )
-from tocsin.org.risk_index import RiskIndex, Straggler
-from tocsin.org.sweeper import GRACE_MS, STEP_IPS
+from tocsin.org.risk_index import STEP_IPS, RiskIndex, Straggler
 from tocsin.signals.limits import SUBJECTS_PER_EVENT
 
 _PAUSE_S = 0.05
@@ -70,7 +70,7 @@ class Retention:
         """
         Args:
             keep_s: age at which an entry may be forgotten.
-            live: ids of the providers there are; what others said is not carried forward.
+            live: ids of the providers whose words are kept; what others said is not carried forward.
             clock: epoch seconds.
         """
         self._journal, self._projector, self._index = journal, projector, index

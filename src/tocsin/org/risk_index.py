@@ -22,7 +22,7 @@ from tocsin.journal import Entry
 from tocsin.org.assertions import Assertion
 from tocsin.org.boot_mark import BootMark
 from tocsin.org.errors import OrgError
-from tocsin.org.folder import telling
+from tocsin.org.file_errors import telling
 from tocsin.org.held import (
     Broom,
     Word,
@@ -36,6 +36,7 @@ from tocsin.org.held import (
 )
 from tocsin.org.records import RiskCarried, RiskEventsConsumed, asserted_record
 
+STEP_IPS = 2048  # a walk looks at so many in about a millisecond
 LAYOUT = b"2"  # an index with another one is deleted and made again
 _MAP_BYTES = 64 * 1024**3  # address space, not disk: 800 million IPs
 _NUMBER = struct.Struct("<I")

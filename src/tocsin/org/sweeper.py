@@ -7,15 +7,12 @@ from functools import partial
 import structlog
 
 from tocsin.errors import TocsinError
+from tocsin.org.assertions import GRACE_MS
 from tocsin.org.projector import Projector
-from tocsin.org.risk_index import RiskIndex
+from tocsin.org.risk_index import STEP_IPS, RiskIndex
 
-STEP_IPS = 2048  # looked at in about a millisecond
 _PAUSE_S = 0.05
 _REST_S = 60.0
-# Rule 4 of `assertions` makes it harmless to forget what had expired before the next request was received. Requests
-# are applied a moment after they were received, and clocks of nodes differ a little: leave them this much room.
-GRACE_MS = 60_000
 _log = structlog.get_logger("tocsin.org")
 
 
@@ -25,7 +22,7 @@ class Sweeper:
     def __init__(
         self, projector: Projector, index: RiskIndex, *, live: Callable[[], Collection[str]], clock: Callable[[], float]
     ) -> None:
-        """`live` gives the ids of the providers there are; what others said is forgotten."""
+        """`live` gives the ids of the providers whose words are kept; what others said is forgotten."""
         self._projector = projector
         self._index = index
         self._live = live

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from tocsin.org.changes import Changes, NameTaken
+from tocsin.org.changes import Changes, NameTaken, check_name
 from tocsin.org.directory import Statement
 from tocsin.org.errors import OrgError
 from tocsin.org.ids import new_id, new_token, token_hash
 from tocsin.org.records import TOKEN_TOPIC, Deed, DirectoryRecord, Role, TokenCreated, TokenRevoked
-from tocsin.signals.limits import NAME_CHARS
 
 _ADD = "INSERT INTO tokens VALUES (?, ?, ?, ?, ?)"
 _REVOKE = "DELETE FROM tokens WHERE id = ?"
@@ -84,14 +83,17 @@ class Tokens:
         """Oldest first."""
         return list(self._table.by_hash.values())
 
+    def get(self, token_id: str) -> Token | None:
+        """The token with this id, or None."""
+        return next((token for token in self._table.by_hash.values() if token.id == token_id), None)
+
     def named(self, name: str) -> Token | None:
         """The token of this name, or None."""
         return next((token for token in self._table.by_hash.values() if token.name == name), None)
 
     async def create(self, name: str, role: Role, *, deed: Deed) -> str:
         """A new token. It is told once, here. Raises NameTaken, or OrgError for a name that cannot be one."""
-        if not name.strip() or not name.isprintable() or len(name) > NAME_CHARS:
-            raise OrgError(f"a token's name has 1 to {NAME_CHARS} printable characters, not {name[:60]!r}")
+        check_name("token", name)
         secret = new_token()
 
         def decide() -> TokenCreated:

@@ -3,9 +3,10 @@
 It has a process of its own for the sake of the interpreter's lock. LMDB and SQLite let go of it at every call, and
 beside an event loop that is always busy each call waits milliseconds to get it back: 4,000 IPs took 2.7 s, not 20 ms.
 
-The two talk over pipes: the org sends a byte when there may be news in the journal, the worker a line with the seq it
-has applied all of. When the org's end closes, however the org came to its end, the worker ends too. Should the worker
-die, it is started again; meanwhile the org takes in and answers, from an index that stands still.
+The two talk over pipes: the org sends the configuration in a line, for an argument may be too short for it, and then
+a byte when there may be news in the journal; the worker a line with the seq it has applied all of. When the org's end
+closes, however the org came to its end, the worker ends too, and so it does when any of its own tasks does. Should the
+worker die, or not start, it is started again; meanwhile the org takes in and answers, from an index that stands still.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 
+import msgspec
 import structlog
 
 from tocsin.org.config import OrgConfig
@@ -23,6 +25,7 @@ from tocsin.org.projector import Projector
 
 _START_AGAIN_S = 1.0
 _END_WITHIN_S = 5.0
+_CONFIG_MOST_BYTES = 64 * 1024**2
 _log = structlog.get_logger("tocsin.org")
 
 
@@ -35,15 +38,25 @@ async def upkeep_apart(org: Org, *, command: Sequence[str]) -> None:
 
 async def _keep_running(org: Org, command: Sequence[str]) -> None:
     while True:
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
         try:
-            async with in_background(_wake(process, org.projector)):
-                await _hear(process, org.projector)
-        except asyncio.CancelledError:
-            await _end(process)
-            raise
-        _log.error("worker.ended", code=process.returncode, remedy="it is started again")
+            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+        except OSError as error:
+            _log.error("worker.not_started", error=str(error), remedy="free memory or processes; it is tried again")
+        else:
+            await _until_it_ends(process, org)
+            _log.error("worker.ended", code=process.returncode, remedy="it is started again")
         await asyncio.sleep(_START_AGAIN_S)
+
+
+async def _until_it_ends(process: Process, org: Org) -> None:
+    assert process.stdin is not None
+    process.stdin.write(msgspec.json.encode(org.config) + b"\n")
+    try:
+        async with in_background(_wake(process, org.projector)):
+            await _hear(process, org.projector)
+    finally:
+        if process.returncode is None:
+            await _end(process)
 
 
 async def _hear(process: Process, projector: Projector) -> None:
@@ -76,17 +89,25 @@ async def _wake(process: Process, projector: Projector) -> None:
         await news.wait()
 
 
-async def work(folder: DataFolder, config: OrgConfig) -> None:
+async def work(folder: DataFolder) -> None:
     """
     What the process does, until nobody is at the other end of its standard input.
 
-    Its standard output is for the org alone. Raises OrgError or JournalError, when a file cannot be used.
+    Its standard output is for the org alone.
+    Raises: OrgError or JournalError, when a file cannot be used; ExceptionGroup, when what it does has failed.
     """
-    news = asyncio.StreamReader()
+    news = asyncio.StreamReader(limit=_CONFIG_MOST_BYTES)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(news), sys.stdin)
-    async with open_org(folder, config) as org, in_background(upkeep(org), _tell(org.projector)):
+    line = await news.readline()
+    if not line.endswith(b"\n"):
+        return  # the org has ended meanwhile
+    # One that fails ends all: a process that reads on and does nothing would be started again by nobody.
+    async with open_org(folder, msgspec.json.decode(line, type=OrgConfig)) as org, asyncio.TaskGroup() as tasks:
+        others = [tasks.create_task(upkeep(org)), tasks.create_task(_tell(org.projector))]
         while await news.read(4096):
             org.journal.look()
+        for task in others:
+            task.cancel()
 
 
 async def _tell(projector: Projector) -> None:

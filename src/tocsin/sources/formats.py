@@ -1,5 +1,6 @@
 """The formats Tocsin reads, and how to tell which one an input is in."""
 
+from difflib import get_close_matches
 from functools import cache
 
 from tocsin.sources.errors import SourceError
@@ -49,8 +50,10 @@ def format_named(name: str) -> Format:
     for known in formats():
         if known.name == name:
             return known
-    names = ", ".join(known.name for known in formats())
-    raise SourceError(f"{name!r} is no format that Tocsin reads", hint=f"one of {names}; `tocsin formats` shows them")
+    names = [known.name for known in formats()]
+    near = get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(names)}"
+    raise SourceError(f"{name!r} is no format that Tocsin reads", hint=f"{hint}; `tocsin formats` shows them")
 
 
 def format_of(sample: Sample, *, name: str) -> Format:

@@ -10,13 +10,11 @@ from typing import NamedTuple
 
 from tocsin.org.assertions import Assertion
 from tocsin.signals import RiskLevel, ip_text
-from tocsin.signals.limits import SUBJECTS_PER_REQUEST
 
 ORIGIN = "tocsin"
 SCOPE = "Ip"
-_POSITIONS = 1024
+_POSITIONS = 1 << 16  # the index has two bytes for one: what is carried forward fills more than a request does
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-assert SUBJECTS_PER_REQUEST <= _POSITIONS
 
 
 class Told(NamedTuple):

@@ -6,8 +6,6 @@ from tocsin.org.principals import Need
 from tocsin.org.records import Role
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-PUBLIC = frozenset({"/healthz", "/readyz", "/openapi.json"})
-"""Paths that ask for no authorization and count in no bucket."""
 
 _ANY = frozenset(Role)
 _ADMIN = frozenset({Role.SUPER_ADMIN})

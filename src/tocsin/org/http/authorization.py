@@ -14,7 +14,7 @@ from tocsin.org.http.errors import Refusal, invalid_session, invalid_token, not_
 from tocsin.org.http.exchange import Exchange
 from tocsin.org.oauth import dpop
 from tocsin.org.oauth.dpop import Proof
-from tocsin.org.oauth.server import AuthorizationServer
+from tocsin.org.oauth.server import AuthorizationServer, is_revoked
 from tocsin.org.org import Org
 from tocsin.org.principals import Need, Principal, may
 from tocsin.org.records import Author, AuthorKind
@@ -76,6 +76,14 @@ def check_allowed(caller: Caller, need: Need) -> None:
     raise _not_allowed(caller, need)
 
 
+def is_still_let_in(org: Org, principal: Principal) -> bool:
+    """Whether what `principal` was let in with is still good: for answers that go on for long."""
+    token = principal.access_token
+    if token is None:
+        return org.tokens.get(principal.id) is not None
+    return token.exp > org.clock() and not is_revoked(org, token)
+
+
 def use_up_proof(org: Org, exchange: Exchange, caller: Caller) -> None:
     """Use up the proof of `caller`, if there is one. Raises Refusal (400) for one that was used before."""
     if caller.proof is None:
@@ -96,7 +104,8 @@ def _client(
         check_plain(token, challenge)
     client = org.clients.get(token.cid)
     assert client is not None  # or the token would be revoked
-    principal = Principal(Author(AuthorKind.CLIENT, client.id, client.name), scopes=frozenset(token.scp))
+    author = Author(AuthorKind.CLIENT, client.id, client.name)
+    principal = Principal(author, scopes=frozenset(token.scp), access_token=token)
     return Caller(principal, challenge, proof)
 
 

@@ -54,8 +54,9 @@ async def tell_about_ips(org: Org, exchange: Exchange) -> None:
     weights: list[Weight] = []
     cursor = org.projector.applied
     for start in range(0, len(keys), _AT_ONCE):
-        weights += [_weight(key, org.weigh(key)) for key in keys[start : start + _AT_ONCE]]
-        await asyncio.sleep(0)
+        async with org.turns:
+            weights += [_weight(key, org.weigh(key)) for key in keys[start : start + _AT_ONCE]]
+            await asyncio.sleep(0)
     await exchange.answer(200, msgspec.json.encode(Weights(weights, cursor)))
 
 

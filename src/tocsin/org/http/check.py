@@ -51,13 +51,18 @@ class CheckDoor:
         await exchange.answer(status, headers=[*headers, *self._headers(client, weighed, ruling)])
 
     def _client(self, exchange: Exchange) -> str | None:
-        """Whose request the proxy asks about; None when that cannot be known: then nobody is waved through for it."""
+        """
+        Whose request the proxy asks about; None when that cannot be known: then nobody is waved through for it.
+
+        Behind a trusted proxy of which nobody says whom it speaks for there is somebody unknown. Only the one who asks
+        may say that it asks about itself, in so many words.
+        """
         told = exchange.header(self._config.client_header.encode())
         if not self._proxies.trusts(exchange.peer):
             # Somebody without the right to speak for others may still ask about themselves.
             return exchange.peer if told is None and exchange.peer else None
         client = self._proxies.client_ip(exchange.peer, told)
-        return None if client == exchange.peer and (told or "").strip() != exchange.peer else client
+        return None if self._proxies.trusts(client) and (told or "").strip() != exchange.peer else client
 
     def _weigh(self, client: str | None) -> Weighed | None:
         if client is None:

@@ -1,40 +1,52 @@
 """The doors without a framework between: which function answers a method and path."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 
 from tocsin.org.http.errors import method_not_allowed
 from tocsin.org.http.exchange import Exchange
 
 Door = Callable[[Exchange], Awaitable[None]]
+_NONE: Mapping[str, Door] = {}
+_NAME = re.compile(r"\{[^}]*\}")
 
 
 class Doors:
-    """Finds a door in two look-ups of a dictionary, or by the one prefix it stands under."""
+    """Finds a door in two look-ups of a dictionary, or by one of the few patterns."""
 
     def __init__(self, doors: Mapping[tuple[str, str], Door]) -> None:
         """
         Args:
-            doors: by method and path; a path may end with a name in braces, which stands for all that follows.
+            doors: by method and path; a name in braces stands for one or more characters, `/` among them at the end.
         """
-        self._exact: dict[str, dict[str, Door]] = {}
-        self._under: dict[str, dict[str, Door]] = {}
+        self._at: dict[str, dict[str, Door]] = {}
         for (method, path), door in doors.items():
-            prefix, brace, _ = path.partition("{")
-            where = self._under if brace else self._exact
-            where.setdefault(prefix, {})[method] = door
+            self._at.setdefault(path, {})[method] = door
+        self._patterns = [(_pattern(path), methods) for path, methods in self._at.items() if "{" in path]
 
     def routes(self) -> set[tuple[str, str]]:
-        """Method and path of every door; `{}` stands for what may follow a prefix."""
-        return {(method, path) for path, found in self._exact.items() for method in found} | {
-            (method, under + "{}") for under, found in self._under.items() for method in found
-        }
+        """Method and path of every door; `{}` stands for a name."""
+        return {(method, _NAME.sub("{}", path)) for path, methods in self._at.items() for method in methods}
+
+    def at(self, path: str) -> Mapping[str, Door]:
+        """The doors at `path` by method; none for an unknown path."""
+        methods = self._at.get(path)
+        if methods is None:
+            for pattern, found in self._patterns:
+                if pattern.fullmatch(path):
+                    return found
+        return methods or _NONE
 
     def find(self, method: str, path: str) -> Door | None:
         """The door for a request, None when nothing is at `path`. Raises Refusal (405)."""
-        methods = self._exact.get(path) or next((m for under, m in self._under.items() if path.startswith(under)), None)
-        if methods is None:
-            return None
+        methods = self.at(path)
         door = methods.get(method)
-        if door is None:
+        if door is None and methods:
             raise method_not_allowed()
         return door
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    before, *after = _NAME.split(path)
+    names = [re.escape(part) for part in after]
+    return re.compile(re.escape(before) + "".join(("[^/]+" if part else ".+") + part for part in names))

@@ -15,7 +15,7 @@ from litestar.routes import HTTPRoute
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError
-from tocsin.org.http.access import AREAS, PUBLIC, SCOPES, Area, area_of
+from tocsin.org.http.access import AREAS, SCOPES, Area, area_of
 from tocsin.org.http.api import OPENAPI_PATH, allowed_methods
 from tocsin.org.http.authorization import authorize, check_allowed, use_up_proof
 from tocsin.org.http.batch import BATCH_PATH, tell_about_ips
@@ -79,7 +79,8 @@ class Front:
         self._in_flight = InFlight(limits.concurrent)
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
         self._server = AuthorizationServer(org, issuer=base_url, known_scopes=SCOPES, settings=org.config.oauth)
-        self._oauth = OAuthDoors(org, self._server, self._limits, self._in_flight)
+        oauth = OAuthDoors(org, self._server, self._limits, self._in_flight).doors()
+        self._oauth = Doors(oauth)
         self._metrics = Metrics(org)
         self._bouncers = BouncerDoor(org, self._metrics.answers)
         self._live = LiveDoor(org)
@@ -90,12 +91,18 @@ class Front:
             logging_config=None,
             exception_handlers={Exception: _pass_on},
         )
-        self._doors = Doors(
+        # These ask for no authorization, or find out by themselves who asks.
+        self._open = Doors(
             {
+                **oauth,
                 ("GET", HEALTH_PATH): partial(tell_health, org),
                 ("GET", READY_PATH): partial(tell_ready, org),
-                ("GET", METRICS_PATH): self._metrics.tell,
                 ("GET", OPENAPI_PATH): Published(base_url).tell,
+            }
+        )
+        self._doors = Doors(
+            {
+                ("GET", METRICS_PATH): self._metrics.tell,
                 ("POST", RISK_EVENTS_PATH): partial(take_risk_events, org),
                 ("GET", LOGS_PATH): partial(tell_log, org, base_url=base_url),
                 ("GET", IPS_PATH + "{ip}"): partial(tell_about_ip, org),
@@ -116,8 +123,8 @@ class Front:
             for method in route.methods
             if method != "OPTIONS"
         }
-        raw = self._doors.routes() | self._oauth.routes() | self._bouncers.routes() | {("GET", CHECK_PATH)}
-        return raw | framework
+        tables = (self._doors, self._open, self._bouncers)
+        return framework.union({("GET", CHECK_PATH)}, *(table.routes() for table in tables))
 
     def stop(self) -> None:
         """The org is about to stop: end what would go on for ever."""
@@ -153,7 +160,7 @@ class Front:
         refusal = _refusal_for(error)
         if refusal.status == 405:
             refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
-        if refusal.status == 500 and self._oauth.at(exchange.path) is not None:
+        if refusal.status == 500 and self._oauth.at(exchange.path):
             refusal = oauth_fault()
         if refusal.status == 503 and exchange.proof is not None:
             self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
@@ -176,9 +183,9 @@ class Front:
     async def _serve(self, scope: Scope, exchange: Exchange, area: Area) -> None:
         method, path = exchange.method, exchange.path
         exchange.check(any_path=is_check(path))  # a proxy may append the path that it was asked for
-        if (oauth_door := self._oauth.at(path)) is not None:
-            return await self._oauth.serve(exchange, oauth_door)
-        if not (path in PUBLIC or self._check.open_to(exchange) or needs_no_token(exchange)):
+        if door := self._open.find(method, path):
+            return await door(exchange)
+        if not (self._check.open_to(exchange) or needs_no_token(self._org, exchange)):
             await self._let_in(exchange, area)
         if is_check(path):
             return await self._check.answer(exchange)

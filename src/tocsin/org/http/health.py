@@ -57,10 +57,11 @@ async def readiness(org: Org, *, catch_up_s: float = CATCH_UP_S, least_free_byte
     return ReadyView(not why_not, why_not, max(0, last - org.projector.applied))
 
 
-def needs_no_token(exchange: Exchange) -> bool:
-    """Whether metrics are asked for on this machine itself, and not through a proxy on it."""
-    proxied = exchange.header(b"x-forwarded-for") or exchange.header(b"forwarded")
-    return exchange.path == METRICS_PATH and is_loopback(exchange.peer) and not proxied
+def needs_no_token(org: Org, exchange: Exchange) -> bool:
+    """Whether metrics are asked for on this machine itself, as far as can be told, and that is to be enough."""
+    if not (exchange.path == METRICS_PATH and org.config.http.open_metrics and is_loopback(exchange.peer)):
+        return False
+    return not (exchange.header(b"x-forwarded-for") or exchange.header(b"forwarded"))
 
 
 class Metrics(Collector):

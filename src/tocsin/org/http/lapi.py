@@ -5,7 +5,6 @@ in one of its two plain forms, one hash, one look into the index, one answer. Al
 the same (a test compares the two).
 """
 
-import hashlib
 from collections import Counter
 from functools import partial
 from tempfile import SpooledTemporaryFile
@@ -17,10 +16,8 @@ import structlog
 from tocsin.errors import TocsinError
 from tocsin.org.bouncers import Bouncer
 from tocsin.org.crowdsec.changes import Scribe
-from tocsin.org.crowdsec.decisions import told
 from tocsin.org.crowdsec.feed import Pull
 from tocsin.org.crowdsec.filters import BadFilter, Filter, read_filter
-from tocsin.org.decision import strongest
 from tocsin.org.http.errors import Refusal
 from tocsin.org.http.exchange import ClientGone, Message, Receive, Scope, Send, read_body
 from tocsin.org.http.lapi_answers import CHUNK_CHARS, Answers, LongAnswer
@@ -59,10 +56,15 @@ class BouncerDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
-        body = self._at_once(scope)
+        try:
+            body = self._at_once(scope)
+        except Exception as error:  # as in `front`: a mistake of ours becomes an answer
+            return await self._tell_fault(send, error)
         if body is not None:
-            await self._answers.whole(send, 200, body)
-            return
+            return await self._answers.whole(send, 200, body)
+        return await self._take_time(scope, receive, send)
+
+    async def _take_time(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
 
         async def noting(message: Message) -> None:
@@ -76,10 +78,16 @@ class BouncerDoor:
             await self._answers.told(send, 500, str(error))
         except ClientGone:
             return
-        except Exception as error:  # as in `front`: the one place where a mistake of ours becomes an answer
-            _log_failure(error)
-            if not started:  # what was begun is broken off, so that nobody takes it for whole
-                await self._answers.told(send, 500, "the decisions cannot be read")
+        except Exception as error:  # see above; what was begun is broken off, so that nobody takes it for whole
+            await self._tell_fault(None if started else send, error)
+
+    async def _tell_fault(self, send: Send | None, error: Exception) -> None:
+        if isinstance(error, TocsinError):
+            _log.error("request.failed", error=str(error), remedy=error.hint)
+        else:
+            _log.error("request.failed", exception="".join(format_exception(error)))
+        if send is not None:
+            await self._answers.told(send, 500, "the decisions cannot be read")
 
     def routes(self) -> set[tuple[str, str]]:
         """Method and path of every door; HEAD comes with GET."""
@@ -93,7 +101,7 @@ class BouncerDoor:
         by_value = query.startswith(_BY_VALUE)
         if not by_value and not query.startswith(_BY_IP):
             return None
-        if not self._has_key(scope):
+        if self._org.bouncers.of_key(_key_of(scope)) is None:
             return None
         try:
             text = query[len(_BY_VALUE if by_value else _BY_IP) :].decode("ascii")
@@ -104,17 +112,8 @@ class BouncerDoor:
         if by_value and ip_text(key) != text:
             return None
         now_ms = org.now_ms
-        said = strongest(look.assertions, org.providers.enforcing, now_ms=now_ms)
-        kind = None if said is None else org.policy.standing.rules.decision_type(key, said.severity)
-        if said is None or kind is None:
-            return b"null"
-        return f"[{told(key, said, kind=kind, provider_name=org.provider_name(said)).json(now_ms)}]".encode()
-
-    def _has_key(self, scope: Scope) -> bool:
-        for name, value in scope["headers"]:
-            if name == b"x-api-key":
-                return self._org.bouncers.of_hash(hashlib.sha256(value).digest()) is not None
-        return False
+        one = org.holding(key, look.assertions, now_ms=now_ms)
+        return b"null" if one is None else f"[{one.json(now_ms)}]".encode()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method, answers = scope["path"], scope["method"], self._answers
@@ -133,14 +132,11 @@ class BouncerDoor:
             allowed = b", ".join(sorted(other.encode() for other, at in self._doors if at == path))
             known = allowed or path.startswith(DECISIONS_PATH)
             return await (answers.empty(send, 405, [(b"allow", allowed)]) if known else answers.empty(send, 404))
-        bouncer = await self._bouncer(scope)
+        key = _key_of(scope)
+        bouncer = await self._org.bouncer_of(key) if key else None
         if bouncer is None:
             return await answers.told(send, 403, "access forbidden")
         return await door(scope, receive, send, bouncer)
-
-    async def _bouncer(self, scope: Scope) -> Bouncer | None:
-        key = dict(scope["headers"]).get(b"x-api-key", b"")
-        return await self._org.bouncer_of(key.decode("latin-1")) if key else None
 
     async def _decisions(self, scope: Scope, _receive: Receive, send: Send, _bouncer: Bouncer) -> None:
         wanted = read_filter(scope["query_string"])
@@ -182,11 +178,12 @@ class BouncerDoor:
         return LongAnswer(self._answers, send, zipped=zipped)
 
 
-def _log_failure(error: Exception) -> None:
-    if isinstance(error, TocsinError):
-        _log.error("request.failed", error=str(error), remedy=error.hint)
-    else:
-        _log.error("request.failed", exception="".join(format_exception(error)))
+def _key_of(scope: Scope) -> str:
+    """The bouncer's key, of several the first, as CrowdSec reads it; empty when there is none."""
+    for name, value in scope["headers"]:
+        if name == b"x-api-key":
+            return str(value, "latin-1")
+    return ""
 
 
 def _stream_filter(query: bytes, *, startup: bool, pull: Pull | None) -> Filter:

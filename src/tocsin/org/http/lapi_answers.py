@@ -3,11 +3,11 @@
 import asyncio
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from email.utils import formatdate
 
 from tocsin.org.crowdsec.decisions import go_json
-from tocsin.org.http.exchange import SLOWEST_S, ClientGone, Headers, Send
+from tocsin.org.http.exchange import SLOWEST_S, ClientGone, Headers, Message, Send
 
 _JSON = (b"content-type", b"application/json; charset=utf-8")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
@@ -22,15 +22,15 @@ class Answers:
         self._clock, self._counts = clock, counts
         self._date = (0, b"")
 
-    async def whole(self, send: Send, status: int, body: bytes, more: Headers | None = None) -> None:
+    async def whole(self, send: Send, status: int, body: bytes, more: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """A JSON body."""
-        headers = [_JSON, (b"content-length", b"%d" % len(body)), *(more or [])]
-        await self.start(send, status, headers)
+        headers = [_JSON, (b"content-length", b"%d" % len(body)), *more]
+        await send(self.start(status, headers))
         await send({"type": "http.response.body", "body": body})
 
-    async def empty(self, send: Send, status: int, more: Headers | None = None) -> None:
+    async def empty(self, send: Send, status: int, more: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """No body."""
-        await self.start(send, status, [(b"content-length", b"0"), *(more or [])])
+        await send(self.start(status, [(b"content-length", b"0"), *more]))
         await send({"type": "http.response.body", "body": b""})
 
     async def told(self, send: Send, status: int, message: str) -> None:
@@ -41,14 +41,14 @@ class Answers:
         """200 to a HEAD, which is told as little as by CrowdSec."""
         await self.empty(send, 200, [_TEXT])
 
-    async def start(self, send: Send, status: int, headers: Headers) -> None:
-        """Status and headers, with the date."""
+    def start(self, status: int, headers: Headers) -> Message:
+        """The message with status and headers, with the date; it counts as an answer."""
         now = int(self._clock())
         if now != self._date[0]:
             self._date = (now, formatdate(now, usegmt=True).encode())
         headers.append((b"date", self._date[1]))
         self._counts[AREA, status] += 1
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        return {"type": "http.response.start", "status": status, "headers": headers}
 
 
 class LongAnswer:
@@ -89,7 +89,7 @@ class LongAnswer:
                 headers.append((b"content-encoding", b"gzip"))
             if not more:
                 headers.append((b"content-length", b"%d" % len(chunk)))
-            await self._answers.start(self._send, 200, headers)
+            await self._send(self._answers.start(200, headers))
         try:
             async with asyncio.timeout(SLOWEST_S):
                 await self._send({"type": "http.response.body", "body": chunk, "more_body": more})

@@ -1,5 +1,7 @@
 """GET /risk/v1/stream: server-sent events about every IP that somebody asserts something of, as it happens.
 
+A stream ends when the token that opened it is revoked or expires; the client comes back with another one.
+
 Each event stands for one place of the journal, and its id says which: a client that comes back with `Last-Event-ID`
 gets what followed, nothing twice and nothing left out, as far back as the journal keeps what is asserted. What an event
 tells of the IP is what holds when it is sent. Not told are the level from before, which nobody keeps, and the end of an
@@ -21,11 +23,13 @@ from msgspec import Struct
 
 from tocsin.journal import Entry
 from tocsin.org.assertions import life_of, subject_position
+from tocsin.org.http.authorization import is_still_let_in
 from tocsin.org.http.errors import bad_argument, method_not_allowed, too_many_requests
 from tocsin.org.http.exchange import SLOWEST_S, ClientGone, Exchange
 from tocsin.org.http.views import JournalPlace, time_text
 from tocsin.org.org import Org
 from tocsin.org.policy import Ruling
+from tocsin.org.principals import Principal
 from tocsin.org.records import POLICY_TOPIC, PROVIDER_TOPIC, ConsumedEvent, RiskEventsConsumed, risk_record
 from tocsin.signals import RiskLevel, RiskProviderAction, ip_text
 from tocsin.signals.ip import KEY_BYTES
@@ -97,12 +101,14 @@ class LiveDoor:
 
     async def _stream(self, exchange: Exchange, place: Place | None) -> None:
         await exchange.send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        ends = [asyncio.create_task(self._closing.wait()), asyncio.create_task(_until_gone(exchange))]
+        gone = asyncio.create_task(_until_gone(exchange))
+        ends = [asyncio.create_task(self._closing.wait()), gone]
+        assert exchange.principal is not None
         try:
-            async for text in self._events(place, ends):
+            async for text in self._events(place, ends, exchange.principal):
                 async with asyncio.timeout(SLOWEST_S):  # one that does not take what it is sent is let go
                     await exchange.send({"type": "http.response.body", "body": text, "more_body": True})
-            if self._closing.is_set():
+            if not gone.done():
                 await exchange.send({"type": "http.response.body", "body": b""})
         except TimeoutError:
             raise ClientGone from None
@@ -111,13 +117,15 @@ class LiveDoor:
                 task.cancel()
             await asyncio.gather(*ends, return_exceptions=True)
 
-    async def _events(self, place: Place | None, ends: list[asyncio.Task[bool]]) -> AsyncIterator[bytes]:
-        """What to send, until one of `ends` is done."""
+    async def _events(
+        self, place: Place | None, ends: list[asyncio.Task[bool]], principal: Principal
+    ) -> AsyncIterator[bytes]:
+        """What to send, until one of `ends` is done, or `principal` is not let in any more."""
         here = Place(self._org.projector.applied)
         if place is None or place.seq > max(here.seq, await self._org.journal.last()):
             yield _event("ready" if place is None else "reset", here, {"cursor": here.seq})
             place = here
-        while not any(task.done() for task in ends):
+        while not any(task.done() for task in ends) and is_still_let_in(self._org, principal):
             batch = await self._org.journal.read(_before(place), limit=_ENTRIES_AT_ONCE)
             applied = [entry for entry in batch if entry.seq <= self._org.projector.applied]
             for entry in applied:

@@ -4,15 +4,15 @@ Source: spec 4.3 and 4.4.
 """
 
 import binascii
-import re
 from base64 import b64decode
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
 
-from tocsin.org.http.errors import method_not_allowed, too_many_requests
+from tocsin.org.http.access import area_of
+from tocsin.org.http.doors import Door
+from tocsin.org.http.errors import too_many_requests
 from tocsin.org.http.exchange import Exchange
 from tocsin.org.http.in_flight import InFlight
 from tocsin.org.http.oauth_views import metadata_view
@@ -31,16 +31,13 @@ INTROSPECT_PATH = "/oauth2/v1/introspect"
 REVOKE_PATH = "/oauth2/v1/revoke"
 KEYS_PATH = "/oauth2/v1/keys"
 METADATA_NAMES = ("/.well-known/openid-configuration", "/.well-known/oauth-authorization-server")
-_METADATA = re.compile(rf"(/oauth2/[^/]+)?({'|'.join(map(re.escape, METADATA_NAMES))})")
 _MOST_FIELDS = 64
-_SECRETS = frozenset({"client_id", "client_secret"})
 _NOT_INDEXED = (b"x-robots-tag", b"noindex,nofollow")
 _SEVERAL = (
     "Cannot supply multiple client credentials. Use one of the following: credentials in the Authorization header, "
     "credentials in the post body, or a client_assertion in the post body."
 )
 Form = dict[str, str]
-Door = Callable[[Exchange], Awaitable[None]]
 
 
 class OAuthDoors:
@@ -49,35 +46,19 @@ class OAuthDoors:
     def __init__(self, org: Org, server: AuthorizationServer, limits: RateLimits, in_flight: InFlight) -> None:
         self._org, self._server, self._limits, self._in_flight = org, server, limits, in_flight
         self._in_query = org.config.oauth.token_parameters_in_query
-        self._doors: dict[str, tuple[str, Door]] = {
-            TOKEN_PATH: ("POST", self._give_token),
-            INTROSPECT_PATH: ("POST", self._introspect),
-            REVOKE_PATH: ("POST", self._revoke),
-            KEYS_PATH: ("GET", self._tell_keys),
+
+    def doors(self) -> dict[tuple[str, str], Door]:
+        """All doors, by method and path. They raise Refusal, OAuthRefused, JournalError."""
+        return {
+            ("POST", TOKEN_PATH): self._give_token,
+            ("POST", INTROSPECT_PATH): self._introspect,
+            ("POST", REVOKE_PATH): self._revoke,
+            ("GET", KEYS_PATH): self._tell_keys,
+            **{("GET", start + name): self._tell_metadata for start in ("", "/oauth2/{id}") for name in METADATA_NAMES},
         }
 
-    def routes(self) -> set[tuple[str, str]]:
-        """Method and path of every door; `{}` stands for a name."""
-        metadata = {("GET", start + name) for start in ("", "/oauth2/{}") for name in METADATA_NAMES}
-        return {(method, path) for path, (method, _) in self._doors.items()} | metadata
-
-    def at(self, path: str) -> tuple[str, Door] | None:
-        """The method and the door at `path`, or None when it is none of these."""
-        if _METADATA.fullmatch(path):
-            return "GET", self._tell_metadata
-        return self._doors.get(path)
-
-    async def serve(self, exchange: Exchange, door: tuple[str, Door]) -> None:
-        """Answer, or raise Refusal, OAuthRefused, JournalError."""
-        method, answer = door
-        if exchange.method != method:
-            raise method_not_allowed()
-        exchange.refuse_unmeasured()
-        exchange.refuse_large()
-        await answer(exchange)
-
     async def _give_token(self, exchange: Exchange) -> None:
-        form = await self._counted_form(exchange, exchange.query if self._in_query else b"", "token")
+        form = await self._counted_form(exchange, exchange.query if self._in_query else b"")
         _refuse_credentials_in_query(exchange.query, assertion_too=not self._in_query)
         _check_grant_type(form)
         known = self._known(exchange, form)
@@ -135,29 +116,33 @@ class OAuthDoors:
         await exchange.answer(200, msgspec.json.encode(view))
 
     async def _known_with_token(self, exchange: Exchange) -> tuple[Known, str]:
-        form = await self._counted_form(exchange, b"", "oauth")
+        form = await self._counted_form(exchange, b"")
         _refuse_credentials_in_query(exchange.query, assertion_too=True)
         known = self._known(exchange, form)
         if not form.get("token"):
             raise invalid_request("The 'token' parameter is required.")
         return known, form["token"]
 
-    async def _counted_form(self, exchange: Exchange, query: bytes, bucket: str) -> Form:
+    async def _counted_form(self, exchange: Exchange, query: bytes) -> Form:
         """The parameters of a request, which counts also when they cannot be read. Raises Refusal, OAuthRefused."""
+        exchange.refuse_unmeasured()
+        exchange.refuse_large()
         form: Form = {}
         try:
             with self._in_flight.one_less():
                 body = await exchange.form_body()
             form = _form(body, query)
         finally:
-            self._count(exchange, form, bucket)
+            self._count(exchange, form)
         return form
 
-    def _count(self, exchange: Exchange, form: Form, bucket: str) -> None:
+    def _count(self, exchange: Exchange, form: Form) -> None:
         """One request of whoever says it is this client, at this address. Raises Refusal (429)."""
         named = form.get("client_id") or named_client(form.get("client_assertion", "")) or _basic_user(exchange)
         is_known = named is not None and self._org.clients.get(named) is not None
         who = f"{named if is_known else ''} at {exchange.client_ip}"
+        bucket = area_of(exchange.path).bucket
+        assert bucket is not None
         exchange.grant = self._limits.take(bucket, who, now=exchange.now, alone=True)
         if not exchange.grant.allowed:
             raise too_many_requests()

@@ -196,8 +196,7 @@ def _security(operation: Operation) -> list[dict[str, list[str]]]:
         return [{"clientSecret": []}, {}]  # or in the form
     need = area_of(operation.path).need(operation.method)
     by_scope: list[dict[str, list[str]]] = [{"oauth2": [need.scope]}] if need.scope is not None else []
-    nobody: list[dict[str, list[str]]] = [{}] if operation.asked_by == "this machine or a principal" else []
-    return [{"apiToken": []}, *by_scope, *nobody]
+    return [{"apiToken": []}, *by_scope]
 
 
 def _security_schemes(base_url: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from tocsin.org.log.render import drafts, names
 from tocsin.org.projection_file import ProjectionFile
 from tocsin.org.records import Record, record_of
 
-LAYOUT = 1  # a file with another one is deleted and made again
+LAYOUT = 1  # a file with another one is made again
 _TABLES = """
 CREATE TABLE IF NOT EXISTS events (
     place INTEGER PRIMARY KEY, published_ms INTEGER NOT NULL, type INTEGER NOT NULL, actor INTEGER NOT NULL

@@ -34,6 +34,7 @@ from tocsin.org.records import (
     ProviderReplaced,
     RateLimitExceeded,
     Record,
+    RiskCarried,
     RiskEventsConsumed,
     SignInEvaluated,
     SigningKeyMade,
@@ -77,6 +78,8 @@ def drafts(record: Record, known: Known, *, show_messages: bool = False) -> list
             return sign_in_evaluated(record)
         case SigningKeyMade():
             return [oauth.signing_key_made(record)]
+        case RiskCarried():
+            return []  # it was shown when its provider said it
         case AssertionUsed():
             return []  # what it was used for shows, where it changed something
         case AccessTokenIssued() | AccessTokenRefused() | AccessTokenRevoked():

@@ -74,10 +74,11 @@ CREATE TABLE IF NOT EXISTS grants (
 
     def load(self, db: sqlite3.Connection) -> None:
         """See `Part.load`."""
-        self.by_client = {}
+        by_client: dict[str, dict[str, Grant]] = {}
         for row in db.execute(_ALL):
             grant = Grant(*row)
-            self.by_client.setdefault(grant.client_id, {})[grant.id] = grant
+            by_client.setdefault(grant.client_id, {})[grant.id] = grant
+        self.by_client = by_client  # whole at once: requests look at it meanwhile
 
 
 class Grants:

@@ -26,10 +26,9 @@ _USE = "INSERT OR IGNORE INTO used_assertions VALUES (?, ?, ?)"
 _WAS_USED = "SELECT 1 FROM used_assertions WHERE client_id = ? AND sha256 = ?"
 _REVOKE = "INSERT OR IGNORE INTO revoked_tokens VALUES (?, ?)"
 _REVOKED = "SELECT jti FROM revoked_tokens"
-_FORGET = (
-    "DELETE FROM used_assertions WHERE until_ms < ?",
-    "DELETE FROM revoked_tokens WHERE expires_ms < ?",
-)
+ENDS = {"used_assertions": "until_ms", "revoked_tokens": "expires_ms"}
+"""The tables whose rows are of no use from some time on, and the column that tells it, in epoch ms."""
+_FORGET = [f"DELETE FROM {table} WHERE {end} < ?" for table, end in ENDS.items()]  # noqa: S608
 
 
 class IssuedTable:

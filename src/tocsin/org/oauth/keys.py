@@ -2,7 +2,8 @@
 
 They are in the journal, so that every node that shares it, and whoever restores a backup of it, signs with the same
 ones; and they are sealed with the secret of the data folder, which is not in the journal: a copy of the journal alone
-signs nothing. Without that secret an org makes new keys, and clients fetch new tokens.
+signs nothing. Without that secret an org makes new keys, and clients fetch new tokens. Keys that another secret has
+sealed then count for nothing: the one that was ahead would else end a key of ours that goes on signing.
 
 There is always one key ahead: it is published for a whole period before it signs. A key that no longer signs is
 published for another day, which is longer than what it signed lives.
@@ -114,12 +115,12 @@ class SigningKeys:
 
     def public(self, kid: str, now_ms: int) -> PublicKey | None:
         """The key that a token says it is signed with, or None when it is none of ours, or one of long ago."""
-        return next((public_key(key.jwk) for key in published(self._table.keys, now_ms) if key.kid == kid), None)
+        return next((public_key(key.jwk) for key in published(self._mine(), now_ms) if key.kid == kid), None)
 
     async def published(self, now_ms: int) -> tuple[list[SigningKey], int]:
         """The keys that others may know, and for how many seconds that is all. Raises JournalError."""
         await self._make(now_ms)
-        keys = published(self._table.keys, now_ms)
+        keys = published(self._mine(), now_ms)
         return keys, max(0, (min(key.signs_from_ms for key in keys if key.signs_from_ms > now_ms) - now_ms) // 1000)
 
     async def signer(self, now_ms: int) -> tuple[str, RSAKey]:
@@ -151,6 +152,7 @@ class SigningKeys:
         return SigningKeyMade(org_deed(now_ms), kid, msgspec.json.encode(public), sealed, signs_from_ms)
 
     def _mine(self) -> list[SigningKey]:
+        """Those that open, by when they sign from: each ends where the next of them begins."""
         return [key for key in self._table.keys if self._open(key) is not None]
 
     def _open(self, key: SigningKey) -> RSAKey | None:

@@ -103,6 +103,11 @@ class OAuthOrg(Protocol):
     secret: bytes
 
 
+def is_revoked(org: OAuthOrg, token: AccessToken) -> bool:
+    """Whether `token` was revoked, by itself or with its client."""
+    return org.issued.is_revoked(token.jti) or org.clients.get(token.cid) is None
+
+
 class AuthorizationServer:
     """OAuth 2.0 of one org, as it is known from outside."""
 
@@ -201,7 +206,7 @@ class AuthorizationServer:
                 self._verified.popitem(last=False)
         if (fault := tokens.fault_of(token, issuer=self.issuer, now=now)) is not None:
             raise BearerRefused(fault)
-        if self._org.issued.is_revoked(token.jti) or self._org.clients.get(token.cid) is None:
+        if is_revoked(self._org, token):
             raise BearerRefused(tokens.REVOKED)
         return token
 

@@ -34,7 +34,7 @@ DirectoryRecord = (
 """What changes the directory. All but what is issued is kept for ever: the directory is made again from it."""
 LogRecord = RateLimitExceeded | SignInEvaluated
 """What only the System Log shows."""
-Record = DirectoryRecord | RiskEventsConsumed | LogRecord
+Record = DirectoryRecord | RiskEventsConsumed | RiskCarried | LogRecord
 DIRECTORY_TOPICS = frozenset(
     {PROVIDER_TOPIC, TOKEN_TOPIC, POLICY_TOPIC, BOUNCER_TOPIC, CLIENT_TOPIC, GRANT_TOPIC, KEY_TOPIC}
 )
@@ -52,7 +52,7 @@ _DATED_DECODER = msgspec.msgpack.Decoder(Dated)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def encode_record(record: Record | RiskCarried) -> bytes:
+def encode_record(record: Record) -> bytes:
     """The body of the entry that carries `record`."""
     return _ENCODER.encode(record)
 
@@ -103,7 +103,7 @@ def log_record(entry: Entry) -> LogRecord | None:
 
 def record_of(entry: Entry) -> Record | None:
     """The record of `entry`, of whatever kind, or None when its topic is none of the org's. Raises OrgError."""
-    return risk_record(entry) or directory_record(entry) or log_record(entry)
+    return asserted_record(entry) or directory_record(entry) or log_record(entry)
 
 
 def risk_message(entry: Entry, event: int, subject: int) -> str | None:

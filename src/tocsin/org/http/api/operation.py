@@ -51,7 +51,7 @@ class Operation(Struct, frozen=True, kw_only=True, dict=True):
     answers: Mapping[int, Answer]
     refusals: Mapping[int, Answer] = {}
     """Where they are not what access and body bring with them."""
-    asked_by: Literal["anyone", "principal", "bouncer", "client", "this machine or a principal"] = "principal"
+    asked_by: Literal["anyone", "principal", "bouncer", "client"] = "principal"
     head: bool = True
     """Whether a GET may be a HEAD."""
     links: Mapping[str, tuple[str, str]] = {}

@@ -33,7 +33,6 @@ SERVICE_OPERATIONS = (
         method="GET",
         path=METRICS_PATH,
         tag="Service",
-        asked_by="this machine or a principal",
         summary="Counts, in the text form of Prometheus",
         answers={200: Answer("All of them", body=str, media=TEXT)},
     ),

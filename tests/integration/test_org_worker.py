@@ -1,0 +1,81 @@
+"""The process beside a served org: when it cannot start, and when it cannot go on."""
+
+import asyncio
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from pathlib import Path
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from support.org_folder import fill
+from tocsin.journal.sqlite import SqliteJournal
+from tocsin.org.config import Http, OrgConfig
+from tocsin.org.folder import DataFolder
+from tocsin.org.org import in_background, open_org
+from tocsin.org.records import CarriedEvent, RiskCarried, encode_record, org_deed, risk_topic
+from tocsin.org.worker import upkeep_apart
+
+IP = "203.0.113.9"
+WORKER = [sys.executable, "-m", "tocsin.cli.worker"]
+
+
+@pytest.mark.slow
+async def test_one_that_cannot_start_is_tried_again_and_gets_a_configuration_of_any_size(tmp_path: Path) -> None:
+    data, script = tmp_path / "data", tmp_path / "worker"
+    networks = [f"10.{high}.{low}.0/24" for high in range(64) for low in range(256)]
+    config = OrgConfig(http=Http(trusted_proxies=networks))
+    assert len(msgspec.json.encode(config)) > 200_000  # more than Linux takes in one argument
+    async with open_org(DataFolder.open(data), config) as org:
+        with capture_logs() as logs:
+            async with in_background(upkeep_apart(org, command=[str(script)])):
+                while not logs:  # noqa: ASYNC110 - nothing but the log tells
+                    await asyncio.sleep(0.01)
+                assert logs[0]["event"] == "worker.not_started"
+                unfinished = script.with_suffix(".new")
+                unfinished.write_text(f"#!/bin/sh\nexec {' '.join(WORKER)} {data}\n")
+                unfinished.chmod(0o700)
+                unfinished.rename(script)
+                seq = await org.journal.append(risk_topic("rkp"), encode_record(carried(severities=b"\x03")))
+                assert await org.projector.wait_for(seq, at_most_s=30)
+    assert [log for log in logs if log["event"] == "worker.ended"] == []
+
+
+@pytest.mark.slow
+async def test_one_whose_work_has_failed_ends(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    await fill(data, [IP])
+    worker = await asyncio.create_subprocess_exec(*WORKER, str(data), stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    try:
+        worker.stdin.write(msgspec.json.encode(OrgConfig()) + b"\n")
+        assert int(await worker.stdout.readline()) > 0
+        journal = await SqliteJournal.open(data / "journal.db")
+        await journal.append(risk_topic("rkp"), encode_record(carried(severities=b"")))  # no severity for its one IP
+        await journal.close()
+        worker.stdin.write(b"\n")
+        assert await asyncio.wait_for(worker.wait(), 30) == 1
+    finally:
+        if worker.returncode is None:
+            worker.kill()
+
+
+async def test_what_fails_in_the_background_is_logged_at_once() -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError("of upkeep")
+
+    async def serve() -> None:
+        async with in_background(fail()):
+            await asyncio.sleep(0.01)
+            assert [log["event"] for log in logs] == ["work.failed"]
+
+    with capture_logs() as logs, pytest.raises(ZeroDivisionError):
+        await serve()
+    assert "of upkeep" in logs[0]["exception"]
+
+
+def carried(*, severities: bytes) -> RiskCarried:
+    event = CarriedEvent(0, 0, bytes(16), severities, None, 0)
+    return RiskCarried(org_deed(0), "rkp", [event])
