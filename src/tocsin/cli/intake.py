@@ -20,7 +20,7 @@ class AllExpired(TocsinError):
     def __init__(self, count: int, *, dated: bool) -> None:
         """`dated`: they were read as of a time that the user named, and their own times were too old for it."""
         undated = "fetch a new list, take it for one of today (--as-of now), or read it as of its day (--as-of TIME)"
-        own_times = "each record has a time of its own, or its list a date; --as-of now changes only the latter"
+        own_times = "each record has a time of its own, or its list a date, and by that it has ended"
         super().__init__(
             f"nothing to send: {count:,} signals were read and all had expired, the list is an old one",
             hint=own_times if dated else undated,
