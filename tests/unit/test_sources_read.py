@@ -199,8 +199,8 @@ def test_an_unknown_format_an_empty_file_and_a_wrong_name_say_what_to_do(tmp_pat
         assert caught.value.hint is not None
         assert "--format" in caught.value.hint
     assert _read(tmp_path, "", form="ipsum") == []
-    with pytest.raises(SourceError, match="'csv' is no format") as caught:
-        format_named("csv")
+    with pytest.raises(SourceError, match="'nothing like it' is no format") as caught:
+        format_named("nothing like it")
     assert caught.value.hint is not None
     assert "ipsum, " in caught.value.hint
 
