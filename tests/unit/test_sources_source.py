@@ -157,3 +157,17 @@ async def test_an_unchanged_list_is_read_again_before_it_fades_and_when_its_sett
     assert (await ips(position, own_networks=("1.2.3.4/32",)))[0] == ["1.2.3.5"]
     allowed.write_text("1.2.3.5\n1.2.3.6\n")
     assert (await ips(position))[0] == ["1.2.3.4"]
+
+
+async def test_a_mapping_that_was_mended_is_used_for_what_was_read_already(tmp_path: Path) -> None:
+    path, mapping = tmp_path / "list.json", tmp_path / "mine.yaml"
+    path.write_text('{"ip": "1.2.3.4", "real": "1.2.3.5"}\n')
+    mapping.write_text("profile: mine\nip: {paths: [ip]}\nlevel: {always: LOW}\nmessage: seen\n")
+    config = SourceConfig(path=str(path), mapping=str(mapping), follow=False, every_s=1)
+    batches = open_source("mine", config, clock=lambda: NOW).batches(b"")
+    assert _ips([await anext(batches)]) == ["1.2.3.4"]
+    mapping.write_text(mapping.read_text().replace("[ip]", "[real]"))
+    async for batch in batches:
+        if _ips([batch]):
+            break
+    assert _ips([batch]) == ["1.2.3.5"]

@@ -44,15 +44,17 @@ class FeedSource:
         """Raises: SourceError, as `open_source`."""
         self.name = name
         self._config, self._clock, self._url = config, clock, str(config.url)
-        self._form = form_of(config)
-        reading_of(name, config, now=clock())  # what is wrong with the table is said before anything is fetched
+        # What is wrong with the table is said before anything is fetched.
+        form_of(config)
+        reading_of(name, config, now=clock())
 
     async def batches(self, position: bytes) -> AsyncIterator[Batch]:
         """See `Source`."""
         while True:
             now = self._clock()
-            reading = reading_of(self.name, self._config, now=now)
             settings = await asyncio.to_thread(fingerprint, self._config)
+            form = await asyncio.to_thread(form_of, self._config)  # a mapping file may have changed
+            reading = reading_of(self.name, self._config, now=now)
             asked = _state(position).conditions(now, settings)
             secrets = authorization(self._config)
             async with downloaded(self._url, self._config, headers=asked, secrets=secrets) as document:
@@ -60,7 +62,7 @@ class FeedSource:
                     headers = document.answer.headers
                     state = State(headers.get("etag", ""), headers.get("last-modified", ""), now.timestamp(), settings)
                     after = msgspec.json.encode(state)
-                    async for batch in whole(document.path, self._form, reading, before=position, after=after):
+                    async for batch in whole(document.path, form, reading, before=position, after=after):
                         yield batch
                     position = after
             await asyncio.sleep(self._config.every_s or EVERY_S)

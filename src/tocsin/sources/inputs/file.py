@@ -41,8 +41,9 @@ class FileSource:
         self.name = name
         self._config, self._clock = config, clock
         self._path = str(config.path)
-        self._form = form_of(config)
-        reading_of(name, config, now=clock())  # what is wrong with the table is said before anything is read
+        # What is wrong with the table is said before anything is read.
+        form_of(config)
+        reading_of(name, config, now=clock())
 
     async def batches(self, position: bytes) -> AsyncIterator[Batch]:
         """See `Source`."""
@@ -50,6 +51,7 @@ class FileSource:
             state, now = await asyncio.to_thread(self._state), self._clock()
             known = _known(position)
             if known is None or not known.is_of(state) or is_due(known.read_at, now):
+                form = await asyncio.to_thread(form_of, self._config)  # a mapping file may have changed
                 reading = reading_of(self.name, self._config, now=now)
                 after = json.encode(structs.replace(state, read_at=now.timestamp()))
 
@@ -57,7 +59,7 @@ class FileSource:
                 def unchanged(read: State = state) -> bool:
                     return read.is_of(self._state())
 
-                batches = whole(self._path, self._form, reading, before=position, after=after, unchanged=unchanged)
+                batches = whole(self._path, form, reading, before=position, after=after, unchanged=unchanged)
                 async for batch in batches:
                     yield batch
                 position = after
