@@ -118,7 +118,7 @@ async def test_a_list_that_is_written_while_it_is_read_lets_nothing_go_and_is_re
     path = tmp_path / "list"
     path.write_text("".join(f"1.2.{n // 250}.{n % 250}\t5\n" for n in range(30_000)))
     source, ends = _source(path), list[bool]()
-    source._config = SourceConfig(path=str(path), every_s=1)  # type: ignore[attr-defined]
+    source._config = SourceConfig(path=str(path), every_s=0.01)  # type: ignore[attr-defined]
     async for batch in source.batches(b""):
         if not ends:
             path.write_text("1.2.3.4\t5\n")
@@ -163,7 +163,7 @@ async def test_a_mapping_that_was_mended_is_used_for_what_was_read_already(tmp_p
     path, mapping = tmp_path / "list.json", tmp_path / "mine.yaml"
     path.write_text('{"ip": "1.2.3.4", "real": "1.2.3.5"}\n')
     mapping.write_text("profile: mine\nip: {paths: [ip]}\nlevel: {always: LOW}\nmessage: seen\n")
-    config = SourceConfig(path=str(path), mapping=str(mapping), follow=False, every_s=1)
+    config = SourceConfig(path=str(path), mapping=str(mapping), follow=False, every_s=0.01)
     batches = open_source("mine", config, clock=lambda: NOW).batches(b"")
     assert _ips([await anext(batches)]) == ["1.2.3.4"]
     mapping.write_text(mapping.read_text().replace("[ip]", "[real]"))

@@ -113,6 +113,8 @@ class _Door:
             status = 202
         except Refused as refused:
             status, answer = refused.status, {"error": str(refused)}
+        except OSError as error:  # no room, such as for a file
+            status, answer = 503, {"error": f"it cannot be kept here: {error.strerror or error}; post it again later"}
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) and task.cancelling():
                 raise
@@ -139,8 +141,6 @@ class _Door:
                     await _write(receive, path)
             except TimeoutError:
                 raise Refused(408, f"the request was not whole within {_WITHIN_S:g} s") from None
-            except OSError as error:
-                raise Refused(503, f"it cannot be kept here: {error.strerror}") from None
             kept: asyncio.Future[dict[str, object]] = asyncio.get_running_loop().create_future()
             try:
                 self._posted.put_nowait(_Posted(path, kept))
