@@ -1,6 +1,7 @@
 """The process beside a served org: when it cannot start, and when it cannot go on."""
 
 import asyncio
+import shlex
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
@@ -34,7 +35,7 @@ async def test_one_that_cannot_start_is_tried_again_and_gets_a_configuration_of_
                     await asyncio.sleep(0.01)
                 assert logs[0]["event"] == "worker.not_started"
                 unfinished = script.with_suffix(".new")
-                unfinished.write_text(f"#!/bin/sh\nexec {' '.join(WORKER)} {data}\n")
+                unfinished.write_text(f"#!/bin/sh\nexec {shlex.join([*WORKER, str(data)])}\n")
                 unfinished.chmod(0o700)
                 unfinished.rename(script)
                 seq = await org.journal.append(risk_topic("rkp"), encode_record(carried(severities=b"\x03")))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -134,3 +135,15 @@ async def test_a_door_needs_a_token_and_a_free_port(tmp_path: Path) -> None:
         taken = SourceConfig(listen=str(port), key_file=str(tmp_path / "token"))
         with pytest.raises(SourceError, match="cannot listen on"):
             await anext(open_source("posted", taken).batches(b""))
+
+
+async def test_without_room_for_a_file_who_posts_is_told_to_come_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with _running(tmp_path) as (port, kept, _):
+        kept.may_keep.set()
+        with monkeypatch.context() as full:
+            full.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+            status, answer = await asyncio.to_thread(_post, port, JSONL)
+        assert (status, b"cannot be kept here: No such file" in answer) == (503, True)
+        assert (await asyncio.to_thread(_post, port, JSONL))[0] == 202

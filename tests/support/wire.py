@@ -1,8 +1,10 @@
 """Bytes to a server, and what comes back, with no HTTP client between to mend them."""
 
 import socket
+from collections.abc import Sequence
 from http.client import HTTPException, HTTPResponse
-from typing import NamedTuple
+from io import BufferedReader
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 ANSWER_WITHIN_S = 20.0
@@ -38,9 +40,35 @@ def ask(url: str, *parts: bytes) -> Answer:
         return read_answer(connection)
 
 
-def read_answer(connection: socket.socket, *, method: str = "GET") -> Answer:
-    """The next answer on `connection`, without its body when that has no end. Raises TimeoutError."""
-    response = HTTPResponse(connection, method=method)
+def read_answer(connection: socket.socket) -> Answer:
+    """The one answer on `connection`, without its body when that has no end. Raises TimeoutError."""
+    return read_answers(connection, ["GET"])[0]
+
+
+def read_answers(connection: socket.socket, methods: Sequence[str]) -> list[Answer]:
+    """The next answers on `connection`, to requests with these methods. Raises TimeoutError."""
+    with connection.makefile("rb") as file:
+        return [_next_answer(_Reader(file), method) for method in methods]
+
+
+class _Reader:
+    """What `HTTPResponse` takes for a socket: one buffer for all answers, which may come in one piece."""
+
+    def __init__(self, file: BufferedReader) -> None:
+        self._file = file
+
+    def makefile(self, _mode: str) -> "_Reader":
+        return self
+
+    def close(self) -> None:
+        """The next answer is read from the same buffer."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def _next_answer(reader: _Reader, method: str) -> Answer:
+    response = HTTPResponse(cast("socket.socket", reader), method=method)
     try:
         response.begin()
         headers = {name.lower(): value for name, value in response.getheaders()}

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from backports import zstd
 
 from tocsin.signals import Signal, Skipped, SkipReason
 from tocsin.sources import Format, Input, Reading, format_named, formats, open_source_input
 from tocsin.sources.opening import Opened
+from tocsin.sources.readers.address_list import AddressListReader
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 EVE = (
@@ -178,3 +180,55 @@ def test_every_reason_can_be_said_in_the_summary() -> None:
 
     assert set(TITLES) == set(SkipReason)
     assert Skipped(SkipReason.CUT_OFF, 1, "", "").reason.broken
+
+
+_CEF = "CEF:0|a|b|1|c|n|%s|src=1.2.3.4 rt=%s"
+_SSH = "%s host sshd[7]: Failed password for root from 1.2.3.4 port 5000 ssh2"
+_FAST = "%s-10:00:00.1  [**] [1:2:4] x [**] [Priority: 2] {UDP} 1.2.3.4:5060 -> 10.0.0.5:5060"
+_BAN = "%s,584 fail2ban.actions [9275]: NOTICE  [sshd] Ban 1.2.3.4"
+
+
+@pytest.mark.parametrize(
+    ("form", "good", "bad", "reason"),
+    [
+        ("fast-alerts", _FAST % "01/05/2026", _FAST % "12/31/9999", "bad_time"),
+        ("fail2ban-log", _BAN % "2026-01-05 10:00:00", _BAN % "9999-12-31 23:00:00", "bad_time"),
+        ("cef", _CEF % (5, 1767607200000), _CEF % (5, "9999-12-31T23:00:00Z"), "bad_time"),
+        ("cef", _CEF % (5, 1767607200000), _CEF % ("²", 1767607200000), "below_bands"),
+        ("ip-list", "1.2.3.4", "# Last update: Fri, 31 Dec 9999 23:00:00 +0000", "bad_time"),
+        ("tor-exit-addresses", "ExitAddress 1.2.3.4 2026-01-05 10:03:04", "ExitAddress 1.2.3.5 2026-01-05 99:03:04",
+         "bad_time"),
+        ("suricata-eve", GOOD, GOOD.replace('"severity":2', '"severity":1' + "0" * 400), "no_level"),
+        ("suricata-eve", GOOD, EVE % ("9999-12-31T23:00:00Z", "1.2.3.4"), "bad_time"),
+    ],
+)  # fmt: skip
+def test_a_record_that_no_rule_foresaw_is_one_broken_record(
+    tmp_path: Path, form: str, good: str, bad: str, reason: str
+) -> None:
+    assert _read(tmp_path, f"{good}\n{bad}\n{good}\n", form) == (["1.2.3.4"] * 2, [(reason, 2)], 3)
+
+
+def test_counts_that_end_in_the_year_9999_are_broken_lines(tmp_path: Path) -> None:
+    content = "".join(f"{_SSH % '9999-12-31T23:00:00Z'}\n".replace("[7]", f"[{n}]") for n in range(3))
+    assert _read(tmp_path, content, "sshd") == ([], [("below_bands", 1), ("below_bands", 2), ("bad_time", 3)], 3)
+
+
+def test_a_list_from_the_year_9999_is_yet_to_come(tmp_path: Path) -> None:
+    content = '{"cidr":"1.2.3.0/32","sblid":"SBL1","rir":"x"}\n{"type":"metadata","timestamp":253402297200}\n'
+    assert _read(tmp_path, content, "spamhaus-drop")[1] == [("bad_time", 1)]
+
+
+def test_a_defect_of_a_reader_costs_the_record_it_met(tmp_path: Path) -> None:
+    class Defect(AddressListReader):
+        def comment(self, number: int, text: str, skips: list[Skipped]) -> int:
+            raise KeyError(number)
+
+    form = msgspec.structs.replace(format_named("ip-list"), reader=Defect)
+    path = tmp_path / "list"
+    path.write_text("1.2.3.4\n# x\n1.2.3.5\n")
+    with open_source_input(str(path), form) as source:
+        parts = list(source.pieces(Reading(now=NOW, source="x")))
+    assert [len(part.claims) for part in parts] == [2, 0]
+    assert [(str(one.reason), one.line, one.detail) for part in parts for one in part.skipped] == [
+        ("not_a_record", 2, "cannot be read: KeyError: 2")
+    ]

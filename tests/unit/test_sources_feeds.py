@@ -3,7 +3,9 @@
 import gzip
 import io
 import json
+import re
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,9 +75,10 @@ async def test_a_feed_is_read_whole_and_asked_for_only_if_it_changed() -> None:
 
 
 def test_an_unchanged_list_is_read_again_before_what_it_says_runs_out() -> None:
-    state = State('"1"', "", NOW.timestamp())
-    assert state.conditions(NOW + timedelta(hours=11)) == {"if-none-match": '"1"'}
-    assert state.conditions(NOW + timedelta(hours=13)) == {}
+    state = State('"1"', "", NOW.timestamp(), "abc")
+    assert state.conditions(NOW + timedelta(hours=11), "abc") == {"if-none-match": '"1"'}
+    assert state.conditions(NOW + timedelta(hours=13), "abc") == {}
+    assert state.conditions(NOW, "other settings") == {}
 
 
 async def test_a_feed_is_known_by_the_name_in_its_url_and_unpacked() -> None:
@@ -270,3 +273,38 @@ def test_exactly_one_place_is_named() -> None:
     for config, why in wrong:
         with pytest.raises(ValueError, match=why):
             SourceConfig(**config)
+
+
+async def test_no_room_for_an_answer_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    with pytest.raises(SourceError, match="cannot be written here: No such file"):
+        await _first(_source(url="http://127.0.0.1:9/list").batches(b""))
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"nats": "nats://bob:s3cr3t@bus.example:4222"}, "the NATS URL of bus.example holds a key"),
+        ({"nats": "s3cr3t@bus.example"}, "the NATS URL of bus.example holds a key"),
+        ({"nats": "nats://[s3cr3t"}, "is no URL"),
+        ({"nats": "nats://bus.example", "key_env": "K"}, "not sent to bus.example in clear text"),
+        ({"nats": "ws://bus.example", "key_env": "K"}, "not sent to bus.example in clear text"),
+        ({"nats": "tls://bus.example", "key_env": "K"}, None),
+        ({"nats": "127.0.0.1:4222", "key_env": "K"}, None),
+        ({"nats": "bus.example:4222"}, None),
+    ],
+)
+def test_a_key_of_nats_stands_in_no_url_and_goes_to_nobody_in_clear(settings: dict[str, str], why: str | None) -> None:
+    config = SourceConfig(subject="alerts", **settings)  # type: ignore[arg-type]
+    if why is None:
+        open_source("bus", config)
+        return
+    with pytest.raises(SourceError, match=re.escape(why)) as refused:
+        open_source("bus", config)
+    assert "s3cr3t" not in str(refused.value)
+
+
+async def test_the_ca_file_of_nats_is_used() -> None:
+    config = SourceConfig(nats="tls://127.0.0.1:1", subject="alerts", ca_file="none.pem")
+    with pytest.raises(SourceError, match=r"ca_file none\.pem cannot be used"):
+        await anext(open_source("bus", config).batches(b""))

@@ -179,3 +179,127 @@ async def test_what_is_not_there_yet_is_taken_for_what_it_is_once_it_comes(tmp_p
     _append(path, "1.2.3.5")
     again = await anext(source.batches(batch.position))
     assert [claim.ip for claim in again.claims] == ["1.2.3.5"], "a log is followed"
+
+
+async def test_a_log_that_is_empty_still_is_followed_once_it_has_begun(tmp_path: Path) -> None:
+    path = tmp_path / "fail2ban.log"
+    path.touch()
+    source = open_source("jail", SourceConfig(path=str(path)), clock=lambda: NOW)
+    with pytest.raises(SourceError, match="is empty"):
+        await anext(source.batches(b""))
+    _append(path, "1.2.3.4")
+    batch = await anext(source.batches(b""))
+    _append(path, "1.2.3.5")
+    again = await anext(source.batches(batch.position))
+    assert [claim.ip for claim in again.claims] == ["1.2.3.5"], "a log is followed"
+
+
+async def test_a_byte_order_mark_is_no_part_of_a_log(tmp_path: Path) -> None:
+    path = tmp_path / "fail2ban.log"
+    path.write_bytes(b"\xef\xbb\xbf")
+    _append(path, "1.2.3.4")
+
+    async def first(position: bytes = b"") -> Batch:
+        return await anext(open_source("jail", SourceConfig(path=str(path)), clock=lambda: NOW).batches(position))
+
+    batch = await first()
+    _append(path, "1.2.3.5")
+    again = await first(batch.position)
+    assert [[claim.ip for claim in one.claims] for one in (batch, again)] == [["1.2.3.4"], ["1.2.3.5"]]
+    assert not batch.skipped
+    assert not again.skipped
+
+
+async def test_a_log_in_utf_16_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "fail2ban.log"
+    path.write_bytes((BAN % "1.2.3.4").encode("utf-16"))
+    with pytest.raises(SourceError, match="is in UTF-16, which is not followed"):
+        await anext(open_source("jail", SourceConfig(path=str(path)), clock=lambda: NOW).batches(b""))
+
+
+@pytest.mark.parametrize("name", ["fail2ban-20260105.log", "fail2ban.log-20260105", "anything"])
+async def test_a_file_that_was_rotated_while_nobody_read_is_found_by_its_inode(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "fail2ban.log"
+    _append(path, "1.2.3.4")
+    reader = Reader(path)
+    await reader.until("1.2.3.4")
+    _append(path, "1.2.3.5")
+    path.rename(tmp_path / name)
+    _append(path, "1.2.3.6")
+    reader.begin()
+    assert await reader.until("1.2.3.6") == ["1.2.3.5", "1.2.3.6"]
+
+
+async def test_several_rotations_with_the_date_before_the_suffix_and_a_name_like_a_pattern(tmp_path: Path) -> None:
+    path = tmp_path / "[jail] *.log"
+    _append(path, "1.2.3.4")
+    reader = Reader(path)
+    await reader.until("1.2.3.4")
+    path.rename(tmp_path / "[jail] *-20260103.log")
+    _append(tmp_path / "[jail] *-20260104.log", "1.2.3.5")
+    _append(path, "1.2.3.6")
+    reader.begin()
+    assert await reader.until("1.2.3.6") == ["1.2.3.5", "1.2.3.6"]
+
+
+async def test_a_file_that_is_gone_with_lines_nobody_read_is_said_once(tmp_path: Path) -> None:
+    path = tmp_path / "fail2ban.log"
+    _append(path, "1.2.3.4", "1.2.3.5")
+    reader = Reader(path)
+    await reader.until("1.2.3.5")
+    path.rename(tmp_path / "old")  # so that the inode is not given to the next
+    _append(path, "1.2.3.6")
+    path.rename(tmp_path / "fail2ban.log.1")
+    (tmp_path / "old").unlink()
+    _append(path, "1.2.3.7")
+    reader.begin()
+    assert await reader.until("1.2.3.7") == ["1.2.3.7"]
+    _append(path, "1.2.3.8")
+    reader.begin()
+    assert await reader.until("1.2.3.8") == ["1.2.3.8"]
+    assert reader.skipped == [2]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_truncated_log_that_begins_as_before_is_read_from_its_start(tmp_path: Path, restarts: bool) -> None:
+    path = tmp_path / "fail2ban.log"
+    header = "# a header that is longer than what is looked at of a beginning " + "-" * 300 + "\n"
+    path.write_text(header)
+    _append(path, "1.2.3.4", "1.2.3.5")
+    reader = Reader(path)
+    await reader.until("1.2.3.5")
+    with path.open("r+") as file:
+        file.truncate()
+        file.write(header)
+    _append(path, "1.2.3.6", "1.2.3.7", "1.2.3.8")
+    if restarts:
+        reader.begin()
+    assert await reader.until("1.2.3.8") == ["1.2.3.6", "1.2.3.7", "1.2.3.8"]
+
+
+def test_a_followed_file_that_stays_away_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"a\n")
+    follower = Follower(path, None)
+    assert follower.next() is not None
+    path.unlink()
+    assert [follower.next() for _ in range(30)] == [None] * 30
+    with pytest.raises(SourceError, match="cannot be read: No such file"):
+        follower.next()
+    follower.close()
+
+
+async def test_a_large_log_that_was_truncated_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "fail2ban.log"
+    _append(path, *["1.2.3.4"] * 5_000)
+    reader = Reader(path)
+    await reader.until("1.2.3.4")
+    at = f'"at":{path.stat().st_size},'
+    while at not in reader.position.decode():
+        await reader.until("1.2.3.4")
+    with path.open("r+") as file:
+        file.truncate()
+    _append(path, "1.2.3.6")
+    await reader.until("1.2.3.6")
+    _append(path, "1.2.3.7")
+    assert await reader.until("1.2.3.7") == ["1.2.3.7"]

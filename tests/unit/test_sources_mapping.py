@@ -177,6 +177,20 @@ def test_times_without_a_year_and_in_a_form_of_ones_own() -> None:
     assert own("05.01.2026 12:00") == datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
+def test_a_zero_time_is_no_time_of_this_year() -> None:
+    for zero in ("0001-01-01T00:00:00Z", "1900-01-01T00:00:00Z", "1904-01-01T00:00:00Z"):
+        assert compile_time((), UTC, NOW)(zero) == datetime.fromisoformat(zero)
+    assert compile_time(["%d/%m/%y"], UTC, NOW)("05/01/26").year == 2026
+    assert compile_time(["%d/%m %H:%M"], UTC, NOW)("29/02 12:00") == datetime(2024, 2, 29, 12, tzinfo=UTC)
+
+
+def test_a_mapping_file_that_is_too_large_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(MINIMAL + "#" * 1024 * 1024)
+    with pytest.raises(SourceError, match="larger than"):
+        mapping_format(path)
+
+
 def test_spans_of_time_as_go_and_people_write_them() -> None:
     assert span("3h59m48.5s") == timedelta(hours=3, minutes=59, seconds=48.5)
     assert span("-100984h37m11.51766154s") < timedelta(days=-4_000)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tocsin.cli.intake import HowToRead
 from tocsin.signals import Retraction, RiskLevel, Signal, Skipped, SkipReason
 from tocsin.sources import (
     Reading,
@@ -198,8 +199,8 @@ def test_an_unknown_format_an_empty_file_and_a_wrong_name_say_what_to_do(tmp_pat
         assert caught.value.hint is not None
         assert "--format" in caught.value.hint
     assert _read(tmp_path, "", form="ipsum") == []
-    with pytest.raises(SourceError, match="'csv' is no format") as caught:
-        format_named("csv")
+    with pytest.raises(SourceError, match="'nothing like it' is no format") as caught:
+        format_named("nothing like it")
     assert caught.value.hint is not None
     assert "ipsum, " in caught.value.hint
 
@@ -234,3 +235,29 @@ def test_a_record_is_explained_by_what_is_wrong_with_it(
     assert isinstance(found, Skipped)
     assert found.reason is reason
     assert detail in found.detail
+
+
+def test_at_a_time_of_the_past_a_list_keeps_its_own_date(tmp_path: Path) -> None:
+    content = HEADER + "203.0.113.5\t7\n"
+    dated = datetime(2026, 8, 22, 1, 0, 29, tzinfo=UTC)
+
+    def at(when: datetime) -> list[str]:
+        reading = Reading(now=when, source="a list", past=True, allow_non_global=True)
+        return [
+            str(one.reason) if isinstance(one, Skipped) else one.observed.astimezone(UTC).isoformat()
+            for one in _read(tmp_path, content, reading)
+        ]
+
+    assert at(dated + timedelta(days=1)) == [dated.isoformat()]
+    assert at(dated + timedelta(days=3)) == ["expired"]
+    assert at(dated - timedelta(days=1)) == ["not_yet"]
+
+
+def test_an_old_list_is_taken_for_one_of_today_only_when_asked_for_now() -> None:
+    now = datetime(2027, 1, 5, tzinfo=UTC)
+    counts = []
+    for as_of in (now, now - timedelta(days=30), datetime(2026, 8, 23, tzinfo=UTC), datetime(2019, 1, 1, tzinfo=UTC)):
+        reading = HowToRead(now=now, as_of=as_of).reading("a list")
+        with shipped_list() as path:
+            counts.append(Counter(type(one).__name__ for one in read_source(path, reading))["Signal"])
+    assert counts == [30_000, 0, 30_000, 0]

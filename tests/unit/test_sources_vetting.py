@@ -1,5 +1,7 @@
 """Which address is the attacker, and which never are."""
 
+import gzip
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -155,3 +157,37 @@ def test_no_claim_holds_for_more_than_90_days() -> None:
 def test_a_claim_that_is_taken_back_lets_its_address_go_however_old_it_is() -> None:
     assert _vet("1.2.3.4:80", retracts=True, expires=NOW - DAY) == [Retraction("1.2.3.4", NOW, "a sensor")]
     assert _reason("10.0.0.1", retracts=True)[0] == "not_global"
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("2002:0a00:0001::1", "not_global"),  # 10.0.0.1 by 6to4
+        ("2002:c612:0705::1", "own"),  # 198.18.7.5
+        ("64:ff9b::10.0.0.1", "not_global"),  # by NAT64
+        ("64:ff9b::9.9.9.3", "own"),
+        ("2002:808:404::1", "own"),  # a proxy of ours
+    ],
+)
+def test_ours_is_ours_in_another_form_too(address: str, reason: str) -> None:
+    assert _reason(address)[0] == reason
+
+
+def test_another_form_of_someone_elses_address_is_signalled() -> None:
+    assert _ips("2002:102:304::1") == ["2002:102:304::1"]
+    assert _ips("64:ff9b::1.2.3.4") == ["64:ff9b::102:304"]
+
+
+def test_a_network_in_a_chain_of_proxies_is_no_client_and_hides_none() -> None:
+    reason, detail = _reason(PROXY, forwarded="6.6.6.6, 5.6.7.0/24, 8.8.4.4")
+    assert (reason, "5.6.7.0/24 is a network" in detail) == ("bad_address", True)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bytes], ids=["gzip", "plain"])
+def test_an_allow_list_is_read_whole_or_not_at_all(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "allowed"
+    path.write_bytes(pack(b"1.2.3.4\n" + b"#" * 64 * 1024 * 1024))
+    with pytest.raises(SourceError, match="is larger than"):
+        guard_of(allow_lists=[str(path)])
+    path.write_bytes(pack(b"1.2.3.4\n"))
+    assert len(guard_of(allow_lists=[str(path)]).allowed) == 1

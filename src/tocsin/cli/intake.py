@@ -19,8 +19,8 @@ class AllExpired(TocsinError):
 
     def __init__(self, count: int, *, dated: bool) -> None:
         """`dated`: they were read as of a time that the user named, and their own times were too old for it."""
-        undated = "fetch a new list, or treat this one as observed at another time with --as-of now (or --as-of TIME)"
-        own_times = "each record has a time of its own; --as-of changes only that of lists without any"
+        undated = "fetch a new list, take it for one of today (--as-of now), or read it as of its day (--as-of TIME)"
+        own_times = "each record has a time of its own, or its list a date, and by that it has ended"
         super().__init__(
             f"nothing to send: {count:,} signals were read and all had expired, the list is an old one",
             hint=own_times if dated else undated,
@@ -32,7 +32,7 @@ class HowToRead(Struct, frozen=True, kw_only=True):
 
     now: datetime
     as_of: datetime | None = None
-    """Read them as they would have been read then."""
+    """Read them as they would have been read then; the same as `now` to take a list for one of today."""
     form: Format | None = None
     allow_non_global: bool = False
     guard: Guard = Guard()
@@ -43,7 +43,8 @@ class HowToRead(Struct, frozen=True, kw_only=True):
         return Reading(
             now=self.as_of or self.now,
             source=source,
-            as_of=self.as_of,
+            as_of=self.as_of if self.as_of == self.now else None,
+            past=self.as_of is not None,
             allow_non_global=self.allow_non_global,
             guard=self.guard,
             timezone=self.timezone,

@@ -5,7 +5,9 @@ from ipaddress import ip_network
 
 from tocsin.signals import ip_key, ip_text
 
-_V6_BITS = 128
+_6TO4 = bytes.fromhex("2002")
+_NAT64 = bytes.fromhex("0064ff9b") + bytes(8)
+_V4 = bytes(10) + b"\xff\xff"
 
 
 def keys_of(text: str) -> tuple[bytes, int]:
@@ -32,6 +34,17 @@ def expand(key: bytes, count: int) -> Iterator[str]:
     first = int.from_bytes(key)
     for number in range(first, first + count):
         yield ip_text(number.to_bytes(len(key)))
+
+
+def ipv4_within(key: bytes) -> bytes | None:
+    """
+    The key of the IPv4 address that an IPv6 address of 6to4 or NAT64 leads to; None for any other.
+
+    Source: RFC 3056, 2 (2002::/16) and RFC 6052, 2.1 (64:ff9b::/96).
+    """
+    if key.startswith(_6TO4):
+        return _V4 + key[2:6]
+    return _V4 + key[12:] if key.startswith(_NAT64) else None
 
 
 def forwarded_hops(chain: str) -> list[str]:

@@ -66,11 +66,15 @@ def _allow_list(path: Path) -> Iterator[tuple[str, str]]:
 def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            content = file.read(_MAX_FILE_BYTES)
-        return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+            packed = file.peek(2).startswith(b"\x1f\x8b")
+            content = (gzip.GzipFile(fileobj=file) if packed else file).read(_MAX_FILE_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise SourceError(f"the allow-list {path} cannot be read: {why}", hint="nothing was sent") from None
+    if len(content) > _MAX_FILE_BYTES:
+        text = f"the allow-list {path} is larger than {_MAX_FILE_BYTES:,} bytes"
+        raise SourceError(text, hint="split it; nothing was sent")
+    return content
 
 
 def _of_misp(path: Path, content: bytes) -> Iterator[tuple[str, str]]:

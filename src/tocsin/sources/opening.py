@@ -38,7 +38,11 @@ class Opened:
         self.path = path
         """None for standard input, and for what is not on disk."""
         self.cut_off: str | None = None
-        """Why it broke off, once `chunks` has come to its end."""
+        """
+        Why it is not all that it should be, once all of it was read: it broke off, or holds nothing but broken records.
+
+        Then nothing follows from what is missing in it.
+        """
         self._stream = stream
         self._head: bytes | None = None
         self._ended = False
@@ -121,10 +125,15 @@ def on_disk(opened: Opened, magic: bytes) -> Iterator[Path]:
     if opened.path is not None and _begins(opened.path, magic):
         yield opened.path
         return
-    with NamedTemporaryFile(prefix="tocsin-") as copy:
-        for chunk in opened.chunks():
-            copy.write(chunk)
-        copy.flush()
+    with ExitStack() as stack:
+        try:
+            copy = stack.enter_context(NamedTemporaryFile(prefix="tocsin-"))
+            for chunk in opened.chunks():
+                copy.write(chunk)
+            copy.flush()
+        except OSError as error:
+            hint = "make room where temporary files are kept"
+            raise SourceError(f"{opened.name} cannot be copied to be read: {_why(error)}", hint=hint) from None
         yield Path(copy.name)
 
 

@@ -31,11 +31,19 @@ class Input(NamedTuple):
 
     def pieces(self, reading: Reading) -> Iterator[Piece]:
         """What there is, in order, as it is read; nothing is kept in memory. Where it breaks off, that is skipped."""
-        reader, vetting = self.form.reader(reading), Vetting(reading)
+        reader, vetting, seen = self.form.reader(reading), Vetting(reading), _Seen()
         block = Block(range(0), [], 0)
         for block in self.form.records(self.opened):
-            yield piece(reader.read(block), block, vetting)
-        yield _last(self.opened, piece(reader.end(), Block(range(0), [], block.end), vetting), block)
+            part = piece(reader.read(block), block, vetting)
+            seen.note(part, block)
+            yield part
+        last = Block(range(0), [], block.end)
+        part = piece(reader.end(), last, vetting)
+        seen.note(part, last)
+        if self.opened.cut_off is not None:
+            part = _broken_off(self.opened, part, block)
+        self.opened.cut_off = self.opened.cut_off or seen.why_not_whole
+        yield part
 
 
 @contextmanager
@@ -72,9 +80,34 @@ def piece(found: Found, block: Block, vetting: Vetting) -> Piece:
     return Piece(found.records + len(block.broken), vetted.claims, skipped, block.end)
 
 
-def _last(opened: Opened, part: Piece, block: Block) -> Piece:
-    if opened.cut_off is None:
-        return part
+class _Seen:
+    """Whether what was read can be all that there was to say, by its records."""
+
+    def __init__(self) -> None:
+        self._lost: str | None = None
+        self._sound = self._broken = False
+
+    def note(self, part: Piece, block: Block) -> None:
+        """One more piece, and the block it came from."""
+        for one in block.broken:
+            if one.reason in _LOST:
+                self._lost = one.detail
+        if not self._sound:
+            self._sound = bool(part.claims) or any(not one.reason.broken for one in part.skipped)
+            self._broken = self._broken or bool(part.skipped)
+
+    @property
+    def why_not_whole(self) -> str | None:
+        """None when nothing speaks against it."""
+        if self._broken and not self._sound:
+            return "it holds nothing but broken records"  # such as a page that says "come back later"
+        return self._lost
+
+
+_LOST = (SkipReason.CUT_OFF, SkipReason.TOO_LONG)
+
+
+def _broken_off(opened: Opened, part: Piece, block: Block) -> Piece:
     number = block.numbers[-1] if block.numbers else 0
     detail = f"{opened.name} breaks off after record {number:,}: {opened.cut_off}"
     return part._replace(skipped=[*part.skipped, Skipped(SkipReason.CUT_OFF, number, detail, "")])

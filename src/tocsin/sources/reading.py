@@ -71,6 +71,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     """Name that the signals carry."""
     as_of: datetime | None = None
     """Stands in for the list's own date, and for the time of records that tell none; else it is `now`."""
+    past: bool = False
+    """Whether `now` is a time that was asked for in place of the present: what is later is not there yet."""
     allow_non_global: bool = False
     """True to pass addresses that are no host on the Internet."""
     guard: Guard = Guard()
@@ -113,7 +115,10 @@ class RecordReader:
         """See `Reader`."""
         records, claims, skips = len(block.records), list[Claim](), list[Skipped]()
         for number, record in zip(block.numbers, block.records, strict=True):
-            found = self.record(number, record)
+            try:
+                found = self.record(number, record)
+            except Exception as error:
+                found = (unreadable(number, record, error),)
             if found is None:
                 records -= 1
                 continue
@@ -127,6 +132,17 @@ class RecordReader:
     def end(self) -> Found:
         """See `Reader`."""
         return Found(0, [], [])
+
+
+def unreadable(number: int, record: object, error: Exception) -> Skipped:
+    """
+    What becomes of a record that no rule of its reader foresaw: someone must look at it, and all others are read.
+
+    An overflow is that of a time such as the year 9999, which leaves no room for a life after it.
+    """
+    if isinstance(error, OverflowError):
+        return skipped(number, record, SkipReason.BAD_TIME, f"holds a time that is out of range: {error}")
+    return skipped(number, record, SkipReason.NOT_A_RECORD, f"cannot be read: {type(error).__name__}: {error}")
 
 
 def skipped(number: int, record: object, reason: SkipReason, detail: str) -> Skipped:

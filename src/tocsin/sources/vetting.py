@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tocsin.signals import Retraction, Signal, Skipped, SkipReason, ip_key, ip_text
 from tocsin.signals.special_addresses import special_networks, special_use
-from tocsin.sources.addresses import expand, forwarded_hops, keys_of
+from tocsin.sources.addresses import expand, forwarded_hops, ipv4_within, keys_of
 from tocsin.sources.ranges import AddressRanges
 from tocsin.sources.reading import FUTURE_TOLERANCE, Block, Claim, Reading, excerpt
 
@@ -123,7 +123,7 @@ class Vetting:
     def _out_of_time(self, claim: Claim) -> Verdict | None:
         now = self._reading.now
         if claim.observed > self._latest:
-            if self._reading.as_of is not None:
+            if self._reading.past or self._reading.as_of is not None:
                 text = f"observed at {_text(claim.observed)}, later than as of"
                 return Verdict(claim.address, SkipReason.NOT_YET, text)
             rule = f"observed at {_text(claim.observed)}, which is yet to come: check the clock"
@@ -193,9 +193,11 @@ def _client(proxy: str, claim: Claim, reading: Reading) -> Verdict:
     if hop is None:
         return Verdict(proxy, SkipReason.NO_ADDRESS, f"{proxy} is one of our proxies, and no client is named")
     try:
-        key, _ = keys_of(hop)
+        key, count = keys_of(hop)
     except ValueError as error:
         return Verdict(hop, SkipReason.BAD_ADDRESS, f"forwarded for: {error}")
+    if count > 1:
+        return Verdict(hop, SkipReason.BAD_ADDRESS, f"forwarded for: {hop} is a network, and no client")
     verdict = _single(key, reading)
     return verdict._replace(
         reason=SkipReason.NO_ADDRESS if verdict.reason in _NEXT else verdict.reason,
@@ -214,7 +216,7 @@ def client_behind(chain: str, reading: Reading) -> str | None:
             key, count = keys_of(hop)
         except ValueError:
             return hop
-        if count == 1 and not reading.guard.proxies.word(key):
+        if count > 1 or not reading.guard.proxies.word(key):
             return hop
     return None
 
@@ -237,6 +239,8 @@ def _against(key: bytes, reading: Reading) -> tuple[SkipReason, str] | None:
         return SkipReason.NOT_GLOBAL, word
     if guard.allowed and (word := guard.allowed.word(key)):
         return SkipReason.ALLOW_LISTED, word
+    if (inner := ipv4_within(key)) is not None and (against := _against(inner, reading)) is not None:
+        return against[0], f"{ip_text(inner)} in another form, and that is {against[1]}"
     return None
 
 

@@ -43,7 +43,7 @@ def open_source(name: str, config: SourceConfig, *, clock: Clock = utc_now) -> S
 
 
 class _LaterSource:
-    """A file that is not there yet, so that nobody knows whether it is a list or a log."""
+    """A file that is not there yet, or empty still, so that nobody knows whether it is a list or a log."""
 
     def __init__(self, name: str, config: SourceConfig, *, clock: Clock) -> None:
         self.name = name
@@ -56,6 +56,9 @@ class _LaterSource:
         if not await asyncio.to_thread(os.path.exists, path):
             raise SourceError(f"{path} cannot be read: it does not exist", hint="nothing is lost; check the path")
         source = await asyncio.to_thread(_of_path, self.name, self._config, path, self._clock)
+        if isinstance(source, _LaterSource):
+            hint = "it is looked at again; for a list that may be empty name its format, for a log also follow = true"
+            raise SourceError(f"{path} is empty, so what it is cannot be told yet", hint=hint)
         async for batch in source.batches(position):
             yield batch
 
@@ -65,6 +68,9 @@ def _of_path(name: str, config: SourceConfig, path: str, clock: Clock) -> Source
         return _LaterSource(name, config, clock=clock)
     if is_pipe(path):
         return PipeSource(name, config, clock=clock)
+    by_content = config.follow is None and config.format is None and config.mapping is None
+    if by_content and Path(path).stat().st_size == 0:
+        return _LaterSource(name, config, clock=clock)
     if is_followed(Path(path), config):
         return FollowSource(name, config, clock=clock)
     return FileSource(name, config, clock=clock)

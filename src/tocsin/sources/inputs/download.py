@@ -1,7 +1,7 @@
 """One document out of the network, as a file for as long as it is read."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -37,10 +37,10 @@ async def downloaded(
 
     Raises: SourceError, when there is no answer or another one than 200 and 304.
     """
-    with TemporaryDirectory(prefix="tocsin-") as folder:
-        path = Path(folder) / _name(url)
-        with path.open("wb") as file:
-            try:
+    with ExitStack() as stack:
+        try:
+            path = Path(stack.enter_context(TemporaryDirectory(prefix="tocsin-"))) / _name(url)
+            with path.open("wb") as file:
                 answer = await fetch(
                     url,
                     file,
@@ -50,8 +50,11 @@ async def downloaded(
                     most_bytes=MOST_BYTES,
                     within_s=WITHIN_S,
                 )
-            except FetchFailed as error:
-                raise SourceError(str(error), hint=error.hint or _NOTHING_LOST) from None
+        except FetchFailed as error:
+            raise SourceError(str(error), hint=error.hint or _NOTHING_LOST) from None
+        except OSError as error:
+            text = f"what {_host(url)} sends cannot be written here: {error.strerror or error}"
+            raise SourceError(text, hint="make room where temporary files are kept; it is asked for again") from None
         if answer.status not in (200, 304):
             raise SourceError(f"{_host(url)} answered {answer.status}", hint=_HINTS.get(answer.status, _NOTHING_LOST))
         yield Download(str(path), answer)

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 
 from tocsin.signals import Batch
 from tocsin.sources.config import SourceConfig
+from tocsin.sources.inputs.again import fingerprint, is_due
 from tocsin.sources.inputs.download import downloaded
 from tocsin.sources.inputs.secrets import authorization
 from tocsin.sources.inputs.settings import form_of, reading_of
@@ -16,8 +17,6 @@ from tocsin.sources.inputs.whole import whole
 from tocsin.sources.source import Clock
 
 EVERY_S = 3600.0
-REREAD_AFTER = timedelta(hours=12)
-"""An unchanged list is still true: it is read again before the 48 hours run out for which its entries hold."""
 
 
 class State(Struct, frozen=True):
@@ -27,10 +26,12 @@ class State(Struct, frozen=True):
     last_modified: str = ""
     read_at: float = 0.0
     """Epoch seconds."""
+    settings: str = ""
+    """With which it was read (`fingerprint`)."""
 
-    def conditions(self, now: datetime) -> dict[str, str]:
+    def conditions(self, now: datetime, settings: str) -> dict[str, str]:
         """Headers that ask for it only if it has changed (RFC 9110, 13.1)."""
-        if now.timestamp() - self.read_at > REREAD_AFTER.total_seconds():
+        if settings != self.settings or is_due(self.read_at, now):
             return {}
         asked = {"if-none-match": self.etag, "if-modified-since": self.last_modified}
         return {name: value for name, value in asked.items() if value}
@@ -43,22 +44,25 @@ class FeedSource:
         """Raises: SourceError, as `open_source`."""
         self.name = name
         self._config, self._clock, self._url = config, clock, str(config.url)
-        self._form = form_of(config)
-        reading_of(name, config, now=clock())  # what is wrong with the table is said before anything is fetched
+        # What is wrong with the table is said before anything is fetched.
+        form_of(config)
+        reading_of(name, config, now=clock())
 
     async def batches(self, position: bytes) -> AsyncIterator[Batch]:
         """See `Source`."""
         while True:
             now = self._clock()
+            settings = await asyncio.to_thread(fingerprint, self._config)
+            form = await asyncio.to_thread(form_of, self._config)  # a mapping file may have changed
             reading = reading_of(self.name, self._config, now=now)
-            asked = _state(position).conditions(now)
+            asked = _state(position).conditions(now, settings)
             secrets = authorization(self._config)
             async with downloaded(self._url, self._config, headers=asked, secrets=secrets) as document:
                 if document.answer.status == 200:
                     headers = document.answer.headers
-                    state = State(headers.get("etag", ""), headers.get("last-modified", ""), now.timestamp())
+                    state = State(headers.get("etag", ""), headers.get("last-modified", ""), now.timestamp(), settings)
                     after = msgspec.json.encode(state)
-                    async for batch in whole(document.path, self._form, reading, before=position, after=after):
+                    async for batch in whole(document.path, form, reading, before=position, after=after):
                         yield batch
                     position = after
             await asyncio.sleep(self._config.every_s or EVERY_S)

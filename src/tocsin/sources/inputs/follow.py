@@ -9,14 +9,16 @@ import asyncio
 import os
 import re
 import zlib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from tocsin.signals import Batch
+from tocsin.signals import Batch, Skipped, SkipReason
 from tocsin.sources.config import SourceConfig
 from tocsin.sources.errors import SourceError
 from tocsin.sources.format import Format
@@ -29,8 +31,9 @@ from tocsin.sources.source import Clock
 EVERY_S = 1.0
 _PORTION_BYTES = 4 * 1024 * 1024
 _PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
-_HEAD_BYTES = 256
+_ENDS_BYTES = 256
 _ROTATED = re.compile(r"[.-][0-9]{1,10}")
+_MISSES = 30  # so many looks that find nothing at the path, before that is said
 _WAITS = 2  # so many looks at a rotated file that bring nothing, before it is left: its writer may not know yet
 
 
@@ -45,6 +48,8 @@ class Place(Struct, frozen=True):
     """Lines before `at`."""
     head: int = 0
     """Checksum of the first bytes before `at`, to know a file that was truncated and has grown again."""
+    tail: int = 0
+    """Checksum of the last bytes before `at`: many logs begin alike, with a header."""
 
 
 class Portion(NamedTuple):
@@ -55,6 +60,10 @@ class Portion(NamedTuple):
     """Before them."""
     start: bytes
     """The beginning of the file, to know its format and its header."""
+    before: bytes
+    """The last bytes before `place`."""
+    lost: Place | None = None
+    """How far a file was read before that is not to be found any more; what followed there was not read."""
 
 
 def is_followed(path: Path, config: SourceConfig) -> bool:
@@ -95,31 +104,62 @@ class FollowSource:
                 if portion is None:
                     await asyncio.sleep(self._every_s)
                     continue
+                if portion.lost is not None:
+                    yield self._said_of_lost(portion.lost, portion.place)
                 batches = self._of(portion)
                 while (batch := await asyncio.to_thread(next, batches, None)) is not None:
                     yield batch
         finally:
             follower.close()
 
+    def _said_of_lost(self, lost: Place, place: Place) -> Batch:
+        detail = (
+            f"the file that was read up to line {lost.line:,} is not beside {self._path} any more, or was truncated: "
+            "what was written to it after that is not read"
+        )
+        told = [Skipped(SkipReason.CUT_OFF, lost.line, detail, "")]
+        return Batch(source=self.name, claims=[], skipped=told, position=msgspec.json.encode(place))
+
     def _of(self, portion: Portion) -> Iterator[Batch]:
-        form = self._portions.known_by(portion.start, str(self._path))
-        place, content = portion.place, portion.content
-        header = form.header(portion.start) if place.at else b""
+        place, content, start = portion.place, portion.content, portion.start.removeprefix(BOM_UTF8)
+        if start.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            hint = "let it be written in UTF-8, or read it whole with follow = false"
+            raise SourceError(f"{self._path} is in UTF-16, which is not followed", hint=hint)
+        form = self._portions.known_by(start, str(self._path))
+        header = form.header(start) if place.at else b""
+        mark = 0 if place.at else len(portion.start) - len(start)
 
         def position(read: int) -> bytes:
-            return msgspec.json.encode(_after(place, content, read, portion.start))
+            return msgspec.json.encode(_after(portion, read + mark if read else 0))
 
-        return self._portions.batches(content, position, header=header, line=place.line)
+        return self._portions.batches(content[mark:], position, header=header, line=place.line)
 
 
-def _after(place: Place, content: bytes, read: int, start: bytes) -> Place:
+def _after(portion: Portion, read: int) -> Place:
+    place, content = portion.place, portion.content
     at = place.at + read
     lines = place.line + content.count(b"\n", 0, read)
-    return Place(place.dev, place.ino, at, lines, _checksum(start, at))
+    last = (portion.before + content[max(0, read - _ENDS_BYTES) : read])[-_ENDS_BYTES:]
+    return Place(place.dev, place.ino, at, lines, _checksum(portion.start, at), zlib.crc32(last))
 
 
 def _checksum(start: bytes, at: int) -> int:
-    return zlib.crc32(start[: min(at, _HEAD_BYTES)])
+    return zlib.crc32(start[: min(at, _ENDS_BYTES)])
+
+
+def _last_before(file: BinaryIO, at: int) -> bytes:
+    size = min(at, _ENDS_BYTES)
+    file.seek(at - size)
+    return file.read(size)
+
+
+def _is_read_up_to(file: BinaryIO, place: Place) -> bool:
+    """Whether the file still holds what was read of it."""
+    if os.fstat(file.fileno()).st_size < place.at:
+        return False
+    file.seek(0)
+    begins = _checksum(file.read(_ENDS_BYTES), place.at) == place.head
+    return begins and zlib.crc32(_last_before(file, place.at)) == place.tail
 
 
 def _place(position: bytes) -> Place | None:
@@ -127,6 +167,14 @@ def _place(position: bytes) -> Place | None:
         return msgspec.json.decode(position, type=Place) if position else None
     except msgspec.MsgspecError:
         return None  # of another kind of input under the same name: begin at the start
+
+
+def _is_rotation(name: str, of: Path) -> bool:
+    """`log.1`, `log-20260105` and `log.20260105`, also before the suffix: `eve-20260105.json`."""
+    return any(
+        name.startswith(start) and name.endswith(end) and _ROTATED.fullmatch(name[len(start) : len(name) - len(end)])
+        for start, end in ((of.name, ""), (of.stem, of.suffix))
+    )
 
 
 class Follower:
@@ -137,6 +185,7 @@ class Follower:
         self._file: BinaryIO | None = None
         self._start = b""
         self._waited = 0
+        self._lost: Place | None = None
 
     def next(self) -> Portion | None:
         """
@@ -162,10 +211,19 @@ class Follower:
         """Where the place says, if that file is still to be found; else the start of what is at the path."""
         place = self._place
         if place is not None:
-            for path in (self._path, *sorted(self._path.parent.glob(f"{self._path.name}?*"))):
-                if self._open(path, place):
-                    return
+            if any(self._open(path, place) for path in (self._path, *self._with_inode(place.ino))):
+                return
+            self._lost = place
         self._open(self._path, None)
+
+    def _with_inode(self, inode: int) -> list[Path]:
+        """The file in this folder that has it, whatever its name is now."""
+        return [path for path, stat in self._beside() if stat.st_ino == inode]
+
+    def _beside(self) -> Iterator[tuple[Path, os.stat_result]]:
+        for path in self._path.parent.iterdir():
+            with suppress(FileNotFoundError):  # it is being rotated
+                yield path, path.lstat()
 
     def _open(self, path: Path, place: Place | None) -> bool:
         try:
@@ -178,7 +236,7 @@ class Follower:
         start = file.read(CHUNK_BYTES)
         if place is not None:
             same = (place.dev, place.ino) == (stat.st_dev, stat.st_ino)
-            if not same or stat.st_size < place.at or _checksum(start, place.at) != place.head:
+            if not same or not _is_read_up_to(file, place):
                 file.close()
                 return False
         self.close()
@@ -190,31 +248,24 @@ class Follower:
         file, place = self._file, self._place
         assert file is not None
         assert place is not None
-        if self._is_truncated():
+        if not _is_read_up_to(file, place):  # it was truncated
             place = self._place = Place(place.dev, place.ino)
+            self._start = b""
         if len(self._start) < CHUNK_BYTES:
             file.seek(0)
             self._start = file.read(CHUNK_BYTES)
-        file.seek(place.at)
+        before = _last_before(file, place.at)
         content = file.read(_PORTION_BYTES)
         whole = len(content) if to_the_end else content.rfind(b"\n") + 1
         if not whole and len(content) == _PORTION_BYTES:
             whole = len(content)  # one line longer than any that is read: it is counted, and passed over
         if not whole:
             return None
-        content = content[:whole]
-        self._place = _after(place, content, whole, self._start)
+        lost, self._lost = self._lost, None
+        portion = Portion(content[:whole], place, self._start, before, lost)
+        self._place = _after(portion, whole)
         self._waited = 0
-        return Portion(content, place, self._start)
-
-    def _is_truncated(self) -> bool:
-        file, place = self._file, self._place
-        assert file is not None
-        assert place is not None
-        if os.fstat(file.fileno()).st_size < place.at:
-            return True
-        file.seek(0)
-        return _checksum(file.read(_HEAD_BYTES), place.at) != place.head
+        return portion
 
     def _rotated(self) -> Portion | None:
         """What is left of a file that is no longer at the path; the one that came after it is open then."""
@@ -224,7 +275,10 @@ class Follower:
         try:
             now = self._path.stat()
         except FileNotFoundError:
-            return None  # between two files
+            self._waited += 1
+            if self._waited <= _MISSES:
+                return None  # between two files
+            raise
         if (now.st_dev, now.st_ino) == (place.dev, place.ino):
             return None
         self._waited += 1
@@ -238,10 +292,9 @@ class Follower:
     def _following(self, ours: os.stat_result) -> Path:
         """The next of the files, where several were rotated since; by when they were last written."""
         later = list[tuple[int, Path]]()
-        for path in self._path.parent.glob(f"{self._path.name}?*"):
-            if not _ROTATED.fullmatch(path.name.removeprefix(self._path.name)):
+        for path, stat in self._beside():
+            if not _is_rotation(path.name, self._path):
                 continue
-            stat = path.stat()
             if stat.st_mtime_ns > ours.st_mtime_ns and stat.st_ino != ours.st_ino:
                 later.append((stat.st_mtime_ns, path))
         return min(later)[1] if later else self._path

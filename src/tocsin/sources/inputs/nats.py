@@ -5,11 +5,14 @@ NATS says "subject" for what is listened to; elsewhere in this project that word
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from tocsin.signals import Batch
+from tocsin.signals.loopback import is_loopback
 from tocsin.sources.config import SourceConfig
 from tocsin.sources.errors import SourceError
 from tocsin.sources.inputs.portions import Portions
@@ -34,6 +37,7 @@ class NatsSource:
         self._nats: Any = nats
         self.name = name
         self._config, self._subject = config, str(config.subject)
+        _check_url(config)
         self._portions = Portions(name, config, clock)
 
     async def batches(self, position: bytes) -> AsyncIterator[Batch]:
@@ -70,6 +74,8 @@ class NatsSource:
         options |= {"connect_timeout": _CONNECT_S / 2, "error_cb": note}
         if (key := key_of(self._config)) is not None:
             options |= {"user": self._config.user, "password": key} if self._config.user else {"token": key}
+        if self._config.ca_file is not None:
+            options["tls"] = _trusting(self._config.ca_file)
         client = self._nats.NATS()
         try:
             async with asyncio.timeout(_CONNECT_S):
@@ -95,6 +101,33 @@ class NatsSource:
             return await client.subscribe(self._subject), False
         durable = "tocsin-" + "".join(c if c.isalnum() else "-" for c in self.name)
         return await streams.pull_subscribe(self._subject, durable=durable, stream=stream), True
+
+
+def _check_url(config: SourceConfig) -> None:
+    """Raises: SourceError, which does not quote what is secret, for a URL that holds it or would carry it in clear."""
+    url = str(config.nats)
+    try:
+        parts = urlsplit(url if "://" in url else f"nats://{url}")
+        host = parts.hostname or ""
+    except ValueError:
+        host, parts = "", None
+    if parts is None or not host:
+        raise SourceError("nats is no URL of a server", hint="write one such as nats://127.0.0.1:4222")
+    if "@" in url:
+        raise SourceError(f"the NATS URL of {host} holds a key", hint="name a file that holds it under key_file")
+    has_key = config.key_file is not None or config.key_env is not None
+    if has_key and parts.scheme not in ("tls", "wss") and not is_loopback(host):
+        hint = "write tls:// in the URL; plain nats:// is for loopback only"
+        raise SourceError(f"a key is not sent to {host} in clear text", hint=hint)
+
+
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    """Raises: SourceError, when it holds no certificates."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        why = error.strerror or "it holds no certificate"
+        raise SourceError(f"ca_file {ca_file} cannot be used: {why}", hint="name a file in PEM") from None
 
 
 async def _let_go(client: Any) -> None:

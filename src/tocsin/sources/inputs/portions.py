@@ -1,6 +1,7 @@
 """Inputs that come bit by bit: a growing file, a pipe, messages. Each portion is some whole records."""
 
 import io
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -29,7 +30,7 @@ class Portions:
     def known_by(self, head: bytes, name: str) -> Format:
         """The format, found by `head` where the configuration names none. Raises: SourceError."""
         if self.form is None:
-            self.form = format_of(Sample(head, name=name, whole=False), name=name)
+            self.form = format_of(Sample(head.removeprefix(BOM_UTF8), name=name, whole=False), name=name)
         return self.form
 
     def batches(

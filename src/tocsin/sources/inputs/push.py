@@ -113,6 +113,8 @@ class _Door:
             status = 202
         except Refused as refused:
             status, answer = refused.status, {"error": str(refused)}
+        except OSError as error:  # no room, such as for a file
+            status, answer = 503, {"error": f"it cannot be kept here: {error.strerror or error}; post it again later"}
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) and task.cancelling():
                 raise

@@ -18,6 +18,7 @@ async def whole(
     before: bytes,
     after: bytes,
     full_list: bool | None = None,
+    unchanged: Callable[[], bool] = lambda: True,
     change: Callable[[Piece], Piece] | None = None,
 ) -> AsyncIterator[Batch]:
     """
@@ -25,6 +26,7 @@ async def whole(
 
     Args:
         full_list: whether it holds all there is to say; by its format when None.
+        unchanged: asked at the end: whether the file is still the one that was read.
         change: what to make of each piece first.
     Raises: SourceError.
     """
@@ -38,9 +40,10 @@ async def whole(
             if following.claims or following.skipped:
                 yield _batch(part, reading, before)
                 part = following
-        # A list that breaks off lets nothing go: what is missing may be in the missing part.
+        # What is missing in a list may be in the part that is missing of it.
         is_list = source.form.full_list if full_list is None else full_list
-        yield _batch(part, reading, after, ends_list=is_list and source.opened.cut_off is None)
+        is_whole = source.opened.cut_off is None and await asyncio.to_thread(unchanged)
+        yield _batch(part, reading, after, ends_list=is_list and is_whole)
 
 
 def _batch(part: Piece, reading: Reading, position: bytes, *, ends_list: bool = False) -> Batch:

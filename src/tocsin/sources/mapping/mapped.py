@@ -11,7 +11,7 @@ from tocsin.sources.mapping.messages import compile_message
 from tocsin.sources.mapping.paths import Getter, compile_path, compile_test
 from tocsin.sources.mapping.profile import ExpiresRule, Profile, as_list
 from tocsin.sources.mapping.times import compile_time, span
-from tocsin.sources.reading import Block, Claim, Found, Reading, skipped
+from tocsin.sources.reading import Block, Claim, Found, Reading, skipped, unreadable
 
 Ends = Callable[[Any, datetime, RiskLevel], datetime]
 
@@ -50,7 +50,10 @@ class MappedReader:
         claims, skips = list[Claim](), list[Skipped]()
         one = self._one
         for number, record in zip(block.numbers, block.records, strict=True):
-            found = one(number, record)
+            try:
+                found = one(number, record)
+            except Exception as error:
+                found = unreadable(number, record, error)
             if found.__class__ is Claim:
                 claims.append(found)
             elif found.__class__ is Skipped:

@@ -9,9 +9,8 @@ from tocsin.signals import limits
 from tocsin.sources.errors import SourceError
 
 _KEPT = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_ "
-# Signs that join two words join them still, signs that part them part them, and the rest is left out.
+# Signs that join two words join them still, and any other sign parts them.
 _JOINING = {":": "-", "/": "-", "\\": "-", "+": "-", "@": "-", "=": "-", "~": "-", "*": "-"}
-_PARTING = ",;|()[]{}<>!?\"'`#&%$^\t\r\n\v\f"
 _TABLE = bytes(
     ord(chr(code)) if chr(code) in _KEPT else ord(_JOINING.get(chr(code), " ")) if code < 128 else 32
     for code in range(256)

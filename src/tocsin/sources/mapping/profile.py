@@ -137,11 +137,14 @@ class Profile(_Table, frozen=True, kw_only=True):
 def load_profile(path: Path) -> Profile:
     """Raises: SourceError, which names file and key, when it cannot be read or breaks a rule."""
     try:
-        content = path.read_bytes()[:_MAX_FILE_BYTES].decode()
+        with path.open("rb") as file:
+            content = file.read(_MAX_FILE_BYTES + 1).decode()
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}", hint="name a mapping file in TOML or YAML") from None
     except UnicodeDecodeError:
         raise SourceError(f"{path} is not text in UTF-8", hint="name a mapping file in TOML or YAML") from None
+    if len(content) > _MAX_FILE_BYTES:
+        raise SourceError(f"{path} is larger than {_MAX_FILE_BYTES:,} bytes", hint="name a mapping file")
     return parse_profile(content, name=str(path), toml=path.suffix == ".toml")
 
 

@@ -24,6 +24,7 @@ _MONTHS = {name: f"{number:02}" for number, name in enumerate(
     ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1
 )}  # fmt: skip
 _NO_YEAR = 1904  # strptime's own year for none is 1900, which had no 29th of February
+_YEAR = re.compile(r"%[YyGcx]")
 _MOST_S = 10**10  # some 300 years: beyond any time of a log, and within datetime
 
 Parse = Callable[[Any], datetime]
@@ -141,16 +142,17 @@ def compile_time(forms: Sequence[str], timezone: tzinfo, now: datetime) -> Calla
 
     The function raises ValueError, which quotes the value. Raises: SourceError, for a form that is none.
     """
-    parses = [_parse(form) for form in forms or _DEFAULT]
+    parses = [(_parse(form), _may_lack_year(form)) for form in forms or _DEFAULT]
 
     def moment(value: Any) -> datetime:
-        for parse in parses:
+        for parse, may_lack_year in parses:
             try:
                 found = parse(value)
             except _REFUSED:
                 continue
             found = found if found.tzinfo is not None else found.replace(tzinfo=timezone)
-            return in_latest_year(found, now) if found.year <= _NO_YEAR else found
+            # Any other form that says 1904, or the year 1 for "never", means it.
+            return in_latest_year(found, now) if may_lack_year and found.year == _NO_YEAR else found
         raise ValueError(f"{str(value)[:60]!r} is no time in the form {' or '.join(forms or _DEFAULT)}")
 
     return moment
@@ -161,7 +163,15 @@ def _parse(form: str) -> Parse:
         return FORMS[form]
     if "%" not in form:
         raise SourceError(f"{form!r} is no form of time", hint=f"one of {', '.join(FORMS)}, or one with % signs")
-    return lambda text: datetime.strptime(text, form)  # noqa: DTZ007 - the profile's time zone is added
+    if _may_lack_year(form):
+        form, year = f"{form} %Y", f" {_NO_YEAR}"
+        return lambda text: datetime.strptime(text + year, form)  # noqa: DTZ007 - the profile's time zone is added
+    return lambda text: datetime.strptime(text, form)  # noqa: DTZ007
+
+
+def _may_lack_year(form: str) -> bool:
+    """Whether its times are of `_NO_YEAR` where they name none."""
+    return form in ("snort", "syslog") or ("%" in form and not _YEAR.search(form.replace("%%", "")))
 
 
 def span(value: Any) -> timedelta:

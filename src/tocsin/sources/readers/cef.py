@@ -77,7 +77,7 @@ class CefReader(RecordReader):
         levels, word = self._reading.levels, severity.strip().lower()
         if said := levels.get("*") or levels.get(severity) or _WORDS.get(word):
             return said
-        return next((level for least, level in _BANDS if word.isdigit() and int(word[:3]) >= least), None)
+        return next((level for least, level in _BANDS if word.isdecimal() and int(word[:3]) >= least), None)
 
 
 def _values(extension: str) -> dict[str, str]:

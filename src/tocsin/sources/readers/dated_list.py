@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason
-from tocsin.sources.reading import Block, Claim, Found, Reading, skipped
+from tocsin.sources.reading import Block, Claim, Found, Reading, skipped, unreadable
 
 LIFE = timedelta(hours=48)
 """Lists are made anew every day: 48 hours outlast one missed day."""
@@ -36,7 +36,21 @@ class DatedList:
     def read(self, block: Block) -> Found:
         """See `Reader`."""
         claims, skips = list[Claim](), list[Skipped]()
-        records = self.entries(block, claims, skips)
+        try:
+            records = self.entries(block, claims, skips)
+        except Exception:
+            return self._one_by_one(block)
+        return Found(records, claims, skips)
+
+    def _one_by_one(self, block: Block) -> Found:
+        """A block that holds a line which no rule foresaw: only that one is left."""
+        records, claims, skips = 0, list[Claim](), list[Skipped]()
+        for number, text in zip(block.numbers, block.records, strict=True):
+            try:
+                records += self.entries(Block(range(number, number + 1), [text], block.end), claims, skips)
+            except Exception as error:
+                records += 1
+                skips.append(unreadable(number, text, error))
         return Found(records, claims, skips)
 
     def end(self) -> Found:
@@ -50,7 +64,7 @@ class DatedList:
             return 0
         try:
             self.date_from(list_date(header[1]))
-        except ValueError:
+        except (ValueError, OverflowError):
             example = "'# Last update: Sat, 22 Aug 2026 03:00:29 +0200'"
             skips.append(skipped(number, text, SkipReason.BAD_TIME, f"the date of the list is not like {example}"))
             return 1
@@ -58,8 +72,8 @@ class DatedList:
 
     def date_from(self, date: datetime | None) -> None:
         """Every entry from here on was observed then."""
-        self.observed = self.reading.observed(date)
-        self.expires = self.observed + self.life
+        observed = self.reading.observed(date)
+        self.observed, self.expires = observed, observed + self.life
 
 
 def list_date(text: str) -> datetime:

@@ -12,6 +12,7 @@ from tocsin.sources.reading import Block, Claim, Found, Reading, skipped
 from tocsin.sources.sample import Sample
 
 LIFE = timedelta(days=7)
+_LAST = datetime.max.replace(tzinfo=UTC)
 _MOST_HELD = 100_000  # some fifty times the list of today: what is longer is not held, and dated by when it is read
 
 
@@ -49,7 +50,10 @@ class SpamhausReader:
 
     def _claims(self) -> list[Claim]:
         observed = self._reading.observed(self._date)
-        expires = observed + (self._reading.life or LIFE)
+        try:
+            expires = observed + (self._reading.life or LIFE)
+        except OverflowError:  # a date that is yet to come, and refused as that
+            expires = _LAST
         held, self._held = self._held, []
         return [
             Claim(number, network, self._level, observed, expires, f"Spamhaus DROP {sblid}".rstrip())

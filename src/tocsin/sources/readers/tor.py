@@ -51,7 +51,11 @@ class TorAddressesReader(_TorReader):
             found = _EXIT.fullmatch(text.strip())
             if found:
                 records += 1
-                observed = self.reading.as_of or datetime.fromisoformat(found[2]).replace(tzinfo=UTC)
+                try:
+                    observed = self.reading.as_of or datetime.fromisoformat(found[2]).replace(tzinfo=UTC)
+                except ValueError:
+                    skips.append(skipped(number, text, SkipReason.BAD_TIME, f"{found[2]} is no time"))
+                    continue
                 # On the list of today, whenever its address was last tried.
                 claims.append(Claim(number, found[1], self.level, observed, self.reading.now + self.life, _SAID))
             elif text.strip() and not text.startswith(_OF_A_BLOCK):
