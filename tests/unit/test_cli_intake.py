@@ -25,7 +25,7 @@ EVENT = b'{"ip":"8.8.8.8","riskLevel":"HIGH"}\n'
         ("ipsum", b"", 0, True),
         ("ipsum", b"# nothing today\n", 0, True),
         ("ipsum", b"<html>\n<p>busy</p>\n", 0, False),
-        ("ipsum", gzip.compress(LISTED)[:-6], 2, False),
+        ("ipsum", gzip.compress(LISTED, mtime=0)[:-6], 2, False),
         ("jsonl", EVENT, 1, False),
         ("jsonl", b"", 0, False),
     ],
