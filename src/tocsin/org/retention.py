@@ -19,9 +19,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import groupby, islice
 
-import structlog
-
-from tocsin.errors import TocsinError
 from tocsin.journal import Journal, JournalConflict
 from tocsin.org.assertions import GRACE_MS
 from tocsin.org.errors import OrgError
@@ -39,6 +36,7 @@ from tocsin.org.records import (
     risk_topic,
 )
 from tocsin.org.risk_index import STEP_IPS, RiskIndex, Straggler
+from tocsin.org.rounds import in_rounds
 from tocsin.signals.limits import SUBJECTS_PER_EVENT
 
 _PAUSE_S = 0.05
@@ -47,7 +45,6 @@ _TRIES = 20
 _FORGOTTEN = (RISK_TOPIC_PREFIX, LOG_TOPIC_PREFIX, ISSUED_TOPIC_PREFIX)
 # Also when each has a life, and so an event, of its own; with the longest messages half of what an entry may hold.
 _SUBJECTS_PER_RECORD = 1000
-_log = structlog.get_logger("tocsin.org")
 
 
 class TooBusy(OrgError):
@@ -79,12 +76,7 @@ class Retention:
 
     async def run(self) -> None:
         """One round after another, with a rest between."""
-        while True:
-            try:
-                await self.round()
-            except TocsinError as error:
-                _log.error("retention.failed", error=str(error), remedy=error.hint)
-            await asyncio.sleep(_REST_S)
+        await in_rounds(self.round, rest_s=_REST_S, failed="retention.failed")
 
     async def round(self, *, pause_s: float = _PAUSE_S) -> int:
         """

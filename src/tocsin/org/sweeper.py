@@ -4,16 +4,13 @@ import asyncio
 from collections.abc import Callable, Collection
 from functools import partial
 
-import structlog
-
-from tocsin.errors import TocsinError
 from tocsin.org.assertions import GRACE_MS
 from tocsin.org.projector import Projector
 from tocsin.org.risk_index import STEP_IPS, RiskIndex
+from tocsin.org.rounds import in_rounds
 
 _PAUSE_S = 0.05
 _REST_S = 60.0
-_log = structlog.get_logger("tocsin.org")
 
 
 class Sweeper:
@@ -30,12 +27,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """One round after another, with a rest between."""
-        while True:
-            try:
-                await self.round()
-            except TocsinError as error:
-                _log.error("sweep.failed", error=str(error), remedy=error.hint)
-            await asyncio.sleep(_REST_S)
+        await in_rounds(self.round, rest_s=_REST_S, failed="sweep.failed")
 
     async def round(self, *, pause_s: float = _PAUSE_S) -> None:
         """Walk the whole index once. Raises JournalError or OrgError."""

@@ -4,17 +4,14 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-import structlog
-
-from tocsin.errors import TocsinError
 from tocsin.org.log.index import LogIndex
 from tocsin.org.log.system_log import SystemLog
 from tocsin.org.projector import Projector
+from tocsin.org.rounds import in_rounds
 
 STEP_EVENTS = 1000  # forgotten in some milliseconds
 _PAUSE_S = 0.05
 _REST_S = 600.0
-_log = structlog.get_logger("tocsin.org")
 
 
 class LogRetention:
@@ -30,12 +27,7 @@ class LogRetention:
 
     async def run(self) -> None:
         """One round after another, with a rest between."""
-        while True:
-            try:
-                await self.round()
-            except TocsinError as error:
-                _log.error("log.retention_failed", error=str(error), remedy=error.hint)
-            await asyncio.sleep(_REST_S)
+        await in_rounds(self.round, rest_s=_REST_S, failed="log.retention_failed")
 
     async def round(self, *, pause_s: float = _PAUSE_S) -> None:
         """Forget all that is past the retention now. Raises OrgError."""
