@@ -26,8 +26,8 @@ def test_looking_makes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("marker", "why"),
     [
-        ('{"kind":"tocsin-org","format":3}', "newer version"),
-        ('{"kind":"tocsin-org","format":1}', "before the first release"),
+        ('{"kind":"tocsin-org","format":4}', "newer version"),
+        ('{"kind":"tocsin-org","format":2}', "before the first release"),
         ('{"kind":"tocsin-relay","format":1}', "data folder of 'tocsin-relay'"),
         ("", "cannot be understood"),
     ],

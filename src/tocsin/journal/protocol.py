@@ -14,7 +14,7 @@ class Entry(NamedTuple):
     """One appended record."""
 
     seq: int
-    """1 for the first entry of the journal, then growing; it may skip numbers, it never goes back."""
+    """At least 1, then growing; it may skip numbers, it never goes back."""
     topic: str
     body: bytes
 
@@ -52,7 +52,12 @@ class Journal(Protocol):
         ...
 
     async def last(self, topic: str | None = None) -> int:
-        """The seq of the last entry, of `topic` or of the whole journal; 0 when there is none."""
+        """
+        The seq of the last entry, of `topic` or of the whole journal; 0 when there is none.
+
+        Args:
+            topic: with a dot at its end it is a branch, as for `forget`, and the last of all its topics is meant.
+        """
         ...
 
     async def get(self, seq: int) -> Entry | None:

@@ -34,7 +34,7 @@ from tocsin.org.file_errors import ELSEWHERE, telling
 from tocsin.org.private_sqlite import with_its_log
 
 KIND = "tocsin-org"
-FORMAT = 2  # raised by a change that older versions cannot read
+FORMAT = 3  # raised by a change that older versions cannot read
 RESTORING = "restoring"
 _MARKER = "marker.json"
 _UNFINISHED = ".marker-"
