@@ -4,23 +4,19 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from tocsin.cli.logs import configure_logging
 from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
-from tocsin.errors import TocsinError
 from tocsin.relay import Relay, Sent, Waits
+from tocsin.relay.feeding import feed, until_one_ends
 
 if TYPE_CHECKING:  # the readers are imported by the functions that need them: they are slow to start
     from tocsin.cli.relay_file import RelayFile
     from tocsin.sources import Source
-
-SOURCE_AGAIN_AFTER_S = 15.0
-"""A source that broke off is opened again after so long."""
-_WHY_CHARS = 300
 
 
 def relay_command(config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -74,42 +70,4 @@ async def _run(file: "RelayFile", sources: "list[Source]") -> None:
             from tocsin.cli.relay_metrics import serve_metrics
 
             works.append(serve_metrics(relay, file.metrics_port))
-        await _until_one_ends(works)
-
-
-async def _until_one_ends(works: Sequence[Coroutine[Any, Any, object]]) -> None:
-    """Raises what that one raised."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def feed(relay: Relay, source: "Source") -> None:
-    """
-    Everything from one source, for ever; when it breaks off, from the last position that is durable.
-
-    Whatever it breaks off with, the other sources and the targets go on.
-    """
-    import structlog
-
-    log = structlog.get_logger("tocsin.relay")
-    while True:
-        book = await relay.begin_reading(source.name)
-        try:
-            async for batch in source.batches(book.position):
-                await relay.put(batch)
-            why = "it has ended"
-        except TocsinError as error:
-            why = error.summary
-        except Exception as error:  # a defect of ours, or what no reader foresaw: with its place for who mends it
-            why = f"an unforeseen error ({type(error).__name__}: {error})"[:_WHY_CHARS]
-            log.exception("source.failed", source=source.name)
-        await relay.note_stopped(source.name, why)
-        log.warning("source.stopped", source=source.name, reason=why, again_in_s=SOURCE_AGAIN_AFTER_S)
-        await asyncio.sleep(SOURCE_AGAIN_AFTER_S)
+        await until_one_ends(works)

@@ -17,6 +17,7 @@ from tocsin.relay.changes import Served
 from tocsin.relay.config import RelayConfig, TargetConfig
 from tocsin.relay.folder_lock import only_relay
 from tocsin.relay.intake import Prepared, prepare, prepare_signals
+from tocsin.relay.ledger import Ledger
 from tocsin.relay.okta_target import okta_target
 from tocsin.relay.outbox import Backlog, Outbox
 from tocsin.relay.outbox_thread import OutboxThread
@@ -59,6 +60,7 @@ class Relay:
         patient: bool = True,
         watcher: Watcher | None = None,
         open_target: OpenTarget = open_okta,
+        ledger: Ledger | None = None,
         clock: Callable[[], datetime] = utc_now,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -66,9 +68,10 @@ class Relay:
         Args:
             patient: False to send as fast as the budget allows, and to fail when a target does (see `drained`).
             open_target: opens a target of another kind.
+            ledger: that of its one target, in a fleet.
         """
         self._config, self._patient, self._watcher = config, patient, watcher
-        self._open_target, self._clock, self._draw = open_target, clock, draw
+        self._open_target, self._ledger, self._clock, self._draw = open_target, ledger, clock, draw
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self.senders: dict[str, Sender] = {}
@@ -106,6 +109,11 @@ class Relay:
         self._check()
         await self._box.put(await self._box.do(_prepared, claims))
 
+    async def put_prepared(self, batches: Sequence[Prepared]) -> None:
+        """The same for what was prepared elsewhere. Raises: RelayError, when it could not be written."""
+        self._check()
+        await self._box.put(batches)
+
     async def status(self) -> Status:
         """How it is doing."""
         return await self._box.do(lambda: status_of(self._box.outbox, running=True, now_ms=to_ms(self._clock())))
@@ -142,6 +150,10 @@ class Relay:
             idle.cancel()
             self._check()
 
+    async def end(self) -> None:
+        """Send nothing more; returns when what is on its way has been answered."""
+        await asyncio.gather(*(sender.end() for sender in self.senders.values()))
+
     async def failed(self) -> None:
         """Wait until something fails that the relay cannot go on without, and raise that."""
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -155,6 +167,7 @@ class Relay:
             target,
             book,
             self._box,
+            ledger=self._ledger,
             patient=self._patient,
             watcher=self._watcher,
             clock=self._clock,
