@@ -31,6 +31,17 @@ class JournalConflict(JournalError):
         super().__init__(f"{topic}: expected its last entry to be {expected}, and it is {last}; nothing was written")
 
 
+class JournalUnreachable(JournalError):
+    """No quorum of a replicated journal answered. What was to be written may be there or not; nothing else is lost."""
+
+    def __init__(self, what: str, *, seconds: float, why: str) -> None:
+        self.what, self.why = what, why
+        super().__init__(
+            f"{what}: no quorum of the journal's servers answered within {seconds:g} s ({why})",
+            hint="look at the servers: more than half of them must run and see each other",
+        )
+
+
 class Journal(Protocol):
     """
     An append-only log that several processes may share.
