@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from tocsin.errors import TocsinError
 
-MAX_ENTRY_BYTES = 1024 * 1024
+MAX_ENTRY_BYTES = 1008 * 1024  # and its envelope: a megabyte is the most that many carriers take
 READ_LIMIT = 256
 READ_BYTES = 16 * 1024 * 1024
 
