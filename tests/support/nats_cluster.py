@@ -93,6 +93,10 @@ class NatsNode:
     def kill(self) -> None:
         self._end(signal.SIGKILL)
 
+    def reload(self) -> None:
+        """Let it read its config again."""
+        self._send(signal.SIGHUP)
+
     def pause(self) -> None:
         """As a machine that hangs: its connections stay, and nothing answers."""
         self._send(signal.SIGSTOP)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from tocsin.journal.jetstream.settings import JetStreamSettings, check_settings, credentials, tls
+from tocsin.journal.jetstream.settings import EXTRA_HINT, JetStreamSettings, check_settings, credentials, tls
 from tocsin.journal.protocol import MAX_ENTRY_BYTES, JournalError, JournalUnreachable
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _START_S = 5.0  # servers that have just been started take a moment until JetStr
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
 _PING_S, _PINGS = 1.0, 2  # a server that hangs is left after three seconds: well inside the patience of an append
 _RECONNECT_S = 0.2
-_EXTRA_HINT = "install it with the extra: tocsin[nats]"
 
 Heard = Callable[["Msg"], None]
 
@@ -322,7 +321,7 @@ def _new_client() -> "Client":
     try:
         from tocsin.journal.jetstream.client import StrictClient
     except ImportError:
-        raise JournalError("nats-py, which speaks to NATS, is not installed", hint=_EXTRA_HINT) from None
+        raise JournalError("nats-py, which speaks to NATS, is not installed", hint=EXTRA_HINT) from None
     return StrictClient()
 
 

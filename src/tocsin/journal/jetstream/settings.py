@@ -10,6 +10,7 @@ from msgspec import Struct
 from tocsin.journal.protocol import JournalError
 from tocsin.loopback import is_loopback
 
+EXTRA_HINT = "install it with the extra: tocsin[nats]"
 _PORT = 4222
 _SCHEMES = ("nats", "tls")
 
@@ -130,8 +131,10 @@ def _check_url(url: str) -> None:
 
 
 def _nkey_file(path: str) -> str:
-    import nkeys
-
+    try:
+        import nkeys
+    except ImportError:
+        raise JournalError("nkeys, which signs for a user, is not installed", hint=EXTRA_HINT) from None
     try:
         pair = nkeys.from_seed(bytearray(_read("nkey_file", path).strip().encode()))
         is_users = pair.public_key.startswith(b"U")
