@@ -13,6 +13,7 @@ from support.fake_org import FakeOrg, address, signals
 from support.relay_fleet import LEASE_S, Fleet, FleetWorker, holders
 from support.virtual_time import T0, run_virtually
 from tocsin.journal import MemoryJournal
+from tocsin.relay import BudgetConfig
 from tocsin.relay.fleet import share_of
 from tocsin.signals import Batch, Retraction, RiskLevel, Signal
 
@@ -81,6 +82,40 @@ def test_when_a_worker_dies_another_goes_on_within_the_lease_and_repeats_at_most
     run_virtually(main)
 
 
+class _SilentOrg(FakeOrg):
+    """Says nothing about its budget, as some do: who asks must count."""
+
+    def _headers(self) -> dict[str, str]:
+        return {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [FakeOrg, _SilentOrg])
+@pytest.mark.parametrize("sent", [1, 2])
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_new_owner_knows_what_the_old_one_has_used_of_the_window(
+    tmp_path: Path, kind: type[FakeOrg], sent: int, answered: bool
+) -> None:
+    async def main() -> None:
+        org = kind(limit=2, latency_s=4)
+        fleet = Fleet(tmp_path, {"acme": org})
+        if kind is _SilentOrg:
+            fleet.budget = BudgetConfig(requests_per_window=2)
+        first = fleet.start("w1")
+        await asyncio.sleep(SETTLED_S)
+        await fleet.detector.put([_signal(number) for number in range(4500)])
+        await _until(lambda: len(org.statuses if answered else org.arrivals_s) == sent)
+        await first.kill()
+        org.latency_s = 0.2  # what comes later does not come as late
+        fleet.start("w2")
+        await asyncio.sleep(300)
+        assert set(org.statuses) == {202}
+        assert {ip for ip, _ in org.taken} == {address(number) for number in range(4500)}
+        await fleet.close()
+
+    run_virtually(main)
+
+
 def test_a_new_owner_lets_go_what_only_the_old_one_had_told(tmp_path: Path) -> None:
     async def main() -> None:
         fleet = Fleet(tmp_path, _orgs("acme"))
@@ -137,7 +172,7 @@ class _Tripwire(MemoryJournal):
 @pytest.mark.parametrize("where", ["before the intent", "after the intent"])
 def test_a_worker_that_was_paused_sends_nothing_when_it_wakes_up(tmp_path: Path, where: str) -> None:
     async def main() -> None:
-        fleet = Fleet(tmp_path, _orgs("acme", limit=5))
+        fleet = Fleet(tmp_path, _orgs("acme", limit=5, latency_s=0))
         org = fleet.orgs["acme"]
         told = fleet.told["acme"] = _Tripwire()
         fleet.start("w1")

@@ -13,7 +13,7 @@ from support.virtual_time import Clock
 from tocsin.journal import Entry, Journal, JournalError, Kept, KeyValue, MemoryJournal, MemoryKeyValue
 from tocsin.journal.protocol import READ_LIMIT
 from tocsin.okta import AsyncApiClient, Configuration
-from tocsin.relay import OktaTarget, RelayConfig, TargetConfig
+from tocsin.relay import BudgetConfig, OktaTarget, RelayConfig, TargetConfig
 from tocsin.relay.feeding import Reads
 from tocsin.relay.fleet import Detector, FleetConfig, Serving, SharedStream, Stores, Worker
 
@@ -153,6 +153,7 @@ class Fleet:
         self.told: dict[str, MemoryJournal] = {name: MemoryJournal() for name in orgs}
         self.workers = MemoryKeyValue(clock=self._seconds, life_s=self.config.timing.life_s)
         self.owners = MemoryKeyValue(clock=self._seconds)
+        self.budget = BudgetConfig()
         self.running: dict[str, FleetWorker] = {}
 
     @property
@@ -170,7 +171,8 @@ class Fleet:
         stores = Stores(signals, told, workers, FarTable(self.owners, machine), self.clock)
         stream = SharedStream(signals)
         targets = {
-            org: TargetConfig(url=f"https://{org}.example", token_env="T", allow_non_global=True) for org in self.orgs
+            org: TargetConfig(url=f"https://{org}.example", token_env="T", allow_non_global=True, budget=self.budget)
+            for org in self.orgs
         }
         relay = RelayConfig(state=str(self.folder / name), targets=targets)
         serving = Serving(relay, self.config, stores, stream, open_target=self._open_target(machine))
@@ -205,7 +207,7 @@ class Fleet:
 
             configuration = Configuration(host=config.url, api_key={"apiToken": "s3cret"}, retries=0)
             async with AsyncApiClient(configuration, transport=httpx2.MockTransport(ask)) as client:
-                yield OktaTarget(client, name=config.url)
+                yield OktaTarget(client, name=config.url, at_most=config.budget.requests_per_window)
 
         return opened
 
