@@ -59,7 +59,7 @@ async def _rows(data: Path) -> list[tuple[str, ...]]:
     folder = DataFolder.open(data, create=False)
     async with open_registry(folder) as registry:
         with closing(LastUses(folder.uses)) as uses:
-            used = uses.all()
+            used = await uses.all()
         rows: list[tuple[str, ...]] = [("NAME", "ID", "ROLE", "CREATED", "LAST USED")]
         for token in registry.tokens.all():
             times = (token.created_ms, used.get(token.id))

@@ -17,7 +17,7 @@ _ALL = "SELECT token_id, at_ms FROM last_uses"
 
 
 class LastUses:
-    """The last use of every token. Blocking and quick; belongs to one thread."""
+    """See `Uses`: of every token, in a file. Blocking and quick; belongs to one thread."""
 
     def __init__(self, path: Path) -> None:
         """Open or make the file at `path`. Raises OrgError when that cannot be."""
@@ -45,7 +45,7 @@ class LastUses:
         except OrgError as error:
             _log.error("token.use_not_noted", token=token_id, error=str(error), remedy=error.hint)
 
-    def all(self) -> dict[str, int]:
+    async def all(self) -> dict[str, int]:
         """Epoch milliseconds by token id. Raises OrgError."""
         with self._telling():
             return dict(self._db.execute(_ALL).fetchall())

@@ -75,7 +75,7 @@ class Front:
         self._https = base_url.startswith("https://")
         limits = org.config.limits
         buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
-        self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
+        self._limits = RateLimits(buckets, org.windows, share_percent=limits.principal_share_percent)
         self._in_flight = InFlight(limits.concurrent)
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
         self._server = AuthorizationServer(org, issuer=base_url, known_scopes=SCOPES, settings=org.config.oauth)
@@ -163,7 +163,7 @@ class Front:
         if refusal.status == 500 and self._oauth.at(exchange.path):
             refusal = oauth_fault()
         if refusal.status == 503 and exchange.proof is not None:
-            self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
+            await self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
         if not exchange.started:
             await exchange.refuse(refusal)
 
@@ -203,7 +203,7 @@ class Front:
         caller = await authorize(org, self._server, exchange, need=need)
         principal = exchange.principal = caller.principal
         if area.bucket is not None:
-            exchange.grant = self._limits.take(area.bucket, principal.id, now=org.clock())
+            exchange.grant = await self._limits.take(area.bucket, principal.id, now=org.clock())
             if not exchange.grant.allowed:
                 self._note(exchange, area)
                 raise too_many_requests()
@@ -211,7 +211,7 @@ class Front:
         if area.bucket is not None and not accepts_json(exchange.header(b"accept")):
             raise not_acceptable()  # paths of our own answer whatever was asked for
         exchange.refuse_large()
-        use_up_proof(org, exchange, caller)
+        await use_up_proof(org, exchange, caller)
 
     def _note(self, exchange: Exchange, area: Area) -> None:
         """Have the System Log tell of the first request that a window refuses."""

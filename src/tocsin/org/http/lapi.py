@@ -6,7 +6,6 @@ the same (a test compares the two).
 """
 
 from collections import Counter
-from functools import partial
 from tempfile import SpooledTemporaryFile
 from traceback import format_exception
 
@@ -146,7 +145,7 @@ class BouncerDoor:
 
     async def _stream(self, scope: Scope, _receive: Receive, send: Send, bouncer: Bouncer) -> None:
         startup = b"startup=true" in scope["query_string"].split(b"&")
-        pull = self._org.feed.pull(bouncer.id)
+        pull = await self._org.pulls.of(bouncer.id)
         wanted = _stream_filter(scope["query_string"], startup=startup, pull=pull)
         if scope["method"] == "HEAD":  # nobody was told anything, so nothing is noted
             return await self._answers.head(send)
@@ -156,7 +155,7 @@ class BouncerDoor:
         else:
             await _tell_changes(scribe, pull, self._long(scope, send))
         # Only now: what was under way when the process was killed is told again.
-        return await self._org.projector.alone(partial(self._org.feed.pulled, bouncer.id, scribe.until))
+        return await self._org.pulls.note(bouncer.id, scribe.until)
 
     async def _usage_metrics(self, _scope: Scope, receive: Receive, send: Send, _bouncer: Bouncer) -> None:
         """What bouncers of CrowdSec 1.6 and later report. It is checked to be JSON, and not kept."""

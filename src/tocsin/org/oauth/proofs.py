@@ -29,7 +29,7 @@ _FORGET = "DELETE FROM used WHERE digest IN (SELECT digest FROM used WHERE until
 
 
 class UsedProofs:
-    """The proofs used on this machine. Blocking and quick; belongs to one thread."""
+    """See `Proofs`: those used on this machine. Blocking and quick; belongs to one thread."""
 
     def __init__(self, path: Path, *, now: float, boot_id: Path = BOOT_ID) -> None:
         """
@@ -58,7 +58,7 @@ class UsedProofs:
                 raise
         self._uses = 0
 
-    def use(self, proof: Proof, *, now: float) -> bool:
+    async def use(self, proof: Proof, *, now: float) -> bool:
         """Use up `proof` at epoch second `now`: True the first time, and never again. Raises OrgError."""
         if proof.issued_s < self._known_from:
             return False
@@ -69,7 +69,7 @@ class UsedProofs:
                 self._db.execute(_FORGET, (now, 2 * _FORGET_EVERY))
         return is_new
 
-    def take_back(self, proof: Proof) -> None:
+    async def take_back(self, proof: Proof) -> None:
         """The request that used `proof` came to nothing through our fault, and may come again as it is."""
         with self._telling():
             self._db.execute(_TAKE_BACK, (proof.digest,))
