@@ -60,7 +60,10 @@ def test_it_allows_what_a_list_of_requests_allows(arrivals: list[tuple[float, in
 async def test_nobody_passes_its_share_nor_all_together_the_limit(
     arrivals: list[tuple[float, str]], limit: int, percent: int
 ) -> None:
-    limits, share = RateLimits({"events": limit}, MemoryWindows(), share_percent=percent), max(1, limit * percent // 100)
+    limits, share = (
+        RateLimits({"events": limit}, MemoryWindows(), share_percent=percent),
+        max(1, limit * percent // 100),
+    )
     org, own, elapsed = OneMinute(limit), {name: OneMinute(share) for name in "abc"}, 0.0
     for gap_s, name in arrivals:
         elapsed += round(gap_s * 4) / 4

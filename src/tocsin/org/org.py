@@ -152,7 +152,8 @@ class Org:
 
     async def _message(self, word: ProviderWord) -> str | None:
         said = word.assertion
-        entry = await self.journal.get(said.seq) if not word.expired else None
+        # The level stands without it, also when the journal cannot be reached.
+        entry = await self.journal.get(said.seq) if not word.expired and self.freshness.reachable else None
         return risk_message(entry, said.event, said.subject) if entry is not None else None
 
 

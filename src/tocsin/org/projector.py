@@ -70,9 +70,17 @@ class Projector:
         """Apply all that is in the journal now. Raises JournalError or OrgError when that cannot be."""
         await self._catch_up(len(self._projections))
 
-    async def catch_up_first(self) -> None:
-        """The same for the first projection alone, which then waits for no other and fails with no other."""
-        await self._catch_up(1)
+    async def catch_up_first(self, *, to: int | None = None) -> None:
+        """
+        The same for the first projection alone, which then waits for no other and fails with no other.
+
+        Args:
+            to: seq of an entry that the journal has: not all that it has, only what stands up to that.
+        """
+        if to is None:
+            await self._catch_up(1)
+        else:
+            await self._apply_up_to(to, number=0)
 
     async def run(self, *, only_first: bool = False) -> None:
         """
@@ -114,10 +122,13 @@ class Projector:
         if (ahead := max(self._cursors[:count])) > last:
             raise JournalTooOld(last, ahead)
         for number in range(count):
-            while self._cursors[number] < last:
-                batch = await self._journal.read(self._cursors[number])
-                # Those before it have what lies beyond `last` only when somebody keeps them up.
-                await self._apply(number, [entry for entry in batch if entry.seq <= last])
+            await self._apply_up_to(last, number=number)
+
+    async def _apply_up_to(self, last: int, *, number: int) -> None:
+        while self._cursors[number] < last:
+            batch = await self._journal.read(self._cursors[number])
+            # Those before it have what lies beyond `last` only when somebody keeps them up.
+            await self._apply(number, [entry for entry in batch if entry.seq <= last])
 
     async def _keep_up(self, number: int) -> None:
         while True:

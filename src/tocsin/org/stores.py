@@ -4,19 +4,24 @@ None of it is in the journal, for it changes with every request and is over in m
 kind passes the one suite of its seam in `tests/contract`.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import NamedTuple, Protocol
 
+from tocsin.journal import Journal, KeyValue
 from tocsin.org.crowdsec.feed import Feed, Pull
 from tocsin.org.crowdsec.pulls import FeedPulls
 from tocsin.org.folder import DataFolder
-from tocsin.org.freshness import Freshness, OwnFreshness
+from tocsin.org.freshness import FleetFreshness, Freshness, OwnFreshness
 from tocsin.org.last_uses import LastUses
 from tocsin.org.oauth.dpop import Proof
 from tocsin.org.oauth.proofs import UsedProofs
 from tocsin.org.projector import Projector
 from tocsin.org.rate_limit import MemoryWindows, Windows
+from tocsin.org.shared.proofs import SharedProofs
+from tocsin.org.shared.pulls import SharedPulls
+from tocsin.org.shared.uses import SharedUses
+from tocsin.org.shared.windows import SharedWindows
 
 
 class Proofs(Protocol):
@@ -84,3 +89,30 @@ def own_stores(folder: DataFolder, projector: Projector, feed: Feed, *, now: flo
             last_uses.close()
     finally:
         used_proofs.close()
+
+
+class Tables(NamedTuple):
+    """What the nodes of a fleet share, for all its orgs; how long an entry lives is said beside who uses it."""
+
+    windows: KeyValue
+    proofs: KeyValue
+    uses: KeyValue
+    pulls: KeyValue
+
+
+@asynccontextmanager
+async def fleet_stores(
+    tables: Tables, org: str, journal: Journal, projector: Projector, *, secret: bytes
+) -> AsyncIterator[Stores]:
+    """Those of the org that a fleet knows as `org`; the tables are left open."""
+    uses, freshness = SharedUses(tables.uses, org), FleetFreshness(journal, projector)
+    windows, proofs, pulls = (
+        SharedWindows(tables.windows, org),
+        SharedProofs(tables.proofs, org),
+        SharedPulls(tables.pulls, org),
+    )
+    try:
+        yield Stores(secret, windows, proofs, uses, pulls, freshness)
+    finally:
+        await uses.close()
+        await freshness.close()

@@ -15,6 +15,7 @@ from litestar.routes import HTTPRoute
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError
+from tocsin.org.freshness import Behind, Unreachable
 from tocsin.org.http.access import AREAS, SCOPES, Area, area_of
 from tocsin.org.http.api import OPENAPI_PATH, allowed_methods
 from tocsin.org.http.authorization import authorize, check_allowed, use_up_proof
@@ -200,6 +201,7 @@ class Front:
         """Find whose request it is. Raises Refusal, when nobody's, or it is one too many, too large or not allowed."""
         org, need = self._org, area.need(exchange.method)
         exchange.refuse_unmeasured()
+        await org.freshness.confirm(or_local=area.tells_decisions)
         caller = await authorize(org, self._server, exchange, need=need)
         principal = exchange.principal = caller.principal
         if area.bucket is not None:
@@ -238,6 +240,8 @@ def _refusal_for(error: Exception) -> Refusal:
             return path_not_found()
         case MethodNotAllowedException():
             return method_not_allowed()
+        case Unreachable() | Behind():
+            return cannot_write(str(error))  # the log tells it once, where it is found out
         case JournalError():
             _log.error("journal.failed", error=str(error), remedy=error.hint)
             return cannot_write()

@@ -137,7 +137,8 @@ class OAuthDoors:
         return form
 
     async def _count(self, exchange: Exchange, form: Form) -> None:
-        """One request of whoever says it is this client, at this address. Raises Refusal (429)."""
+        """One request of whoever says it is this client, at this address. Raises Refusal (429), JournalError."""
+        await self._org.freshness.confirm()
         named = form.get("client_id") or named_client(form.get("client_assertion", "")) or _basic_user(exchange)
         is_known = named is not None and self._org.clients.get(named) is not None
         who = f"{named if is_known else ''} at {exchange.client_ip}"

@@ -14,7 +14,7 @@ from tocsin.org.oauth.dpop import GOOD_FOR_S, Proof
 from tocsin.org.private_sqlite import connect, delete, telling_of
 
 # A proof is good for 300 s from its own time, and its clock may be ahead by a setting of at most 60 s.
-_KEPT_S = GOOD_FOR_S + 120
+KEPT_S = GOOD_FOR_S + 120
 _FORGET_EVERY = 64
 _TABLES = """
 CREATE TABLE IF NOT EXISTS known (from_s REAL NOT NULL);
@@ -63,7 +63,7 @@ class UsedProofs:
         if proof.issued_s < self._known_from:
             return False
         with self._telling():
-            is_new = self._db.execute(_USE, (proof.digest, now + _KEPT_S)).rowcount == 1
+            is_new = self._db.execute(_USE, (proof.digest, now + KEPT_S)).rowcount == 1
             self._uses += 1
             if self._uses % _FORGET_EVERY == 0:
                 self._db.execute(_FORGET, (now, 2 * _FORGET_EVERY))
