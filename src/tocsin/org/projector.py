@@ -68,19 +68,17 @@ class Projector:
 
     async def catch_up(self) -> None:
         """Apply all that is in the journal now. Raises JournalError or OrgError when that cannot be."""
-        await self._catch_up(len(self._projections))
+        await self._catch_up(len(self._projections), await self._journal.last())
 
-    async def catch_up_first(self, *, to: int | None = None) -> None:
+    async def catch_up_first(self, up_to: int | None = None) -> None:
         """
         The same for the first projection alone, which then waits for no other and fails with no other.
 
         Args:
-            to: seq of an entry that the journal has: not all that it has, only what stands up to that.
+            up_to: the seq of an entry; what lies beyond it may wait.
         """
-        if to is None:
-            await self._catch_up(1)
-        else:
-            await self._apply_up_to(to, number=0)
+        if up_to is None or self._cursors[0] < up_to:
+            await self._catch_up(1, await self._journal.last() if up_to is None else up_to)
 
     async def run(self, *, only_first: bool = False) -> None:
         """
@@ -117,18 +115,14 @@ class Projector:
         """Let what is being applied finish. End `run` before."""
         await asyncio.to_thread(self._thread.shutdown)
 
-    async def _catch_up(self, count: int) -> None:
-        last = await self._journal.last()
+    async def _catch_up(self, count: int, last: int) -> None:
         if (ahead := max(self._cursors[:count])) > last:
             raise JournalTooOld(last, ahead)
         for number in range(count):
-            await self._apply_up_to(last, number=number)
-
-    async def _apply_up_to(self, last: int, *, number: int) -> None:
-        while self._cursors[number] < last:
-            batch = await self._journal.read(self._cursors[number])
-            # Those before it have what lies beyond `last` only when somebody keeps them up.
-            await self._apply(number, [entry for entry in batch if entry.seq <= last])
+            while self._cursors[number] < last:
+                batch = await self._journal.read(self._cursors[number])
+                # Those before it have what lies beyond `last` only when somebody keeps them up.
+                await self._apply(number, [entry for entry in batch if entry.seq <= last])
 
     async def _keep_up(self, number: int) -> None:
         while True:
