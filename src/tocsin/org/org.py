@@ -1,7 +1,6 @@
 """The org: takes risk events in, keeps who may ask and who asserts, and says how risky an IP is."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from traceback import format_exception
@@ -10,7 +9,6 @@ from typing import NamedTuple
 import structlog
 
 from tocsin.journal import Journal
-from tocsin.journal.sqlite import SqliteJournal
 from tocsin.org.assertions import Assertion, consumed
 from tocsin.org.bouncers import Bouncer
 from tocsin.org.config import OrgConfig
@@ -172,7 +170,7 @@ class Org:
 
 @asynccontextmanager
 async def open_org(
-    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock = time.time
+    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock | None = None
 ) -> AsyncIterator[Org]:
     """
     The org of `folder`, caught up with its journal. May be open in several processes at once; one of them serves.
@@ -187,25 +185,25 @@ async def open_org(
 
 @asynccontextmanager
 async def org_behind(
-    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock = time.time
+    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock | None = None
 ) -> AsyncIterator[Org]:
     """`open_org` for one who holds the folder already: its projections may be behind the journal."""
+    clock = clock or folder.backing.now
     async with AsyncExitStack() as stack:
-        journal = await SqliteJournal.open(folder.journal)
-        stack.push_async_callback(journal.close)
+        journal = await stack.enter_async_context(folder.backing.opened())
         index = RiskIndex(folder.index)
         stack.callback(index.close)
         feed = Feed(folder.feed)
         stack.callback(feed.close)
         log_index = LogIndex(folder.log)
         stack.callback(log_index.close)
-        registry = Registry(journal, folder.directory, [index, feed, log_index])
+        registry = Registry(journal, folder.directory, [index, feed, log_index], clock=clock)
         stack.push_async_callback(registry.close)
         used_proofs = UsedProofs(folder.proofs, now=clock())
         stack.callback(used_proofs.close)
         last_uses = LastUses(folder.uses)
         stack.callback(last_uses.close)
-        local = Local(folder.secret(), used_proofs, last_uses)
+        local = Local(folder.backing.secret(), used_proofs, last_uses)
         org = Org(journal, registry, index, feed, log_index, local=local, config=config, clock=clock)
         stack.push_async_callback(org.system_log.close)
         yield org
@@ -220,9 +218,8 @@ async def open_registry(folder: DataFolder) -> AsyncIterator[Registry]:
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(folder.in_use())
-        journal = await SqliteJournal.open(folder.journal)
-        stack.push_async_callback(journal.close)
-        registry = Registry(journal, folder.directory)
+        journal = await stack.enter_async_context(folder.backing.opened())
+        registry = Registry(journal, folder.directory, clock=folder.backing.now)
         stack.push_async_callback(registry.close)
         await registry.projector.catch_up()
         yield registry
