@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from support.jetstream import STREAM, jetstream
+from support.nats_cluster import NatsCluster
 from tocsin.journal import (
     MAX_ENTRY_BYTES,
     READ_BYTES,
@@ -16,6 +20,8 @@ from tocsin.journal import (
     MemoryJournal,
     SqliteJournal,
 )
+from tocsin.journal.jetstream import JetStreamJournal
+from tocsin.journal.jetstream.declared import make
 
 SOON_S = 10.0
 
@@ -25,9 +31,13 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("jetstream", marks=pytest.mark.slow)])
 async def writers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Journal, Journal]]:
     """Two who share one journal, as two processes would."""
+    if request.param == "jetstream":
+        async with jetstream_writers(request.getfixturevalue("nats_cluster")) as both:
+            yield both
+        return
     first: Journal
     second: Journal
     if request.param == "memory":
@@ -38,6 +48,21 @@ async def writers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     yield first, second
     await first.close()
     await second.close()
+
+
+@asynccontextmanager
+async def jetstream_writers(cluster: NatsCluster) -> AsyncIterator[tuple[Journal, Journal]]:
+    """Over two connections, on one of many journals in a stream that others use as well."""
+    async with jetstream(cluster) as first, jetstream(cluster) as second:
+        await make(first, [STREAM])
+        name = uuid4().hex
+        other = await JetStreamJournal.open(first, f"{name}-other")
+        await other.append("a", b"of another")
+        await other.append("a.b", b"of another")
+        journals = [await JetStreamJournal.open(connection, name) for connection in (first, second)]
+        yield journals[0], journals[1]
+        for journal in (*journals, other):
+            await journal.close()
 
 
 @pytest.fixture

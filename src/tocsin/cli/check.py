@@ -12,11 +12,11 @@ from tocsin.cli.credentials import read_token
 from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption, TokenFileOption
 from tocsin.cli.printable import printable
 from tocsin.errors import TocsinError
+from tocsin.loopback import PLAIN_HTTP_HINT
 from tocsin.okta import ApiClient, ApiException, Configuration, InsecureHostError, RESTResponse
 from tocsin.okta.operations import Operation
 from tocsin.okta.request import Call
 from tocsin.signals import canonical_ip, ip_key
-from tocsin.signals.loopback import PLAIN_HTTP_HINT
 
 if TYPE_CHECKING:  # the org's modules are imported by the functions that need them: they are slow to start
     from tocsin.org.http.views import IpView, ProviderWordView

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from tocsin.cli.config import load_config
 from tocsin.cli.logs import configure_logging
 from tocsin.cli.options import DEFAULT_DATA, DataOption
+from tocsin.loopback import is_loopback
 from tocsin.okta.settings import checked_host
-from tocsin.signals import is_loopback
 from tocsin.signals.limits import REQUESTS_PER_WINDOW
 
 if TYPE_CHECKING:  # imported by the functions that need it

@@ -11,6 +11,7 @@ from tocsin.journal.protocol import (
     Journal,
     JournalConflict,
     JournalError,
+    JournalUnreachable,
 )
 from tocsin.journal.sqlite import SqliteJournal
 
@@ -22,6 +23,7 @@ __all__ = [
     "Journal",
     "JournalConflict",
     "JournalError",
+    "JournalUnreachable",
     "Kept",
     "KeyValue",
     "MemoryJournal",

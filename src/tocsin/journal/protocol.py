@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from tocsin.errors import TocsinError
 
-MAX_ENTRY_BYTES = 1024 * 1024
+MAX_ENTRY_BYTES = 1008 * 1024  # and its envelope: a megabyte is the most that many carriers take
 READ_LIMIT = 256
 READ_BYTES = 16 * 1024 * 1024
 
@@ -29,6 +29,17 @@ class JournalConflict(JournalError):
     def __init__(self, topic: str, *, expected: int, last: int) -> None:
         self.topic, self.expected, self.last = topic, expected, last
         super().__init__(f"{topic}: expected its last entry to be {expected}, and it is {last}; nothing was written")
+
+
+class JournalUnreachable(JournalError):
+    """No quorum of a replicated journal answered. What was to be written may be there or not; nothing else is lost."""
+
+    def __init__(self, what: str, *, seconds: float, why: str) -> None:
+        self.what, self.why = what, why
+        super().__init__(
+            f"{what}: no quorum of the journal's servers answered within {seconds:g} s ({why})",
+            hint="look at the servers: more than half of them must run and see each other",
+        )
 
 
 class Journal(Protocol):
