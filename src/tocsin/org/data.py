@@ -16,12 +16,12 @@ ALONE = ""
 class Orgs(Protocol):
     """The orgs of one data folder."""
 
-    def names(self) -> list[str]:
-        """Of those that have a folder here."""
+    async def names(self) -> list[str]:
+        """Of all there are. Raises JournalError."""
         ...
 
-    def folder(self, name: str) -> DataFolder:
-        """The folder of the org `name`. Raises OrgError when there is none."""
+    async def folder(self, name: str) -> DataFolder:
+        """The folder of the org `name`. Raises OrgError when there is none; JournalError."""
         ...
 
 
@@ -31,11 +31,11 @@ class OneOrg:
     def __init__(self, folder: DataFolder) -> None:
         self._folder = folder
 
-    def names(self) -> list[str]:
+    async def names(self) -> list[str]:
         """See `Orgs.names`."""
         return [ALONE]
 
-    def folder(self, name: str) -> DataFolder:
+    async def folder(self, name: str) -> DataFolder:
         """See `Orgs.folder`."""
         if name != ALONE:
             raise OrgError(f"{self._folder.path} is a data folder of one org", hint=f"leave out --org {name}")
@@ -51,9 +51,15 @@ async def open_orgs(path: Path, *, create: bool = True) -> AsyncIterator[Orgs]:
         create: make one of one org when there is none.
     Raises: OrgError, when it is no data folder; JournalError, when the fleet that it belongs to cannot be reached.
     """
-    if kind_of(path) == NODE:
-        raise OrgError(f"{path} is a data folder of a node")
-    yield OneOrg(DataFolder.open(path, create=create))
+    if kind_of(path) != NODE:
+        yield OneOrg(DataFolder.open(path, create=create))
+        return
+    from tocsin.org.fleet.fleet import open_fleet  # what speaks to NATS is an extra, and slow to start
+    from tocsin.org.fleet.folder import NodeFolder
+
+    node = NodeFolder.open(path, create=False)
+    async with open_fleet(node, node.settings()) as fleet:
+        yield fleet
 
 
 @asynccontextmanager
@@ -64,7 +70,7 @@ async def open_folder(path: Path, name: str | None = None, *, create: bool = Tru
     See `open_orgs`. Raises OrgError also when there are several, and none is named.
     """
     async with open_orgs(path, create=create) as orgs:
-        yield orgs.folder(name if name is not None else _only(path, orgs.names()))
+        yield await orgs.folder(name if name is not None else _only(path, await orgs.names()))
 
 
 def _only(path: Path, names: list[str]) -> str:

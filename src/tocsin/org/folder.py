@@ -19,8 +19,7 @@ replaced-N/   journals that a restore has put aside; may be deleted
 An org of a node of a fleet has a folder too (`node_folder.py`): with projections, and neither journal nor secret.
 """
 
-import fcntl
-import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,10 +28,12 @@ from typing import Self
 from tocsin.org.backing import Backing, OwnFiles
 from tocsin.org.errors import OrgError
 from tocsin.org.file_errors import ELSEWHERE, telling
+from tocsin.org.locks import ALONE, SHARED, locked, serving
 from tocsin.org.marker import ORG, make_ours
 from tocsin.org.private_sqlite import with_its_log
 
 RESTORING = "restoring"
+_USERS = "users.lock"
 _OF_THE_FLEET = "back up the fleet's streams, with `nats stream backup`; a node's folder is made again from them"
 
 
@@ -77,36 +78,31 @@ class DataFolder:
                 raise OrgError(f"a restore into {path} was interrupted", hint="`tocsin restore --replace` ends it")
         return cls(path, OwnFiles(path))
 
+    def delete_projections(self) -> None:
+        """For one who is alone in it: they are made again from the journal. Raises OrgError."""
+        with telling(self.path):
+            for projection in self.projections():
+                if projection.is_dir():
+                    shutil.rmtree(projection)
+                else:
+                    projection.unlink(missing_ok=True)
+
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Be the one process that serves this folder. Raises OrgError when another one is."""
-        busy = f"{self.path} is already served by another process"
-        with self._locked("lock", fcntl.LOCK_EX, busy, f"stop that one first, or {ELSEWHERE}"):
+        with serving(self.path):
             yield
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Be one of those who have it open. Raises OrgError when somebody is alone in it."""
         busy = f"{self.path} is being rebuilt or restored by another process"
-        with self._locked("users.lock", fcntl.LOCK_SH, busy, "wait for it to end"):
+        with locked(self.path / _USERS, SHARED, busy, "wait for it to end"):
             yield
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Be the only one who has it open, so that files may be replaced. Raises OrgError when others have."""
         busy = f"{self.path} is in use by another process"
-        with self._locked("users.lock", fcntl.LOCK_EX, busy, f"stop that one first, or {ELSEWHERE}"):
+        with locked(self.path / _USERS, ALONE, busy, f"stop that one first, or {ELSEWHERE}"):
             yield
-
-    @contextmanager
-    def _locked(self, name: str, how: int, busy: str, hint: str) -> Iterator[None]:
-        with telling(self.path):
-            handle = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(handle, how | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OrgError(busy, hint=hint) from None
-            yield
-        finally:
-            os.close(handle)  # and with it the lock goes

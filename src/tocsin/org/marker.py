@@ -62,6 +62,12 @@ def make_ours(path: Path, kind: str, *, create: bool, journal: str = "") -> Mark
     return marker
 
 
+def mark_again(path: Path, kind: str, journal: str) -> None:
+    """Let the note of the folder at `path` name another journal. Raises OrgError."""
+    with telling(path):
+        replace_whole(path / _NAME, msgspec.json.encode(Marker(kind, journal=journal)))
+
+
 def kind_of(path: Path) -> str | None:
     """The kind of the data folder at `path`, or None where nothing says so. Raises OrgError."""
     with telling(path):

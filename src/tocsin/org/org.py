@@ -230,14 +230,23 @@ async def at_work(
     org: Org, keep_up: "Callable[[Org], Coroutine[None, None, None]] | None" = None
 ) -> AsyncIterator[None]:
     """Make what a first start makes; then, meanwhile, keep the org up: with `upkeep`, or as told."""
-    await org.providers.make_default(at_ms=org.now_ms)
+    await start(org)
     await org.projector.catch_up()
-    await _start_policy(org)
     try:
         async with in_background((keep_up or upkeep)(org), org.notes.run()):
             yield
     finally:
         await org.notes.drain()
+
+
+async def start(org: Org) -> None:
+    """Catch up with what the directory is made from, and make what a first start makes. Raises JournalError."""
+    await org.projector.catch_up_first()
+    await org.providers.make_default(at_ms=org.now_ms)
+    configured = org.config.policy
+    if configured is not None and not await org.policy.start_from(configured, at_ms=org.now_ms):
+        remedy = "set it over HTTP to what the configuration says, or take it out of the configuration"
+        _log.warning("policy.set_over_http_holds", remedy=remedy)
 
 
 async def upkeep(org: Org) -> None:
@@ -273,10 +282,3 @@ def _log_failure(task: asyncio.Task[None]) -> None:
     if error is not None:
         # Text, not `exc_info`: some logs would print local variables.
         _log.error("work.failed", exception="".join(format_exception(error)), remedy="start the org again")
-
-
-async def _start_policy(org: Org) -> None:
-    configured = org.config.policy
-    if configured is not None and not await org.policy.start_from(configured, at_ms=org.now_ms):
-        remedy = "set it over HTTP to what the configuration says, or take it out of the configuration"
-        _log.warning("policy.set_over_http_holds", remedy=remedy)

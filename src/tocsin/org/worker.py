@@ -196,7 +196,7 @@ class _Work:
             await asyncio.sleep(_START_AGAIN_S)
 
     async def _once(self) -> None:
-        async with open_org(self._orgs.folder(self._name), self._config) as org:
+        async with open_org(await self._orgs.folder(self._name), self._config) as org:
             self._org = org
             try:
                 async with in_background(_say(self._name, org.projector)):
