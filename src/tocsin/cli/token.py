@@ -1,7 +1,6 @@
 """`tocsin token`: the API tokens of an org."""
 
 import asyncio
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -56,13 +55,12 @@ def revoke(
 async def _rows(data: Path, org: str | None) -> list[tuple[str, ...]]:
     """A head, and a row for each token. Raises OrgError or JournalError."""
     from tocsin.org.data import open_folder
-    from tocsin.org.last_uses import LastUses
     from tocsin.org.org import open_registry
     from tocsin.signals import format_timestamp, from_ms
 
     async with open_folder(data, org, create=False) as folder, open_registry(folder) as registry:
-        with closing(LastUses(folder.uses)) as uses:
-            used = uses.all()
+        async with folder.backing.last_uses(folder) as uses:
+            used = await uses.all()
         rows: list[tuple[str, ...]] = [("NAME", "ID", "ROLE", "CREATED", "LAST USED")]
         for token in registry.tokens.all():
             times = (token.created_ms, used.get(token.id))

@@ -6,15 +6,22 @@ An org that is served from one machine has all of it in its data folder. One of 
 import secrets
 import time
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tocsin.journal import Journal
 from tocsin.journal.sqlite import SqliteJournal
+from tocsin.org.crowdsec.feed import Feed
 from tocsin.org.errors import OrgError
 from tocsin.org.file_errors import telling
+from tocsin.org.last_uses import LastUses
 from tocsin.org.marker import write_whole
+from tocsin.org.projector import Projector
+from tocsin.org.stores import Stores, Uses, own_stores
+
+if TYPE_CHECKING:
+    from tocsin.org.folder import DataFolder
 
 SECRET_BYTES = 32
 
@@ -24,6 +31,16 @@ class Backing(Protocol):
 
     def opened(self) -> AbstractAsyncContextManager[Journal]:
         """The journal, until the block ends. Raises JournalError when that cannot be."""
+        ...
+
+    def stores(
+        self, folder: "DataFolder", journal: Journal, projector: Projector, feed: Feed
+    ) -> AbstractAsyncContextManager[Stores]:
+        """What it keeps beside the journal, until the block ends. Raises OrgError, JournalError."""
+        ...
+
+    def last_uses(self, folder: "DataFolder") -> AbstractAsyncContextManager[Uses]:
+        """Of that, when each API token was last used. Raises OrgError, JournalError."""
         ...
 
     def secret(self) -> bytes:
@@ -50,6 +67,20 @@ class OwnFiles:
             yield journal
         finally:
             await journal.close()
+
+    @asynccontextmanager
+    async def stores(
+        self, folder: "DataFolder", journal: Journal, projector: Projector, feed: Feed
+    ) -> AsyncIterator[Stores]:
+        """See `Backing.stores`."""
+        with own_stores(folder, projector, feed, now=self.now()) as stores:
+            yield stores
+
+    @asynccontextmanager
+    async def last_uses(self, folder: "DataFolder") -> AsyncIterator[Uses]:
+        """See `Backing.last_uses`."""
+        with closing(LastUses(folder.uses)) as uses:
+            yield uses
 
     def secret(self) -> bytes:
         """See `Backing.secret`."""

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from traceback import format_exception
-from typing import NamedTuple
 
 import structlog
 
@@ -16,19 +15,18 @@ from tocsin.org.crowdsec.decisions import Told, told
 from tocsin.org.crowdsec.feed import KEPT_MS, Feed
 from tocsin.org.decision import ProviderWord, decide, strongest
 from tocsin.org.folder import DataFolder
-from tocsin.org.last_uses import LastUses
 from tocsin.org.log.index import LogIndex
 from tocsin.org.log.notes import Notes
 from tocsin.org.log.retention import LogRetention
 from tocsin.org.log.system_log import SystemLog
 from tocsin.org.oauth.keys import SigningKeys
-from tocsin.org.oauth.proofs import UsedProofs
 from tocsin.org.providers import Provider
 from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
 from tocsin.org.retention import Retention
 from tocsin.org.risk_index import RiskIndex
 from tocsin.org.sign_ins import SignIns
+from tocsin.org.stores import Stores
 from tocsin.org.sweeper import Sweeper
 from tocsin.org.tokens import Token
 from tocsin.org.verdict import Verdict, Weighed
@@ -39,18 +37,6 @@ _DAY_S = 24 * 3600.0
 _log = structlog.get_logger("tocsin.org")
 Clock = Callable[[], float]
 """Epoch seconds."""
-
-
-class Local(NamedTuple):
-    """What an org has on this machine alone, and not in the journal."""
-
-    secret: bytes
-    used_proofs: UsedProofs
-    last_uses: LastUses
-
-    def __repr__(self) -> str:
-        """Without the secret."""
-        return "Local(<hidden>)"
 
 
 class Org:
@@ -64,7 +50,7 @@ class Org:
         feed: Feed,
         log_index: LogIndex,
         *,
-        local: Local,
+        stores: Stores,
         config: OrgConfig,
         clock: Clock,
     ) -> None:
@@ -76,10 +62,10 @@ class Org:
         self.projector = registry.projector
         self.providers, self.tokens = registry.providers, registry.tokens
         self.clients, self.grants, self.issued = registry.clients, registry.grants, registry.issued
-        self.secret, self.used_proofs, self.last_uses = local
+        self.secret, self.windows, self.used_proofs, self.last_uses, self.pulls, self.freshness = stores
         period_ms = config.oauth.key_rotation_days * 24 * 3600 * 1000
         self.signing_keys = SigningKeys(
-            registry.signing_key_table, registry.changes, secret=local.secret, period_ms=period_ms
+            registry.signing_key_table, registry.changes, secret=stores.secret, period_ms=period_ms
         )
         self.policy, self.bouncers = registry.policy, registry.bouncers
         self.sign_ins = SignIns(journal, self.look_up)
@@ -106,7 +92,7 @@ class Org:
         """The API token that this is, or None. One that was made a moment ago by another process is known."""
         known = self.tokens.of_secret(secret)
         if known is None:
-            await self.projector.catch_up_first()
+            await self.freshness.look_again()
             known = self.tokens.of_secret(secret)
         if known is not None:
             self.last_uses.note(known.id, self.now_ms)
@@ -158,13 +144,14 @@ class Org:
         """The bouncer whose key this is, or None. One that was made a moment ago by another process is known."""
         known = self.bouncers.of_key(key)
         if known is None:
-            await self.projector.catch_up_first()
+            await self.freshness.look_again()
             known = self.bouncers.of_key(key)
         return known
 
     async def _message(self, word: ProviderWord) -> str | None:
         said = word.assertion
-        entry = await self.journal.get(said.seq) if not word.expired else None
+        # The level stands without it, also when the journal cannot be reached.
+        entry = await self.journal.get(said.seq) if not word.expired and self.freshness.reachable else None
         return risk_message(entry, said.event, said.subject) if entry is not None else None
 
 
@@ -199,12 +186,8 @@ async def org_behind(
         stack.callback(log_index.close)
         registry = Registry(journal, folder.directory, [index, feed, log_index], clock=clock)
         stack.push_async_callback(registry.close)
-        used_proofs = UsedProofs(folder.proofs, now=clock())
-        stack.callback(used_proofs.close)
-        last_uses = LastUses(folder.uses)
-        stack.callback(last_uses.close)
-        local = Local(folder.backing.secret(), used_proofs, last_uses)
-        org = Org(journal, registry, index, feed, log_index, local=local, config=config, clock=clock)
+        stores = await stack.enter_async_context(folder.backing.stores(folder, journal, registry.projector, feed))
+        org = Org(journal, registry, index, feed, log_index, stores=stores, config=config, clock=clock)
         stack.push_async_callback(org.system_log.close)
         yield org
 

@@ -9,13 +9,17 @@ from tocsin.journal.jetstream import JetStreamConnection, JetStreamJournal
 from tocsin.journal.jetstream.clock import FleetClock
 from tocsin.journal.jetstream.declared import differences
 from tocsin.journal.jetstream.key_value import JetStreamKeyValue
+from tocsin.org.crowdsec.feed import Feed
 from tocsin.org.errors import OrgError
-from tocsin.org.fleet.declared import ORGS_BUCKET, declared
+from tocsin.org.fleet.declared import BUCKETS, declared
 from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.registered import Registered, RegisteredOrg
 from tocsin.org.fleet.secret import FleetSecret
 from tocsin.org.fleet.settings import NodeSettings
 from tocsin.org.folder import DataFolder
+from tocsin.org.projector import Projector
+from tocsin.org.shared.uses import SharedUses
+from tocsin.org.stores import Stores, Tables, Uses, fleet_stores
 
 
 class FleetOrg:
@@ -33,22 +37,45 @@ class FleetOrg:
         finally:
             await journal.close()
 
+    @asynccontextmanager
+    async def stores(
+        self, _folder: DataFolder, journal: Journal, projector: Projector, _feed: Feed
+    ) -> AsyncIterator[Stores]:
+        """See `Backing.stores`."""
+        async with fleet_stores(self._fleet.tables, self._name, journal, projector, secret=self.secret()) as stores:
+            yield stores
+
+    @asynccontextmanager
+    async def last_uses(self, _folder: DataFolder) -> AsyncIterator[Uses]:
+        """See `Backing.last_uses`."""
+        uses = SharedUses(self._fleet.tables.uses, self._name)
+        try:
+            yield uses
+        finally:
+            await uses.close()
+
     def secret(self) -> bytes:
         """See `Backing.secret`."""
         return self._fleet.secret.of_org(self._name)
 
     def now(self) -> float:
         """See `Backing.now`."""
-        return self._fleet.clock.now()
+        return self._fleet.clock()
 
 
 class Fleet:
     """For `open_fleet`."""
 
     def __init__(
-        self, connection: JetStreamConnection, orgs: KeyValue, clock: FleetClock, secret: FleetSecret, node: NodeFolder
+        self,
+        connection: JetStreamConnection,
+        orgs: KeyValue,
+        tables: Tables,
+        clock: FleetClock,
+        secret: FleetSecret,
+        node: NodeFolder,
     ) -> None:
-        self.connection, self.clock, self.secret = connection, clock, secret
+        self.connection, self.tables, self.clock, self.secret = connection, tables, clock, secret
         self.registered = Registered(orgs)
         self._node = node
 
@@ -80,12 +107,18 @@ async def open_fleet(node: NodeFolder, settings: NodeSettings) -> AsyncIterator[
         stack.push_async_callback(connection.close)
         for difference in await differences(connection, declared()):
             raise OrgError(f"{difference.name}: {difference.text}", hint=difference.hint)
-        orgs = await JetStreamKeyValue.open(connection, ORGS_BUCKET)
-        stack.push_async_callback(orgs.close)
-        clock = await stack.enter_async_context(FleetClock.open(connection))
-        fleet = Fleet(connection, orgs, clock, secret, node)
+        tables = [await _table(stack, connection, bucket) for bucket in BUCKETS]
+        clock = await FleetClock.start(connection)
+        stack.push_async_callback(clock.close)
+        fleet = Fleet(connection, tables[0], Tables(*tables[1:]), clock, secret, node)
         await fleet.registered.check(secret)
         yield fleet
+
+
+async def _table(stack: AsyncExitStack, connection: JetStreamConnection, bucket: str) -> KeyValue:
+    table = await JetStreamKeyValue.open(connection, bucket)
+    stack.push_async_callback(table.close)
+    return table
 
 
 def _secret_file(settings: NodeSettings) -> Path:

@@ -73,7 +73,7 @@ class Node:
 
     def _begun(self, name: str, registered: RegisteredOrg) -> "_Running":
         https = registered.url.startswith("https://")
-        served = ServedOrg(self._config, clock=self._fleet.clock.now, most_lag=self._most_lag, https=https)
+        served = ServedOrg(self._config, clock=self._fleet.clock, most_lag=self._most_lag, https=https)
         return _Running(registered, served, self._serve(name, registered, served))
 
     async def _serve(self, name: str, registered: RegisteredOrg, served: ServedOrg) -> None:

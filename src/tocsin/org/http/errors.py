@@ -164,10 +164,10 @@ def fault() -> Refusal:
     return Refusal(500, "E0000009", "Internal Server Error")
 
 
-def cannot_write() -> Refusal:
+def cannot_write(*causes: str) -> Refusal:
     """503, the journal cannot be written, so nothing can be accepted."""
     headers = {"retry-after": str(_READ_ONLY_RETRY_S)}
-    return Refusal(503, "E0000010", "Service is in read only mode", headers=headers)
+    return Refusal(503, "E0000010", "Service is in read only mode", causes=causes, headers=headers)
 
 
 def behind() -> Refusal:
