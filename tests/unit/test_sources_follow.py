@@ -150,8 +150,7 @@ async def test_an_allow_list_that_changed_holds_from_the_next_portion_on(tmp_pat
     with path.open("a") as file:
         file.write(BAN % "1.2.3.9")
     with pytest.raises(SourceError, match=r"the allow-list .*allowed\.txt cannot be read"):
-        async for _ in batches:
-            """Until it is looked at again."""
+        _ = [batch async for batch in batches]
 
 
 async def test_a_log_with_a_header_is_understood_in_the_middle_and_counts_go_on(tmp_path: Path) -> None:
