@@ -20,6 +20,7 @@ from tocsin.okta.fetching import Fetched, FetchFailed, check_url, fetch
 from tocsin.signals import Batch, Retraction, Signal
 from tocsin.sources import Source, SourceConfig, SourceError, open_source
 from tocsin.sources.inputs.feed import State
+from tocsin.sources.inputs.secrets import key_of
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 LIST = b"1.2.3.4\n1.2.3.5\n"
@@ -180,9 +181,20 @@ async def test_a_key_is_shown_as_a_bearer_or_as_a_password_and_a_missing_one_is_
     with web(lambda _asked: Answer(200, LIST)) as far:
         await _first(_source(url=far.url, key_file=_key(tmp_path)).batches(b""))
         await _first(_source(url=far.url, key_file=_key(tmp_path), user="me").batches(b""))
-        with pytest.raises(SourceError, match="the variable NO_SUCH_KEY holds no key"):
+        with pytest.raises(SourceError, match="NO_SUCH_KEY is empty"):
             await _first(_source(url=far.url, key_env="NO_SUCH_KEY").batches(b""))
     assert [one.headers["authorization"] for one in far.asked] == ["Bearer s3cr3t", "Basic bWU6czNjcjN0"]
+
+
+def test_a_key_stands_alone_in_its_file_and_only_a_password_may_hold_a_blank(tmp_path: Path) -> None:
+    blank = _key(tmp_path, "two words\n")
+    assert key_of(SourceConfig(url="x", key_file=blank, user="me")) == "two words"
+    for key, why in (("two words", "does not hold a token or key"), ("", "is empty"), ("kéy", "does not hold")):
+        with pytest.raises(SourceError, match=why) as caught:
+            key_of(SourceConfig(url="x", key_file=_key(tmp_path, key)))
+        assert "words" not in str(caught.value)
+    with pytest.raises(SourceError, match="Is a directory"):
+        key_of(SourceConfig(url="x", key_file=str(tmp_path)))
 
 
 def _decision(number: int, ip: str, duration: str = "3h59m48.5s") -> dict[str, object]:

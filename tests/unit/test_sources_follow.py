@@ -9,7 +9,8 @@ import pytest
 
 from tocsin.signals import Batch, Signal
 from tocsin.sources import SourceConfig, SourceError, open_source
-from tocsin.sources.inputs.follow import Follower, FollowSource, Place
+from tocsin.sources.inputs.follow import FollowSource
+from tocsin.sources.inputs.growing import Follower, Place
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 BAN = "2026-01-05 10:00:00,584 fail2ban.actions        [9275]: NOTICE  [sshd] Ban %s\n"
