@@ -41,6 +41,7 @@ def reading_of(name: str, config: SourceConfig, *, now: datetime) -> Reading:
         allow_non_global=config.allow_non_global,
         guard=guard_of(config.own_networks, config.trusted_proxies, config.allow_lists),
         max_expand=config.max_expand,
+        ipv6_prefix=config.ipv6_prefix,
         timezone=time_zone(config.timezone),
         levels=config.levels,
         life=span(config.life) if config.life else None,
