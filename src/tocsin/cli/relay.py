@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tocsin.cli.guards import guards_of, keep_guards
 from tocsin.cli.logs import configure_logging
 from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
-from tocsin.relay import Relay, Sent, Waits
+from tocsin.relay import Guards, Relay, Sent, Waits
 from tocsin.relay.feeding import feed, until_one_ends
 
 if TYPE_CHECKING:  # the readers are imported by the functions that need them: they are slow to start
@@ -27,7 +28,7 @@ def relay_command(config: ConfigOption = DEFAULT_CONFIG) -> None:
     configure_logging(logging.INFO)
     file = load_relay_file(config)
     sources = [open_source(name, source) for name, source in file.sources.items()]
-    asyncio.run(_run(file, sources))
+    asyncio.run(_run(file, sources, guards_of(file.sources)))
 
 
 class _Log:
@@ -56,16 +57,16 @@ class _Log:
         self._log.debug("target.waits", target=waits.target, wait_s=waits.wait.total_seconds(), why=waits.why)
 
 
-async def _run(file: "RelayFile", sources: "list[Source]") -> None:
+async def _run(file: "RelayFile", sources: "list[Source]", guards: Guards) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with Relay(file.relay, watcher=_Log()) as relay:
+    async with Relay(file.relay, watcher=_Log(), guards=guards) as relay:
         names = ", ".join(sender.to for sender in relay.senders.values())
         typer.echo(f"Tocsin relay ready: {', '.join(file.sources)} to {names} (state in {file.state})")
         sys.stdout.flush()
         works: list[Coroutine[Any, Any, object]] = [feed(relay, source) for source in sources]
-        works += [relay.failed(), stopped.wait()]
+        works += [keep_guards(relay, file.sources, guards), relay.failed(), stopped.wait()]
         if file.metrics_port is not None:
             from tocsin.cli.relay_metrics import serve_metrics
 

@@ -19,7 +19,7 @@ from tocsin.relay.fleet.names import word
 from tocsin.relay.fleet.stream import BRANCH
 from tocsin.relay.fleet.trimming import trim_for_ever
 from tocsin.relay.fleet.worker import Work
-from tocsin.relay.relay import OpenTarget, Relay, open_okta
+from tocsin.relay.relay import Guards, OpenTarget, Relay, open_okta
 from tocsin.relay.watcher import Watcher
 
 TARGET, SOURCE = "target.", "source."
@@ -50,6 +50,7 @@ class Serving:
         stream: SharedStream,
         *,
         watcher: Watcher | None = None,
+        guards: Guards | None = None,
         open_target: OpenTarget = open_okta,
     ) -> None:
         """
@@ -58,7 +59,7 @@ class Serving:
             stream: `stores.signals`, while it runs.
         """
         self._config, self._fleet, self._stores, self._stream = config, fleet, stores, stream
-        self._watcher, self._open_target = watcher, open_target
+        self._watcher, self._guards, self._open_target = watcher, guards or Guards(), open_target
         self.relays: dict[str, Relay] = {}
         """The engines that run now, by target."""
 
@@ -67,6 +68,12 @@ class Serving:
         targets = {f"{TARGET}{name}": self._target_work(name) for name in self._config.targets}
         reading = {f"{SOURCE}{source.name}": self._source_work(source) for source in sources}
         return {**targets, **reading, TRIMMING: self._trim_signals}
+
+    async def guard(self, guards: Guards) -> None:
+        """See `Relay.guard`."""
+        self._guards = guards
+        for relay in list(self.relays.values()):
+            await relay.guard(guards)
 
     def _target_work(self, name: str) -> Work:
         async def serve(holding: Holding) -> None:
@@ -91,6 +98,7 @@ class Serving:
                 _alone(name, self._bounded(target), state_of(self._config.state, name)),
                 ledger=FleetLedger(topic, ready=feed_of_it.caught_up.wait),
                 watcher=self._watcher,
+                guards=self._guards,
                 open_target=self._open_target,
                 clock=self._stores.clock,
             ) as relay:
