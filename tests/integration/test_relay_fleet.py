@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from support.fake_org import FakeOrg, address, signals
-from support.relay_fleet import LEASE_S, Fleet, FleetWorker, holders
-from support.virtual_time import T0, run_virtually
-from tocsin.journal import MemoryJournal
+from support.relay_fleet import LEASE_S, Fleet, FleetWorker, Quiet, holders
+from support.virtual_time import T0, Clock, run_virtually
+from tocsin.journal import MemoryJournal, MemoryKeyValue
 from tocsin.relay import BudgetConfig
-from tocsin.relay.fleet import share_of
+from tocsin.relay.fleet import Holding, Timing, Worker, share_of
+from tocsin.relay.fleet.membership import owned
 from tocsin.signals import Batch, Retraction, RiskLevel, Signal
 
 DAY = timedelta(days=1)
@@ -285,6 +286,54 @@ def test_a_handover_repeats_nothing(tmp_path: Path) -> None:
     run_virtually(main)
 
 
+@pytest.mark.slow
+def test_ten_thousand_targets_over_four_workers_are_balanced_and_only_what_must_move_moves() -> None:
+    items = [f"target.org-{number}" for number in range(10_000)]
+
+    async def hold(holding: Holding) -> None:
+        await holding.leaving.wait()
+
+    async def main() -> None:
+        clock, timing = Clock(), Timing(LEASE_S)
+        workers = MemoryKeyValue(clock=lambda: clock().timestamp(), life_s=timing.life_s)
+        owners = MemoryKeyValue(clock=lambda: clock().timestamp())
+        tasks: list[asyncio.Task[None]] = []
+
+        def start() -> None:
+            worker = Worker(
+                f"w{len(tasks)}",
+                dict.fromkeys(items, hold),
+                workers=workers,
+                owners=owners,
+                timing=timing,
+                monotonic_s=asyncio.get_running_loop().time,
+                log=Quiet(),
+            )
+            tasks.append(asyncio.create_task(worker.serve(asyncio.Event())))
+
+        async def settled() -> dict[str, tuple[str, int]]:
+            await asyncio.sleep(3 * LEASE_S)
+            return {item: (one.worker, revision) for item, (one, revision) in owned(await owners.all()).items()}
+
+        for _ in range(4):
+            start()
+        four = await settled()
+        counts = Counter(worker for worker, _ in four.values())
+        assert len(four) == len(items)
+        assert all(abs(count - 2500) <= 250 for count in counts.values()), counts
+        start()
+        five = await settled()
+        assert {five[item][0] for item in items if five[item] != four[item]} == {"w4"}
+        tasks[0].cancel()  # as when it is killed: it says nothing to anyone
+        left = await settled()
+        assert {item for item in items if left[item] != five[item]} == {i for i in items if five[i][0] == "w0"}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    run_virtually(main)
+
+
 class _List:
     """A list that is read whole again and again, as a followed file is."""
 
@@ -367,7 +416,7 @@ def test_two_workers_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_whatever_happens_to_four_workers_limits_hold_and_all_is_told(tmp_path: Path, seed: int) -> None:
     async def main() -> None:
         dice = random.Random(seed)
@@ -377,7 +426,7 @@ def test_whatever_happens_to_four_workers_limits_hold_and_all_is_told(tmp_path: 
         for name in names:
             fleet.start(name)
         wanted: set[str] = set()
-        for minute in range(20):
+        for minute in range(12):
             found = [_signal(minute * 1000 + n) for n in range(dice.randrange(1000))]
             wanted |= {signal.ip for signal in found}
             await fleet.detector.put(found)
@@ -404,7 +453,7 @@ def test_whatever_happens_to_four_workers_limits_hold_and_all_is_told(tmp_path: 
             assert set(org.statuses) == {202}, Counter(org.statuses)
             assert set(org.picture(fleet.clock())) == wanted
             # Each time at most one request is told again, and most times none.
-            assert len(org.taken) - len(wanted) <= 20 * max(org.sizes)
+            assert len(org.taken) - len(wanted) <= 12 * max(org.sizes)
         await fleet.close()
 
     run_virtually(main)

@@ -101,6 +101,9 @@ class FarTable:
     async def all(self, branch: str = "") -> dict[str, Kept]:
         return await self._machine.over_the_net(lambda: self._shared.all(branch))
 
+    def watch(self) -> AsyncIterator[dict[str, Kept | None]]:
+        return self._shared.watch()
+
     async def close(self) -> None:
         """It is shared."""
 

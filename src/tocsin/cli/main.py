@@ -4,13 +4,12 @@ import sys
 
 import typer
 
-from tocsin.cli import bouncer, quarantine, token
+from tocsin.cli import bouncer, quarantine, relay, token
 from tocsin.cli.check import check_command
 from tocsin.cli.demo import demo
 from tocsin.cli.explain import explain
 from tocsin.cli.formats import formats
 from tocsin.cli.map import map_command
-from tocsin.cli.relay import relay_command
 from tocsin.cli.send import send
 from tocsin.cli.serve import serve_command
 from tocsin.cli.status import status_command
@@ -26,7 +25,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(send)
-app.command("relay")(relay_command)
+app.add_typer(relay.app, name="relay")
 app.command("status")(status_command)
 app.command()(explain)
 app.command("map")(map_command)

@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,6 +13,7 @@ import typer
 from tocsin.cli.guards import guards_of, keep_guards
 from tocsin.cli.logs import configure_logging
 from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
+from tocsin.cli.status import status_command
 from tocsin.relay import Guards, Relay, Sent, Waits
 from tocsin.relay.feeding import feed, until_one_ends
 
@@ -20,18 +22,41 @@ if TYPE_CHECKING:  # the readers are imported by the functions that need them: t
     from tocsin.sources import Source
 
 
-def relay_command(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Keep the orgs of FILE true to what its sources say, until stopped."""
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def relay_command(context: typer.Context, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """
+    Keep the orgs of FILE true to what its sources say, until stopped.
+
+    With a table `journal` in it, as a worker of a fleet.
+    """
+    if context.invoked_subcommand is None:
+        run_relay(config)
+
+
+app.command("status")(status_command)
+
+
+def run_relay(config: Path) -> None:
+    """See `relay_command`."""
     from tocsin.cli.relay_file import load_relay_file
     from tocsin.sources import open_source
 
     configure_logging(logging.INFO)
     file = load_relay_file(config)
     sources = [open_source(name, source) for name, source in file.sources.items()]
-    asyncio.run(_run(file, sources, guards_of(file.sources)))
+    guards = guards_of(file.sources)
+    if file.journal is None:
+        asyncio.run(_run(file, sources, guards))
+    else:
+        from tocsin.cli.relay_worker import run_worker
+
+        asyncio.run(run_worker(file, file.journal, sources, guards))
 
 
-class _Log:
+class RequestLog:
     """One line for each request that was sent."""
 
     def __init__(self) -> None:
@@ -57,11 +82,17 @@ class _Log:
         self._log.debug("target.waits", target=waits.target, wait_s=waits.wait.total_seconds(), why=waits.why)
 
 
-async def _run(file: "RelayFile", sources: "list[Source]", guards: Guards) -> None:
+def stop_signals() -> asyncio.Event:
+    """Set when the process is asked to stop."""
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with Relay(file.relay, watcher=_Log(), guards=guards) as relay:
+    return stopped
+
+
+async def _run(file: "RelayFile", sources: "list[Source]", guards: Guards) -> None:
+    stopped = stop_signals()
+    async with Relay(file.relay, watcher=RequestLog(), guards=guards) as relay:
         names = ", ".join(sender.to for sender in relay.senders.values())
         typer.echo(f"Tocsin relay ready: {', '.join(file.sources)} to {names} (state in {file.state})")
         sys.stdout.flush()

@@ -18,8 +18,10 @@ from tocsin.relay.fleet.ledger import BRANCH_OF_TOPIC, TOPIC, FleetLedger
 from tocsin.relay.fleet.names import word
 from tocsin.relay.fleet.stream import BRANCH
 from tocsin.relay.fleet.trimming import trim_for_ever
+from tocsin.relay.fleet.who import together
 from tocsin.relay.fleet.worker import Work
 from tocsin.relay.relay import Guards, OpenTarget, Relay, open_okta
+from tocsin.relay.status import Status
 from tocsin.relay.watcher import Watcher
 
 TARGET, SOURCE = "target.", "source."
@@ -74,6 +76,11 @@ class Serving:
         self._guards = guards
         for relay in list(self.relays.values()):
             await relay.guard(guards)
+
+    async def status(self) -> Status:
+        """How the engines are doing, put together."""
+        found = [await relay.status() for relay in list(self.relays.values())]
+        return together(found, state=self._config.state, running=True)
 
     def _target_work(self, name: str) -> Work:
         async def serve(holding: Holding) -> None:

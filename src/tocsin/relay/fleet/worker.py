@@ -69,6 +69,7 @@ class Worker:
         self._timing, self._monotonic_s, self._log = timing, monotonic_s, log
         self._presence = Presence(name, token_hex(8), digest_of(works))
         self._revision: int | None = None
+        self._joined_s = float("inf")
         self._lease = NO_LEASE
         self._peers: frozenset[str] = frozenset()
         self._mine: set[str] = set()
@@ -87,24 +88,38 @@ class Worker:
 
         Raises: RelayError, when another worker has this one's name.
         """
+        # Apart from the rest: what is taken may be much, and the lease does not wait for it.
+        renewing = asyncio.create_task(self._renew_for_ever())
         watch = asyncio.create_task(self._watch())
         try:
             while not stopped.is_set():
-                await self._round()
+                await self._settle()
                 await _wait(stopped, self._timing.round_s)
+                if renewing.done():
+                    renewing.result()
             await self._leave(list(self._held))
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
             await self._absent()
         finally:
+            renewing.cancel()
             watch.cancel()
             await self._drop(list(self._held))
-            await asyncio.gather(watch, *self._leaving, return_exceptions=True)
+            await asyncio.gather(renewing, watch, *self._leaving, return_exceptions=True)
 
-    async def _round(self) -> None:
+    async def _renew_for_ever(self) -> None:
+        while True:
+            try:
+                await self._renew()
+            except JournalError as error:
+                self._log.warning("worker.cut_off", reason=error.summary)
+            await asyncio.sleep(self._timing.round_s)
+
+    async def _settle(self) -> None:
+        """Take what falls to us and is free, and leave what falls to others."""
+        if self._monotonic_s() - self._joined_s < self._timing.round_s / 2:
+            return  # others may start at this moment: what is taken now would have to move
         try:
-            first = self._revision is None
-            await self._renew()
-            if first:
-                return  # others may start at this moment: what is taken now would have to move
             live = present(await self._workers.all())
             peers = frozenset(one.worker for one in live if one.serves == self._presence.serves)
             if peers != self._peers:
@@ -132,6 +147,7 @@ class Worker:
         if not self._in_time():
             await self._drop(list(self._held))  # others may have taken it: it is renewed for what is taken from now on
         self._revision, self._lease = revision, renewed(self._timing, asked_s=asked_s)
+        self._joined_s = min(self._joined_s, self._monotonic_s())
 
     async def _standing(self, *, first: bool) -> int:
         """The revision of what stands under our name; at the start that may be left by the run before."""
@@ -158,7 +174,8 @@ class Worker:
             if may_take(owner, worker=self.name, live=live)
         ]
         for at in range(0, len(free), AT_ONCE):
-            await asyncio.gather(*(self._take_one(item, known) for item, known in free[at : at + AT_ONCE]))
+            if self._in_time():
+                await asyncio.gather(*(self._take_one(item, known) for item, known in free[at : at + AT_ONCE]))
 
     async def _take_one(self, item: str, known: int) -> None:
         value = msgspec.json.encode(Owner(item, self.name))
