@@ -15,7 +15,8 @@ from tocsin.sources.sample import Sample
 # fail2ban's own file, or syslog with or without the name of the daemon, or the journal without a time.
 _LINE = re.compile(
     r"(?:(?P<time>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
-    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) )?(?:[^\s\[]+ )??(?:fail2ban(?:-server)?\[\d+\]: )?"
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?) )?(?:[^\s\[]+ )??"
+    r"(?:fail2ban(?:-server)?\[\d+\]: (?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ )?(?:[A-Z]+\s+)?)?"
     r"(?:fail2ban\.(?P<part>\w+)\s*(?:\[\d+\])?:\s+[A-Z]+\s+)?(?P<said>\[.*)"
 )
 _BAN = re.compile(
