@@ -3,14 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tocsin.signals import Signal, Skipped
-from tocsin.sources import Reading, open_source_input, read_source
+from tocsin.sources import Reading, guard_of, open_source_input, read_source
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -71,6 +71,8 @@ RISK = {
     "id": "a1", "riskEventType": "passwordSpray", "riskState": "atRisk", "riskLevel": "high", "ipAddress": "1.2.3.4",
     "activityDateTime": "2026-01-05T10:00:00Z",
 }  # fmt: skip
+REQUEST = {"remote_addr": "1.2.3.4", "body_bytes_sent": "1", "http_user_agent": "x"}
+VHOST = 'x.example:443 1.2.3.4 - - [05/Jan/2026:10:00:0%d +0000] "GET /.env HTTP/1.1" 404 1 "-" "x"'
 SSHD = ("sshd", ["1.2.3.4 LOW"], {"below_bands": 2})
 HIGH, MEDIUM, LOW = ["1.2.3.4 HIGH"], ["1.2.3.4 MEDIUM"], ["1.2.3.4 LOW"]
 VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
@@ -170,6 +172,67 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
         ),
         ("ip-list", MEDIUM, {}),
     ),
+    "nginx: JSON": (
+        _lines(
+            *(
+                json.dumps(REQUEST | more)
+                for more in (
+                    {"time_iso8601": "2026-01-05T10:00:00+00:00", "request": "GET /.env HTTP/1.1", "status": "200"},
+                    {"time_local": "05/Jan/2026:10:00:01 +0000", "request_uri": "/.git/config", "status": 404},
+                    {"msec": "1767607202.123", "uri": "/", "status": 404, "remote_addr": "unix:"},
+                    {"msec": 1767607202.123, "uri": "/", "status": 200},
+                )
+            ),
+            '{"remote_addr":"1.2.3.4","time_iso8601":"2026-01-05T10:00:00+00:00"}',
+        ),
+        ("web-access-json", LOW, {"below_bands": 1, "no_address": 1, "no_claim": 1, "not_a_record": 1}),
+    ),
+    "apache: vhost_combined": (
+        _lines(*(VHOST % number for number in range(2))),
+        ("web-access", LOW, {"below_bands": 1}),
+    ),
+    "ipset save": (
+        _lines(
+            "create bl hash:ip family inet hashsize 1024 maxelem 65536 timeout 0",
+            "add bl 1.2.3.4 timeout 300",
+            "create ports bitmap:port range 1-1024",
+            "add ports 22",
+            "create nets hash:net family inet hashsize 1024 maxelem 65536",
+            'add nets 1.2.4.0/31 comment "two of them"',
+        ),
+        ("firewall-set", ["1.2.3.4 MEDIUM", "1.2.4.0 MEDIUM", "1.2.4.1 MEDIUM"], {"no_address": 1}),
+    ),
+    "nft list ruleset": (
+        _lines(
+            "table inet filter {",
+            "\tset bad {",
+            "\t\ttype ipv4_addr",
+            "\t\tflags interval,timeout",
+            "\t\telements = { 1.2.3.4 timeout 1h expires 59m8s, 1.2.3.6-1.2.3.7,",
+            "\t\t\t     1.2.4.0/31 }",
+            "\t}",
+            "\tchain input {",
+            "\t\tip saddr 1.1.1.1 accept",
+            "\t\tip saddr @bad drop",
+            "\t}",
+            "}",
+        ),
+        ("firewall-set", [f"1.2.{ip} MEDIUM" for ip in ("3.4", "3.6", "3.7", "4.0", "4.1")], {}),
+    ),
+    "ranges": (
+        _lines("1.2.3.4-1.2.3.5", "1.2.3.9 - 1.2.3.9 # one", "1.0.0.0-1.255.255.255", "1.2.3.5-1.2.3.4"),
+        ("ip-list", [f"1.2.3.{ip} MEDIUM" for ip in (4, 5, 9)], {"network_too_large": 1, "bad_address": 1}),
+    ),
+    "dshield: block.txt": (
+        _lines(
+            "# x",
+            "Start\tEnd\tNetmask\tAttacks",
+            "1.2.3.0\t1.2.3.1\t31\t3000",
+            "1.2.3.9\t1.2.3.9\t32\t1",
+            "1.2.3.0 broken",
+        ),
+        ("dshield", ["1.2.3.0 MEDIUM", "1.2.3.1 MEDIUM", "1.2.3.9 MEDIUM"], {"not_a_record": 1}),
+    ),
     "misp: a list of attributes": (
         json.dumps([ATTRIBUTE, {**ATTRIBUTE, "to_ids": False}]),
         ("misp", MEDIUM, {"no_claim": 1}),
@@ -260,3 +323,20 @@ def test_findings_of_guardduty_say_the_same_under_the_names_of_the_api(tmp_path:
         found = list(read_source(str(tmp_path / name), reading))
         assert [one for one in found if isinstance(one, Signal)] == wanted
         assert {str(one.reason) for one in found if isinstance(one, Skipped)} == {"no_claim", "no_address"}
+
+
+def test_an_element_of_a_set_is_claimed_until_it_ends(tmp_path: Path) -> None:
+    (tmp_path / "input").write_text("add bl 1.2.3.4 timeout 300\nadd bl 1.2.3.5\n")
+    found = read_source(str(tmp_path / "input"), Reading(now=NOW, source="x"))
+    assert [one.expires - NOW for one in found if isinstance(one, Signal)] == [
+        timedelta(minutes=5),
+        timedelta(hours=48),
+    ]
+
+
+def test_behind_a_proxy_of_ours_json_tells_the_client(tmp_path: Path) -> None:
+    line = {**REQUEST, "time": "2026-01-05T10:00:00Z", "request": "GET /.env", "status": 404}
+    (tmp_path / "input").write_text(_lines(*[json.dumps({**line, "http_x_forwarded_for": "9.9.9.9, 1.2.3.7"})] * 2))
+    reading = Reading(now=NOW, source="x", guard=guard_of(trusted_proxies=["1.2.3.4"]))
+    found = read_source(str(tmp_path / "input"), reading)
+    assert [one.ip for one in found if isinstance(one, Signal)] == ["1.2.3.7"]
