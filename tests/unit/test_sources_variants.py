@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tocsin.signals import Signal, Skipped
-from tocsin.sources import Reading, guard_of, open_source_input, read_source
+from tocsin.sources import Reading, format_named, guard_of, open_source_input, read_source
+from tocsin.sources.reading import Block
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -340,3 +341,19 @@ def test_behind_a_proxy_of_ours_json_tells_the_client(tmp_path: Path) -> None:
     reading = Reading(now=NOW, source="x", guard=guard_of(trusted_proxies=["1.2.3.4"]))
     found = read_source(str(tmp_path / "input"), reading)
     assert [one.ip for one in found if isinstance(one, Signal)] == ["1.2.3.7"]
+
+
+@pytest.mark.parametrize(
+    ("form", "line"),
+    [
+        ("fast-alerts", "Jan  5 10:00:00 gw snort: [1:2:3] " + "[Classification: " * 50_000),
+        ("fast-alerts", "01/05/2026-10:00:00.25 [**] [1:2:3] " + "[**] [Classification: " * 50_000),
+        ("snort-full", "[**] [1:2:3] " + " [**] " * 100_000),
+        ("ip-list", "1." * 400_000 + " !"),
+        ("firewall-set", "add x " + "1." * 400_000 + "!"),
+    ],
+)
+def test_a_line_of_beginnings_costs_linear_time(form: str, line: str) -> None:
+    """Quadratic would be hours: the time limit of every test says so."""
+    found = format_named(form).reader(Reading(now=NOW, source="x")).read(Block(range(1, 2), [line], 0))
+    assert found.records + len(found.skipped) <= 2

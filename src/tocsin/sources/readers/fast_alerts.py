@@ -14,8 +14,9 @@ from tocsin.sources.sample import Sample
 _TIME = r"(?P<time>\d\d/\d\d(?:/\d{2,4})?-\d\d:\d\d:\d\d)\.\d+ +"
 _SIDES = r"(?P<source>[0-9a-fA-F.:]+) -> (?P<target>[0-9a-fA-F.:]+)\s*"
 _RULE = r"\[\d+:(?P<sid>\d+):\d+\] (?P<said>.*?) "
-_CLASS = r"(?:\[Classification: [^\]]*\] ?)?\[Priority: (?P<priority>\d+)\]"
-_REST = rf"{_CLASS}:? (?:\[AppID: [^\]]*\] )?(?:<\w+> )?\{{(?P<proto>[^}}]*)\}} {_SIDES}"
+# Bounded, so that a line of beginnings without an end costs linear time.
+_CLASS = r"(?:\[Classification: [^\]]{0,200}\] ?)?\[Priority: (?P<priority>\d+)\]"
+_REST = rf"{_CLASS}:? (?:\[AppID: [^\]]{{0,200}}\] )?(?:<\w{{1,40}}> )?\{{(?P<proto>[^}}]{{0,40}})\}} {_SIDES}"
 _ALERT = re.compile(rf"{_TIME}(?:\[\w+\] )?\[\*\*\] {_RULE}\[\*\*\] {_REST}")
 _SYSLOG_TIME = r"(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+)"
 _IN_SYSLOG = re.compile(

@@ -19,7 +19,7 @@ _CREATE = re.compile(r"(?:create|-N) \S+ (?:hash|bitmap):(?:ip|net)\S* .*")
 _TABLE = re.compile(r"\s*table (?:ip|ip6|inet|netdev|bridge) \S+ \{\s*")
 _ELEMENTS = re.compile(r"\s*elements = \{(?P<rest>.*)")
 _LEFT_S = re.compile(r"\b(?:timeout|expires) (?P<span>[0-9][0-9a-z]*)")
-_ADDRESS = re.compile(r"[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*(?:/\d{1,3}|-[0-9a-fA-F:.]+)?")
+_ADDRESS = re.compile(r"[0-9a-fA-F]*+[:.][0-9a-fA-F:.]*+(?:/\d{1,3}|-[0-9a-fA-F:.]++)?")
 
 
 class FirewallSetReader(DatedList):
