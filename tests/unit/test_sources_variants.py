@@ -150,6 +150,12 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
         ),
         ("fail2ban-log", ["2a00::5 MEDIUM", "1.2.3.5 MEDIUM", "1.2.3.6 MEDIUM"], {"no_claim": 1}),
     ),
+    "fail2ban: a host by its name, and what is neither": (
+        _lines(
+            *(f"2026-01-05 10:00:00,584 fail2ban.actions [9]: NOTICE  [sshd] Ban {ip}" for ip in ("x.example", "1.2"))
+        ),
+        ("fail2ban-log", [], {"no_address": 1, "bad_address": 1}),
+    ),
     "fail2ban: the journal as JSON": (
         _journal("fail2ban.actions", "NOTICE [sshd] Ban 1.2.3.4", "NOTICE [sshd] Unban 1.2.3.4"),
         ("fail2ban-log", MEDIUM, {"no_claim": 1}),

@@ -7,7 +7,7 @@ from datetime import timedelta
 from tocsin.signals import Skipped, SkipReason
 from tocsin.sources.format import Format
 from tocsin.sources.mapping.messages import legal_message
-from tocsin.sources.readers.fail2ban_levels import LIFE, ban_level
+from tocsin.sources.readers.fail2ban_levels import HOST_DETAIL, LIFE, ban_level, is_host
 from tocsin.sources.readers.log_times import LogTimes
 from tocsin.sources.reading import Claim, Reading, RecordReader, skipped
 from tocsin.sources.sample import Sample
@@ -45,6 +45,8 @@ class Fail2banLogReader(RecordReader):
         ban = _BAN.fullmatch(line["said"]) if line and line["part"] in ("actions", "observer", None) else None
         if line is None or ban is None:
             return (skipped(number, text, SkipReason.NO_CLAIM, "tells of no ban"),)
+        if is_host(ban["ip"]):
+            return (skipped(number, text, SkipReason.NO_ADDRESS, HOST_DETAIL),)
         try:
             return (self._claim(number, line, ban),)
         except ValueError as error:
