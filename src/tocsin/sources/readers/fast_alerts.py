@@ -14,9 +14,9 @@ from tocsin.sources.sample import Sample
 _TIME = r"(?P<time>\d\d/\d\d(?:/\d{2,4})?-\d\d:\d\d:\d\d)\.\d+ +"
 _SIDES = r"(?P<source>[0-9a-fA-F.:]+) -> (?P<target>[0-9a-fA-F.:]+)\s*"
 _RULE = r"\[\d+:(?P<sid>\d+):\d+\] (?P<said>.*?) "
-# Bounded, so that a line of beginnings without an end costs linear time.
-_CLASS = r"(?:\[Classification: [^\]]{0,200}\] ?)?\[Priority: (?P<priority>\d+)\]"
-_REST = rf"{_CLASS}:? (?:\[AppID: [^\]]{{0,200}}\] )?(?:<\w{{1,40}}> )?\{{(?P<proto>[^}}]{{0,40}})\}} {_SIDES}"
+# No bracket within brackets, so that a line of beginnings without an end costs linear time.
+_CLASS = r"(?:\[Classification: [^\]\[]*\] ?)?\[Priority: (?P<priority>\d+)\]"
+_REST = rf"{_CLASS}:? (?:\[AppID: [^\]\[]*\] )?(?:<\w+> )?\{{(?P<proto>[^}}{{]*)\}} {_SIDES}"
 _ALERT = re.compile(rf"{_TIME}(?:\[\w+\] )?\[\*\*\] {_RULE}\[\*\*\] {_REST}")
 _SYSLOG_TIME = r"(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+)"
 _IN_SYSLOG = re.compile(
@@ -48,12 +48,20 @@ class FastAlertReader(RecordReader):
             if not text.strip():
                 return None
             return (skipped(number, text, SkipReason.NOT_A_RECORD, "is no alert such as fast.log has"),)
-        return (self._alert(number, text, **found.groupdict()),)
+        return (self._alert(number, text, *found.groups()),)
 
     def _alert(
-        self, number: int, text: str, *, time: str, sid: str, said: str, priority: str, proto: str, source: str,
+        self,
+        number: int,
+        text: str,
+        time: str,
+        sid: str,
+        said: str,
+        priority: str,
+        proto: str,
+        source: str,
         target: str,
-    ) -> Claim | Skipped:  # fmt: skip
+    ) -> Claim | Skipped:
         level = self._reading.levels.get("*") or self._reading.levels.get(priority) or _LEVELS.get(priority)
         if level is None:
             return skipped(number, text, SkipReason.BELOW_BANDS, f"priority {priority} is below every band")
@@ -101,11 +109,11 @@ class FullAlertReader(FastAlertReader):
                 return None
         if not text.strip():
             return self._left(number, text)
-        if len(begun) < _FULL_FIELDS:
+        if len(begun) < len(_FIELDS) - 1:
             return None  # what follows the line with the protocol
         alert = {**begun, "proto": text.partition(" ")[0]}
         begun.clear()
-        return (self._alert(number, text, **alert),)
+        return (self._alert(number, text, *(alert[name] for name in _FIELDS)),)
 
     def _left(self, number: int, text: str) -> Iterable[Skipped] | None:
         """What is wrong where a paragraph ends, or another begins, before it has told all."""
@@ -115,7 +123,7 @@ class FullAlertReader(FastAlertReader):
         return (skipped(number, text, SkipReason.NOT_A_RECORD, detail),) if told else None
 
 
-_FULL_FIELDS = len(("sid", "said", "priority", "time", "source", "target"))
+_FIELDS = ("time", "sid", "said", "priority", "proto", "source", "target")
 
 
 def _recognises(sample: Sample) -> bool:
