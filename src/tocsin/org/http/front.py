@@ -241,7 +241,7 @@ def _refusal_for(error: Exception) -> Refusal:
         case MethodNotAllowedException():
             return method_not_allowed()
         case JournalUnreachable():
-            _log.error("journal.unreachable", error=str(error), remedy=error.hint)
+            _log.error("journal.failed", error=str(error), remedy=error.hint)
             return cannot_write("No quorum of the servers that keep this org's journal answers.")
         case JournalError():
             _log.error("journal.failed", error=str(error), remedy=error.hint)
