@@ -12,7 +12,7 @@ class Way:
     """The way of one node to the rest: up to `most_s` each way; one of `loses_one_of` answers never comes."""
 
     def __init__(self, dice: Random, *, most_s: float = 0.02, loses_one_of: int = 0) -> None:
-        self._dice, self._most_s, self._loses_one_of = dice, most_s, loses_one_of
+        self._dice, self._most_s, self.loses_one_of = dice, most_s, loses_one_of
         self.is_cut = False
         self.dice = dice
 
@@ -25,7 +25,7 @@ class Way:
         """So is an answer. Raises JournalUnreachable when it is lost: what was asked is done."""
         await asyncio.sleep(self._dice.random() * self._most_s)
         self._break()
-        if self._loses_one_of and self._dice.randrange(self._loses_one_of) == 0:
+        if self.loses_one_of and self._dice.randrange(self.loses_one_of) == 0:
             raise JournalUnreachable("it", seconds=1, why="the answer was lost")
 
     def _break(self) -> None:
