@@ -2,14 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from uuid import uuid4
 
 import pytest
 
+from support.jetstream import jetstream
 from tocsin.journal import JournalConflict, JournalError
+from tocsin.journal.jetstream import JetStreamKeyValue
+from tocsin.journal.jetstream.declared import BucketDeclared, make, stream_of
 from tocsin.journal.key_value import MAX_VALUE_BYTES, KeyValue, MemoryKeyValue
 
 LIFE_S = 1.0
+SOON_S = 10.0
 
 
 @pytest.fixture
@@ -17,14 +22,23 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(params=["memory", pytest.param("jetstream", marks=pytest.mark.slow)])
 async def tables(request: pytest.FixtureRequest) -> AsyncIterator[tuple[KeyValue, KeyValue]]:
     """Two who share one table, as two processes would."""
-    assert request.param == "memory"
-    first = second = MemoryKeyValue(clock=time.time, life_s=LIFE_S)
-    yield first, second
-    await first.close()
-    await second.close()
+    if request.param == "memory":
+        first = second = MemoryKeyValue(clock=time.time, life_s=LIFE_S)
+        yield first, second
+        await first.close()
+        return
+    cluster = request.getfixturevalue("nats_cluster")
+    bucket = BucketDeclared(name=f"table_{uuid4().hex}", life_s=LIFE_S)
+    async with jetstream(cluster) as one, jetstream(cluster) as other:
+        await make(one, [bucket])
+        both = [await JetStreamKeyValue.open(each, bucket.name, look_again_s=0.05) for each in (one, other)]
+        yield both[0], both[1]
+        for table in both:
+            await table.close()
+        await one.api(f"STREAM.DELETE.{stream_of(bucket.name)}")
 
 
 async def test_what_is_put_is_seen_by_all_at_once(tables: tuple[KeyValue, KeyValue]) -> None:
@@ -89,6 +103,44 @@ async def test_a_life_ends(tables: tuple[KeyValue, KeyValue]) -> None:
             await asyncio.sleep(0.05)
     assert await tables[1].all() == {}
     assert await tables[1].put("a", b"2", revision=0) > 1
+
+
+async def test_who_watches_is_told_what_stands_and_then_what_changes(tables: tuple[KeyValue, KeyValue]) -> None:
+    one, other = tables
+    for key in ("a", "b", "c"):
+        await one.put(key, b"1")
+    await one.delete("c")
+    told: list[dict[str, bytes | None]] = []
+
+    async def watch() -> None:
+        async for changed in other.watch():
+            told.append({key: kept and kept.value for key, kept in changed.items()})  # noqa: PERF401 - as they come
+
+    watching = asyncio.create_task(watch())
+    await until(lambda: told == [{"a": b"1", "b": b"1"}])
+    await one.put("b", b"2")
+    await until(lambda: told[1:] == [{"b": b"2"}])
+    await one.delete("a")
+    await until(lambda: told[2:] == [{"a": None}])
+    await one.put("d", b"1")
+    await until(lambda: told[3:] == [{"d": b"1"}])
+    await other.close()
+    async with asyncio.timeout(SOON_S):
+        await watching
+
+
+async def test_who_watches_an_empty_table_is_told_so(tables: tuple[KeyValue, KeyValue]) -> None:
+    async with asyncio.timeout(SOON_S):
+        watching = tables[0].watch()
+        assert await anext(watching) == {}
+        await tables[1].put("a", b"1")
+        assert set(await anext(watching)) == {"a"}
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SOON_S):
+        while not true():  # noqa: ASYNC110 - what is looked at is a list
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("key", ["", ".", "a.", "a..b", "a b", "a*", "a.>", "ä", "a/b"])

@@ -6,9 +6,10 @@ of a window is used, which proof was used, who holds what. Every change may name
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import NamedTuple, Protocol
 
+from tocsin.journal.following import Bell
 from tocsin.journal.protocol import JournalConflict, JournalError
 
 MAX_VALUE_BYTES = 64 * 1024
@@ -59,6 +60,15 @@ class KeyValue(Protocol):
         """All entries, or those whose key begins with the words `branch` and a dot, by key (`orgs.` for `orgs.a`)."""
         ...
 
+    def watch(self) -> AsyncIterator[dict[str, Kept | None]]:
+        """
+        First all entries, then what has changed, by key, waiting for more; ends when closed.
+
+        None stands for what was deleted. Of several changes of one key only the last may be told, and what is gone
+        because its life is over is not told.
+        """
+        ...
+
     async def close(self) -> None:
         """Let go of all resources. Closing twice is harmless."""
         ...
@@ -89,7 +99,8 @@ class MemoryKeyValue:
         self._clock, self._life_ms = clock, None if life_s is None else int(life_s * 1000)
         self._revision = 0
         self._kept: dict[str, Kept] = {}
-        self._closed = False
+        self._deleted: dict[str, int] = {}
+        self._bell = Bell()
 
     async def get(self, key: str) -> Kept | None:
         """See `KeyValue.get`."""
@@ -104,6 +115,8 @@ class MemoryKeyValue:
         self._expect(key, revision)
         self._revision += 1
         self._kept[key] = Kept(value, self._revision, int(self._clock() * 1000))
+        self._deleted.pop(key, None)
+        self._bell.ring()
         return self._revision
 
     async def delete(self, key: str, *, revision: int | None = None) -> None:
@@ -111,20 +124,37 @@ class MemoryKeyValue:
         check_key(key)
         await self._turn()
         self._expect(key, revision)
-        self._kept.pop(key, None)
+        if self._kept.pop(key, None) is not None:
+            self._revision += 1
+            self._deleted[key] = self._revision
+            self._bell.ring()
 
     async def all(self, branch: str = "") -> dict[str, Kept]:
         """See `KeyValue.all`."""
         await self._turn()
         return {key: kept for key in list(self._kept) if key.startswith(branch) and (kept := self._standing(key))}
 
+    async def watch(self) -> AsyncGenerator[dict[str, Kept | None], None]:
+        """See `KeyValue.watch`."""
+        known = self._revision
+        yield dict(await self.all())
+        while not self._bell.closed:
+            news = self._bell.next
+            changed: dict[str, Kept | None] = {key: kept for key, kept in self._kept.items() if kept.revision > known}
+            changed |= dict.fromkeys(key for key, revision in self._deleted.items() if revision > known)
+            if changed:
+                known = self._revision
+                yield changed
+            else:
+                await news.wait()
+
     async def close(self) -> None:
         """See `KeyValue.close`."""
-        self._closed = True
+        self._bell.close()
 
     async def _turn(self) -> None:
         """Let others run, as a network does: who relies on being alone shall fail here too."""
-        if self._closed:
+        if self._bell.closed:
             raise JournalError("the table is closed")
         await asyncio.sleep(0)
 

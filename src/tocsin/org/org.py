@@ -1,7 +1,6 @@
 """The org: takes risk events in, keeps who may ask and who asserts, and says how risky an IP is."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from traceback import format_exception
@@ -9,7 +8,6 @@ from traceback import format_exception
 import structlog
 
 from tocsin.journal import Journal
-from tocsin.journal.sqlite import SqliteJournal
 from tocsin.org.assertions import Assertion, consumed
 from tocsin.org.bouncers import Bouncer
 from tocsin.org.config import OrgConfig
@@ -28,7 +26,7 @@ from tocsin.org.registry import Registry
 from tocsin.org.retention import Retention
 from tocsin.org.risk_index import RiskIndex
 from tocsin.org.sign_ins import SignIns
-from tocsin.org.stores import Stores, own_stores
+from tocsin.org.stores import Stores
 from tocsin.org.sweeper import Sweeper
 from tocsin.org.tokens import Token
 from tocsin.org.verdict import Verdict, Weighed
@@ -159,7 +157,7 @@ class Org:
 
 @asynccontextmanager
 async def open_org(
-    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock = time.time
+    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock | None = None
 ) -> AsyncIterator[Org]:
     """
     The org of `folder`, caught up with its journal. May be open in several processes at once; one of them serves.
@@ -174,21 +172,21 @@ async def open_org(
 
 @asynccontextmanager
 async def org_behind(
-    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock = time.time
+    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock | None = None
 ) -> AsyncIterator[Org]:
     """`open_org` for one who holds the folder already: its projections may be behind the journal."""
+    clock = clock or folder.backing.now
     async with AsyncExitStack() as stack:
-        journal = await SqliteJournal.open(folder.journal)
-        stack.push_async_callback(journal.close)
+        journal = await stack.enter_async_context(folder.backing.opened())
         index = RiskIndex(folder.index)
         stack.callback(index.close)
         feed = Feed(folder.feed)
         stack.callback(feed.close)
         log_index = LogIndex(folder.log)
         stack.callback(log_index.close)
-        registry = Registry(journal, folder.directory, [index, feed, log_index])
+        registry = Registry(journal, folder.directory, [index, feed, log_index], clock=clock)
         stack.push_async_callback(registry.close)
-        stores = stack.enter_context(own_stores(folder, registry.projector, feed, now=clock()))
+        stores = await stack.enter_async_context(folder.backing.stores(folder, journal, registry.projector, feed))
         org = Org(journal, registry, index, feed, log_index, stores=stores, config=config, clock=clock)
         stack.push_async_callback(org.system_log.close)
         yield org
@@ -203,9 +201,8 @@ async def open_registry(folder: DataFolder) -> AsyncIterator[Registry]:
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(folder.in_use())
-        journal = await SqliteJournal.open(folder.journal)
-        stack.push_async_callback(journal.close)
-        registry = Registry(journal, folder.directory)
+        journal = await stack.enter_async_context(folder.backing.opened())
+        registry = Registry(journal, folder.directory, clock=folder.backing.now)
         stack.push_async_callback(registry.close)
         await registry.projector.catch_up()
         yield registry
@@ -216,14 +213,23 @@ async def at_work(
     org: Org, keep_up: "Callable[[Org], Coroutine[None, None, None]] | None" = None
 ) -> AsyncIterator[None]:
     """Make what a first start makes; then, meanwhile, keep the org up: with `upkeep`, or as told."""
-    await org.providers.make_default(at_ms=org.now_ms)
+    await start(org)
     await org.projector.catch_up()
-    await _start_policy(org)
     try:
         async with in_background((keep_up or upkeep)(org), org.notes.run()):
             yield
     finally:
         await org.notes.drain()
+
+
+async def start(org: Org) -> None:
+    """Catch up with what the directory is made from, and make what a first start makes. Raises JournalError."""
+    await org.projector.catch_up_first()
+    await org.providers.make_default(at_ms=org.now_ms)
+    configured = org.config.policy
+    if configured is not None and not await org.policy.start_from(configured, at_ms=org.now_ms):
+        remedy = "set it over HTTP to what the configuration says, or take it out of the configuration"
+        _log.warning("policy.set_over_http_holds", remedy=remedy)
 
 
 async def upkeep(org: Org) -> None:
@@ -259,10 +265,3 @@ def _log_failure(task: asyncio.Task[None]) -> None:
     if error is not None:
         # Text, not `exc_info`: some logs would print local variables.
         _log.error("work.failed", exception="".join(format_exception(error)), remedy="start the org again")
-
-
-async def _start_policy(org: Org) -> None:
-    configured = org.config.policy
-    if configured is not None and not await org.policy.start_from(configured, at_ms=org.now_ms):
-        remedy = "set it over HTTP to what the configuration says, or take it out of the configuration"
-        _log.warning("policy.set_over_http_holds", remedy=remedy)

@@ -6,12 +6,11 @@ kind passes the one suite of its seam in `tests/contract`.
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tocsin.journal import Journal, KeyValue
 from tocsin.org.crowdsec.feed import Feed, Pull
 from tocsin.org.crowdsec.pulls import FeedPulls
-from tocsin.org.folder import DataFolder
 from tocsin.org.freshness import FleetFreshness, Freshness, OwnFreshness
 from tocsin.org.last_uses import LastUses
 from tocsin.org.oauth.dpop import Proof
@@ -22,6 +21,9 @@ from tocsin.org.shared.proofs import SharedProofs
 from tocsin.org.shared.pulls import SharedPulls
 from tocsin.org.shared.uses import SharedUses
 from tocsin.org.shared.windows import SharedWindows
+
+if TYPE_CHECKING:
+    from tocsin.org.folder import DataFolder
 
 
 class Proofs(Protocol):
@@ -77,13 +79,13 @@ class Stores(NamedTuple):
 
 
 @contextmanager
-def own_stores(folder: DataFolder, projector: Projector, feed: Feed, *, now: float) -> Iterator[Stores]:
+def own_stores(folder: "DataFolder", projector: Projector, feed: Feed, *, now: float) -> Iterator[Stores]:
     """Those of an org that one machine serves: in its folder, and the windows in memory. Raises OrgError."""
     used_proofs = UsedProofs(folder.proofs, now=now)
     try:
         last_uses = LastUses(folder.uses)
         try:
-            secret, pulls = folder.secret(), FeedPulls(feed, projector)
+            secret, pulls = folder.backing.secret(), FeedPulls(feed, projector)
             yield Stores(secret, MemoryWindows(), used_proofs, last_uses, pulls, OwnFreshness(projector))
         finally:
             last_uses.close()

@@ -27,6 +27,8 @@ class Stored(NamedTuple):
     subject: str
     body: bytes
     headers: dict[str, str]
+    written: str
+    """When, by the clock of whoever led the stream then: RFC 3339."""
 
 
 class Batches:
@@ -91,7 +93,9 @@ class _Batch:
             self._whole = before in (None, int(headers.get("Nats-Last-Sequence", -1)))
             if self._whole:
                 seq = int(headers["Nats-Sequence"])
-                self.stored.append(Stored(seq, headers["Nats-Subject"], message.data, headers))
+                self.stored.append(
+                    Stored(seq, headers["Nats-Subject"], message.data, headers, headers["Nats-Time-Stamp"])
+                )
 
     async def wait(self) -> None:
         """Until it is at its end, or nothing more comes for a while."""
@@ -104,3 +108,9 @@ class _Batch:
             except TimeoutError:
                 continue
             return
+
+
+def _stored(headers: dict[str, str], body: bytes) -> Stored:
+    return Stored(
+        int(headers["Nats-Sequence"]), headers["Nats-Subject"], body, headers, written=headers["Nats-Time-Stamp"]
+    )

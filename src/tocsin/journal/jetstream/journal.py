@@ -15,7 +15,7 @@ from tocsin.journal.following import Bell, follow
 from tocsin.journal.jetstream.appending import append
 from tocsin.journal.jetstream.batches import Batches, Stored
 from tocsin.journal.jetstream.connection import JetStreamConnection, Refused
-from tocsin.journal.jetstream.stream import is_seq, last_of, message_at, next_of, refused_error
+from tocsin.journal.jetstream.stream import last_of, message_at, read_on, refused_error
 from tocsin.journal.protocol import MAX_ENTRY_BYTES, READ_BYTES, READ_LIMIT, Entry, JournalError, JournalUnreachable
 from tocsin.journal.rules import check_append, check_branch, check_limit, check_name, one_batch
 
@@ -132,15 +132,11 @@ class JetStreamJournal:
         return self._entry(stored) if stored is not None and stored.subject.startswith(self._branch) else None
 
     async def _read(self, first: int, limit: int) -> list[Entry]:
-        if not is_seq(first):
-            return []
         most = min(limit, _MOST_AT_ONCE)
         room = READ_BYTES + min(most, READ_LIMIT) * _ENVELOPE_BYTES + MAX_ENTRY_BYTES
-        batch = await self._batches.next(self.stream, f"{self._branch}>", first, most=most, max_bytes=room)
-        if not batch:  # a replica that is behind says so too: the leader knows
-            stored = await next_of(self._connection, self.stream, f"{self._branch}>", first)
-            batch = [] if stored is None else [stored]
-        return one_batch(self._entry(stored) for stored in batch)
+        pattern = f"{self._branch}>"
+        stored = await read_on(self._connection, self._batches, self.stream, pattern, first, most=most, room=room)
+        return one_batch(self._entry(one) for one in stored)
 
     async def _forget(self, branch: str, before: int) -> int:
         total = 0

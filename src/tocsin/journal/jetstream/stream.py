@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from tocsin.journal.jetstream.batches import Stored
+from tocsin.journal.jetstream.batches import Batches, Stored
 from tocsin.journal.jetstream.connection import JetStreamConnection, Refused
 from tocsin.journal.protocol import JournalError
 
@@ -24,6 +24,21 @@ async def next_of(connection: JetStreamConnection, stream: str, subject: str, fi
 async def message_at(connection: JetStreamConnection, stream: str, seq: int) -> Stored | None:
     """The message with exactly this seq, of whatever subject."""
     return await _message(connection, stream, {"seq": seq}) if is_seq(seq) else None
+
+
+async def read_on(
+    connection: JetStreamConnection, batches: Batches, stream: str, subject: str, first: int, *, most: int, room: int
+) -> list[Stored]:
+    """
+    Messages of `subject` from seq `first` on, at most `most`, and not many more than `room` bytes. Empty only when
+    the leader says that there are none: a replica that is behind says so too.
+    """
+    if not is_seq(first):
+        return []
+    if batch := await batches.next(stream, subject, first, most=most, max_bytes=room):
+        return batch
+    stored = await next_of(connection, stream, subject, first)
+    return [] if stored is None else [stored]
 
 
 def is_seq(number: int) -> bool:
@@ -53,6 +68,7 @@ async def _message(connection: JetStreamConnection, stream: str, question: dict[
         message["subject"],
         base64.b64decode(message.get("data", "")),
         _headers(base64.b64decode(message.get("hdrs", ""))),
+        message["time"],
     )
 
 
