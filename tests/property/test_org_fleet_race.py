@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from support.far import FarJournal, FarKeyValue, Way
-from support.fleet import BASE, FleetNode, fleet_of
 from support.oauth import ASSERTION_TYPE, assertion, ec_key, proof, rsa_key, service_app
 from support.oauth_org import CLIENTS, MANAGE_EVENTS, TOKEN
 from support.org import PROVIDERS, RISK_EVENTS, event
+from support.org_nodes import BASE, FleetNode, fleet_of
 from support.virtual_time import run_virtually
 from tocsin.journal import MemoryJournal, MemoryKeyValue
 from tocsin.org.errors import OrgError

@@ -62,6 +62,9 @@ class FarKeyValue:
         await self._way.back()
         return kept
 
+    def watch(self) -> AsyncIterator[dict[str, Kept | None]]:
+        return self._table.watch()
+
     async def close(self) -> None:
         """It is of others too."""
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import pytest
 
 from support.far import FarJournal, FarKeyValue, Way
-from support.fleet import FleetNode, fleet_of
 from support.oauth_org import TOKEN
 from support.org import PROVIDERS, RISK_EVENTS, event
+from support.org_nodes import FleetNode, fleet_of
 from tocsin.journal import MemoryJournal, MemoryKeyValue
 from tocsin.org.crowdsec.feed import Pull
 from tocsin.org.records import Role, local_deed

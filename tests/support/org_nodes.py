@@ -33,9 +33,15 @@ class FleetNode:
 
 @asynccontextmanager
 async def fleet_node(
-    data: Path, journal: Journal, tables: Tables, *, clock: Callable[[], float], config: OrgConfig | None = None
+    data: Path,
+    journal: Journal,
+    tables: Tables,
+    *,
+    clock: Callable[[], float],
+    config: OrgConfig | None = None,
+    name: str = ORG,
 ) -> AsyncIterator[FleetNode]:
-    """A node with its files under `data`, at work."""
+    """A node with its files under `data`, at work on the org that the fleet knows as `name`."""
     folder = DataFolder.open(data)
     async with AsyncExitStack() as stack:
         index, feed, log_index = RiskIndex(folder.index), Feed(folder.feed), LogIndex(folder.log)
@@ -43,7 +49,7 @@ async def fleet_node(
             stack.callback(projection.close)
         registry = Registry(journal, folder.directory, [index, feed, log_index])
         stack.push_async_callback(registry.close)
-        shared = fleet_stores(tables, ORG, journal, registry.projector, secret=_SECRET)
+        shared = fleet_stores(tables, name, journal, registry.projector, secret=_SECRET)
         stores = await stack.enter_async_context(shared)
         org = Org(journal, registry, index, feed, log_index, stores=stores, config=config or OrgConfig(), clock=clock)
         stack.push_async_callback(org.system_log.close)
