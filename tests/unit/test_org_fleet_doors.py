@@ -165,7 +165,8 @@ async def test_a_node_behind_what_a_bouncer_was_told_tells_it_nothing_old(two: T
     bouncer = {"x-api-key": await one.org.bouncers.create("edge", deed=local_deed(0))}
     edge = one.org.bouncers.named("edge")
     assert edge is not None
-    await two.nodes[1].org.pulls.note(edge.id, Pull(one.org.projector.applied + 1, int(NOW * 1000)))
+    beyond = await one.org.journal.last() + 1
+    await two.nodes[1].org.pulls.note(edge.id, Pull(beyond, int(NOW * 1000)))
     assert (await one.client.get("/v1/decisions/stream", headers=bouncer)).status_code == 503
     anew = await one.client.get("/v1/decisions/stream?startup=true", headers=bouncer)
     assert (anew.status_code, anew.json()) == (200, {"deleted": None, "new": None})
