@@ -70,7 +70,7 @@ class OwnFiles:
 
     @asynccontextmanager
     async def stores(
-        self, folder: "DataFolder", journal: Journal, projector: Projector, feed: Feed
+        self, folder: "DataFolder", _journal: Journal, projector: Projector, feed: Feed
     ) -> AsyncIterator[Stores]:
         """See `Backing.stores`."""
         with own_stores(folder, projector, feed, now=self.now()) as stores:

@@ -50,7 +50,9 @@ class NodeFolder:
 
     def remember(self, settings: NodeSettings) -> None:
         """From now on commands that are given this folder reach the fleet so. Raises OrgError."""
-        absolute = {name: str(Path(path).absolute()) for name in _PATHS if (path := getattr(settings, name)) is not None}
+        absolute = {
+            name: str(Path(path).absolute()) for name in _PATHS if (path := getattr(settings, name)) is not None
+        }
         with telling(self.path):
             replace_whole(self.path / _SETTINGS, msgspec.json.encode(asdict(settings) | absolute))
 

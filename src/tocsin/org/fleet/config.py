@@ -1,0 +1,11 @@
+"""What `tocsin serve --config` reads: an org's settings, and whose fleet it is a part of."""
+
+from tocsin.org.config import OrgConfig
+from tocsin.org.fleet.settings import NodeSettings
+
+
+class ServedConfig(OrgConfig, frozen=True, forbid_unknown_fields=True):
+    """All of one file."""
+
+    journal: NodeSettings | None = None
+    """None for an org that one machine serves: its journal is a file."""
