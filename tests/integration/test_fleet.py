@@ -1,4 +1,4 @@
-"""Nodes of a fleet over three real servers: what one takes in is there on the other, and orgs see nothing of each other."""
+"""Nodes of a fleet over real servers: what one takes in the other knows, and orgs see nothing of each other."""
 
 import shutil
 from collections.abc import Iterator
@@ -60,12 +60,10 @@ async def test_what_one_node_takes_in_the_other_knows_and_a_third_that_comes_lat
         with one.client(token) as here:
             send(here, event((OTHER, "MEDIUM")))
         with fleet.node("three") as three, fleet.node("four") as four:
-            for node in (three, four):
-                with ready(node.client(token)) as there:
-                    until(
-                        lambda there=there: (words(there, IP), words(there, OTHER)) == (["HIGH"], ["MEDIUM"]),
-                        "not caught up",
-                    )
+            with ready(three.client(token)) as at_three, ready(four.client(token)) as at_four:
+                assert {at.get("/readyz").json()["last"] for at in (at_three, at_four)} != {0}
+                for ip, level in ((IP, "HIGH"), (OTHER, "MEDIUM")):
+                    until(lambda: words(at_three, ip) == words(at_four, ip) == [level], "not caught up")  # noqa: B023
             assert one.log.read_text() + three.log.read_text() + four.log.read_text() == ""
 
 

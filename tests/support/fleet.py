@@ -1,4 +1,4 @@
-"""A fleet of the test's own: streams and buckets on a real cluster, registered orgs, nodes in processes of their own."""
+"""A fleet of the test's own: streams and buckets on a real cluster, registered orgs, nodes in processes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

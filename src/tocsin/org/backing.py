@@ -29,6 +29,9 @@ SECRET_BYTES = 32
 class Backing(Protocol):
     """Of one org."""
 
+    shared: bool
+    """Whether others have projections of the journal too."""
+
     def opened(self) -> AbstractAsyncContextManager[Journal]:
         """The journal, until the block ends. Raises JournalError when that cannot be."""
         ...
@@ -54,6 +57,8 @@ class Backing(Protocol):
 
 class OwnFiles:
     """All of it in one data folder; both files are made on first use."""
+
+    shared = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -25,6 +25,8 @@ from tocsin.org.stores import Stores, Tables, Uses, fleet_stores
 class FleetOrg:
     """`Backing` of one org of a fleet."""
 
+    shared = True
+
     def __init__(self, fleet: "Fleet", name: str, org: RegisteredOrg) -> None:
         self._fleet, self._name, self._org = fleet, name, org
 
