@@ -56,9 +56,9 @@ def serve_command(
         return
     if url:
         raise typer.BadParameter("each org of a fleet has the URL that it was added with", param_hint="--url")
-    from tocsin.cli.serve_node import run_node
+    from tocsin.cli.serve_node import node_settings, run_node
 
-    asyncio.run(run_node(data, host, port, told.journal, journal, org or [], settings))
+    asyncio.run(run_node(data, host, port, node_settings(config, told.journal, journal, org or []), settings))
 
 
 def _served_config() -> "type[ServedConfig]":

@@ -12,35 +12,32 @@ from tocsin.org.config import OrgConfig
 from tocsin.org.fleet.fleet import open_fleet
 from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.node import Node
-from tocsin.org.fleet.settings import NodeSettings
+from tocsin.org.fleet.settings import NodeSettings, placed
 from tocsin.org.http.hosts import Hosts
 from tocsin.org.http.server import listen, serve
 from tocsin.org.org import in_background
 from tocsin.org.worker import Worker
 
 
-async def run_node(
-    data: Path,
-    host: str,
-    port: int,
-    told: NodeSettings | None,
-    servers: str | None,
-    orgs: list[str],
-    config: OrgConfig,
-) -> None:
+def node_settings(config: Path | None, told: NodeSettings | None, servers: str | None, orgs: list[str]) -> NodeSettings:
     """
-    Serve until it is told to stop.
+    How to reach the fleet.
 
     Args:
-        told: what the configuration says of the fleet.
+        config: the file that tells; None for none.
+        told: what it says of the fleet.
         servers: what --journal says, which counts more.
         orgs: the same of --org.
+    Raises: JournalError, for what is no list of servers.
     """
-    settings = told or NodeSettings()
+    settings = placed(told, config.parent) if told is not None and config is not None else NodeSettings()
     if servers is not None:
         settings = replace(settings, servers=server_urls(servers))
-    if orgs:
-        settings = replace(settings, orgs=tuple(orgs))
+    return replace(settings, orgs=tuple(orgs)) if orgs else settings
+
+
+async def run_node(data: Path, host: str, port: int, settings: NodeSettings, config: OrgConfig) -> None:
+    """Serve until it is told to stop. Raises OrgError, JournalError."""
     folder = NodeFolder.open(data)
     with folder.serving(), listen(host, port) as listening:
         here = url_of(host, listening.getsockname()[1])
