@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from tocsin.cli import bouncer, quarantine, token
+from tocsin.cli import bouncer, fleet, quarantine, token
 from tocsin.cli.check import check_command
 from tocsin.cli.demo import demo
 from tocsin.cli.explain import explain
@@ -40,6 +40,7 @@ app.command("doctor")(doctor_command)
 app.add_typer(token.app, name="token")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(bouncer.app, name="bouncer")
+app.add_typer(fleet.app, name="fleet")
 
 
 def run() -> None:
