@@ -35,12 +35,15 @@ def explain(
         all_of_it = explanations(source, how.reading(source.opened.name))
         chosen = (one for one in all_of_it if wanted is None or one.number == wanted)
         found = list(islice(chosen, _SHOWN))
+        rather = source.by_content if how.form and not any(one.is_signal for one in found) else None
     for one in found:
         typer.echo(f"\nrecord {one.number:,}: {printable(one.record)}")
         for step in one.steps:
             typer.echo(f"  {printable(step)}")
         for outcome in one.outcomes:
             typer.echo(f"  => {printable(outcome)}")
+    if rather is not None and rather is not how.form:
+        typer.echo(f"\nby its content it is {rather.name}: {rather.title}")
     if not found:
         what = f"record {wanted:,}" if wanted is not None else "record at all"
         raise NoSuchRecord(f"{path} has no {what}", hint="comments and blank lines are no records")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from tocsin.cli.data_folder import NewOption, expect_org
 from tocsin.cli.options import DEFAULT_DATA, DataOption
 from tocsin.org.records import Role
 
@@ -24,8 +25,10 @@ def create(
     name: Annotated[str, typer.Argument(help="What to call it; each name is given once.")],
     data: DataOption = DEFAULT_DATA,
     role: Annotated[Role, typer.Option(help="What its holder may do.")] = Role.SUPER_ADMIN,
+    new: NewOption = False,
 ) -> None:
     """Make an API token and print it, alone, once: only its hash is kept. Works while the org runs."""
+    expect_org(data, new=new)
     is_new = not data.exists()
     token = asyncio.run(make_token(name, data, role))
     if is_new:

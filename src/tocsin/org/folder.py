@@ -135,6 +135,11 @@ class DataFolder:
             os.close(handle)  # and with it the lock goes
 
 
+def is_data_folder(path: Path) -> bool:
+    """Whether `path` looks like one."""
+    return (path / _MARKER).is_file()
+
+
 def _mark(path: Path) -> None:
     _write_whole(path / _MARKER, msgspec.json.encode(_Marker(KIND, FORMAT)))
 

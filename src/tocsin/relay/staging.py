@@ -1,9 +1,9 @@
 """All of a long reading, put on disk as it comes and then handed over in the order of its addresses.
 
-An outbox is a tree by address. Tens of millions of claims, taken in as they stand in a file, would each change pages all
-over it, and have most of it written anew with every transaction; in order, neighbours share them. 3 million addresses
-took 1.5 GB of memory one way, and 0.16 GB the other. The claims are sorted by one byte of their keys at a time (radix,
-the most significant first), for as long as there are too many for memory.
+An outbox is a tree by address. Tens of millions of claims, taken in as they stand in a file, would each change pages
+all over it, and have most of it written anew with every transaction; in order, neighbours share them. 3 million
+addresses took 1.5 GB of memory one way, and 0.16 GB the other. The claims are sorted by one byte of their keys at a
+time (radix, the most significant first), for as long as there are too many for memory.
 """
 
 from collections.abc import Iterable, Iterator
