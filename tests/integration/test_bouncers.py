@@ -120,7 +120,7 @@ def actions(told: Path) -> set[str]:
 
 def test_bouncers_are_listed_and_deleted_from_the_command_line(tmp_path: Path) -> None:
     data = ("--data", str(tmp_path / "data"))
-    assert tocsin("bouncer", "create", "edge", *data, "--new").returncode == 0
+    assert tocsin("bouncer", "create", "edge", *data).returncode == 0
     again = tocsin("bouncer", "create", "edge", *data)
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr.startswith("tocsin: there is a bouncer named 'edge' already\n")

@@ -13,27 +13,29 @@ CREATE = [["token", "create", "me"], ["bouncer", "create", "edge"]]
 
 
 @pytest.mark.parametrize("command", CREATE)
-def test_a_folder_that_is_not_there_is_made_only_when_that_is_asked_for(tmp_path: Path, command: list[str]) -> None:
-    run, data = CliRunner().invoke, tmp_path / "my-org"
+def test_a_slip_of_the_hand_makes_no_org(tmp_path: Path, command: list[str]) -> None:
+    run, data, slip = CliRunner().invoke, tmp_path / "my-org", tmp_path / "my-ogr"
     first = run(app, [*command, "--data", str(data)])
-    assert isinstance(first.exception, NoSuchOrg)
-    assert "--new makes one" in str(first.exception.hint)
-    assert not data.exists()
-    assert run(app, [*command, "--data", str(data), "--new"]).exit_code == 0
-    typo = run(app, [*command, "--data", str(tmp_path / "my-ogr")])
-    assert isinstance(typo.exception, NoSuchOrg)
-    assert f"did you mean {data}?" in str(typo.exception.hint)
+    assert (first.exit_code, "it is made now" in first.stderr) == (0, True)
+    refused = run(app, [*command, "--data", str(slip)])
+    assert isinstance(refused.exception, NoSuchOrg)
+    assert f"did you mean {data}?" in str(refused.exception.hint)
     assert sorted(tmp_path.iterdir()) == [data]
+    assert run(app, [*command, "--data", str(slip), "--new"]).exit_code == 0
+    assert slip.is_dir()
 
 
-@pytest.mark.parametrize("command", CREATE)
-def test_the_default_folder_and_an_empty_one_become_an_org(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
-) -> None:
+@pytest.mark.parametrize("names", [("org", "org2"), ("org-a", "org-b"), ("acme", "umbrella")])
+def test_several_orgs_may_lie_side_by_side(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name in names:
+        assert CliRunner().invoke(app, [*CREATE[0], "--data", str(tmp_path / name)]).exit_code == 0
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
+
+
+def test_the_default_folder_is_made_wherever_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "made-by-hand").mkdir()
-    for where in (["--data", "made-by-hand"], []):
-        assert CliRunner().invoke(app, [*command, *where]).exit_code == 0
+    assert CliRunner().invoke(app, [*CREATE[0], "--data", "tocsin-dat"]).exit_code == 0
+    assert CliRunner().invoke(app, CREATE[0]).exit_code == 0
     assert (tmp_path / "tocsin-data").is_dir()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.relay.books import Refusal, SourceBook
@@ -34,6 +35,16 @@ LOOKS_REMEMBERED = 256
 """Transactions after which the memory of what they looked at is let go."""
 STEP_RECORDS = 2_000
 """Looked at in one go when their time has come; more would keep something dangerous waiting."""
+
+
+class Guards(Struct, frozen=True):
+    """What sources never speak of, such as our own networks."""
+
+    never: Mapping[str, Callable[[bytes], bool]] = {}
+    """By the name of a source: says so of an IP key."""
+    terms: bytes = b""
+    """The same in any form that differs when the answers do."""
+
 
 OpenTarget = Callable[[TargetConfig], AbstractAsyncContextManager[Target]]
 
@@ -60,6 +71,7 @@ class Relay:
         patient: bool = True,
         hold: bool = False,
         watcher: Watcher | None = None,
+        guards: Guards | None = None,
         open_target: OpenTarget = open_okta,
         clock: Callable[[], datetime] = utc_now,
         draw: Callable[[], float] = random.random,
@@ -68,9 +80,11 @@ class Relay:
         Args:
             patient: False to send as fast as the budget allows, and to fail when a target does (see `drained`).
             hold: True to tell no target anything before `release`.
+            guards: what sources never speak of; what they did is let go.
             open_target: opens a target of another kind.
         """
-        self._config, self._patient, self._hold, self._watcher = config, patient, hold, watcher
+        self._config, self._patient, self._hold = config, patient, hold
+        self._watcher, self._guards = watcher, guards or Guards()
         self._open_target, self._clock, self._draw = open_target, clock, draw
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -84,7 +98,7 @@ class Relay:
             stack.push_async_callback(self._box.close)
             for name, config in self._config.targets.items():
                 await self._add_target(stack, name, config)
-            _serve(self._box.outbox, self._config)
+            _serve(self._box.outbox, self._config, self._guards)
             self._take_up()
             self._start()
             self._stack = stack.pop_all()
@@ -121,6 +135,13 @@ class Relay:
             self._check()
             await self._box.put(prepared)
         await self.settled()
+
+    async def guard(self, guards: Guards) -> None:
+        """From now on sources never speak of these; what they said of them is let go, and what others said stands."""
+        if guards.terms != self._guards.terms:
+            self._guards = guards
+            await self._box.do(_serve, self._box.outbox, self._config, guards)
+            self._changed()
 
     async def status(self) -> Status:
         """How it is doing."""
@@ -239,7 +260,7 @@ def work_for(path: Path, config: RelayConfig, staging: Staging, *, now_ms: int) 
     """What the first target would be told if `staging` came in now, kept in an outbox at `path`. Tells nobody."""
     outbox = Outbox(path)
     try:
-        _serve(outbox, config)
+        _serve(outbox, config, Guards())
         for prepared in staging.in_order():
             outbox.take_in(prepared, now_ms=now_ms)
             outbox.store.let_memory_go()
@@ -250,13 +271,14 @@ def work_for(path: Path, config: RelayConfig, staging: Staging, *, now_ms: int) 
         outbox.close()
 
 
-def _serve(outbox: Outbox, config: RelayConfig) -> None:
+def _serve(outbox: Outbox, config: RelayConfig, guards: Guards) -> None:
     told = [(name, replace(target, url="")) for name, target in config.targets.items()]
-    outbox.serve(served(outbox, config), terms=msgspec.json.encode(told))
+    outbox.serve(served(outbox, config, guards), terms=msgspec.json.encode(told) + guards.terms)
 
 
-def served(outbox: Outbox, config: RelayConfig) -> Iterator[Served]:
+def served(outbox: Outbox, config: RelayConfig, guards: Guards) -> Iterator[Served]:
     """What each target of a configuration is to be told."""
+    never = {outbox.source(name).number: guard for name, guard in guards.never.items()}
     for name, target in config.targets.items():
         sources = target.sources
         policy = Policy(
@@ -266,4 +288,4 @@ def served(outbox: Outbox, config: RelayConfig) -> Iterator[Served]:
             longest_life_ms=NEVER_MS if target.longest_life_s is None else target.longest_life_s * 1000,
             refresh_before_ms=target.refresh_before_s * 1000,
         )
-        yield Served(policy, target.excludes())
+        yield Served(policy, target.excludes(), never)
