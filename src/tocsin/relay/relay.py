@@ -25,6 +25,7 @@ from tocsin.relay.outbox_thread import OutboxThread
 from tocsin.relay.reconcile import Policy, Rank
 from tocsin.relay.record import NEVER_MS
 from tocsin.relay.sender import Sender, utc_now
+from tocsin.relay.staging import Staging
 from tocsin.relay.status import Status, status_of
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Watcher
@@ -69,6 +70,7 @@ class Relay:
         config: RelayConfig,
         *,
         patient: bool = True,
+        hold: bool = False,
         watcher: Watcher | None = None,
         guards: Guards | None = None,
         open_target: OpenTarget = open_okta,
@@ -79,11 +81,13 @@ class Relay:
         """
         Args:
             patient: False to send as fast as the budget allows, and to fail when a target does (see `drained`).
+            hold: True to tell no target anything before `release`.
             guards: what sources never speak of; what they did is let go.
             open_target: opens a target of another kind.
             ledger: that of its one target, in a fleet.
         """
-        self._config, self._patient, self._watcher, self._guards = config, patient, watcher, guards or Guards()
+        self._config, self._patient, self._hold = config, patient, hold
+        self._watcher, self._guards = watcher, guards or Guards()
         self._open_target, self._ledger, self._clock, self._draw = open_target, ledger, clock, draw
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -127,6 +131,19 @@ class Relay:
         self._check()
         await self._box.put(batches)
 
+    async def take_in(self, staging: Staging) -> None:
+        """
+        Keep all of a long reading; durable when this returns. Each of its sources is told apart from its last reading.
+
+        Raises: RelayError, when it could not be written; a part of it may have been, and does no harm.
+        """
+        for source in staging.sources:
+            await self.begin_reading(source)
+        for prepared in staging.in_order():
+            self._check()
+            await self._box.put(prepared)
+        await self.settled()
+
     async def guard(self, guards: Guards) -> None:
         """From now on sources never speak of these; what they said of them is let go, and what others said stands."""
         if guards.terms != self._guards.terms:
@@ -154,14 +171,23 @@ class Relay:
         """What a target is still to be told, by rank."""
         return await self._box.do(lambda: self._box.outbox.backlog(self._box.outbox.target(target).number))
 
+    async def settled(self) -> None:
+        """Wait until all that was taken in is decided: lists are walked to their end, what is due was looked at."""
+        while await self._box.do(self._step):
+            self._check()
+            await self._box.do(self._box.outbox.store.let_memory_go)
+
+    def release(self) -> None:
+        """Begin to tell the targets, once, where that was put on hold."""
+        self._tasks += [asyncio.create_task(sender.serve()) for sender in self.senders.values()]
+
     async def drained(self) -> None:
         """
-        Wait until every target was told all there is to tell at the moment.
+        Wait until every target was told all there is to tell at the moment; not while the relay is on hold.
 
         Raises: TargetPaused, when it will not come to that, unless the relay is patient.
         """
-        while await self._box.do(self._step):
-            self._check()
+        await self.settled()
         for sender in self.senders.values():
             sender.idle.clear()
             sender.changed.set()
@@ -202,8 +228,9 @@ class Relay:
 
     def _start(self) -> None:
         works = [self._box.write_for_ever(on_written=self._changed), self._tick()]
-        works += [sender.serve() for sender in self.senders.values()]
         self._tasks = [asyncio.create_task(work) for work in works]
+        if not self._hold:
+            self.release()
 
     async def _tick(self) -> None:
         """Look again at what is due, and let go what lists no longer hold; also what another process left to do."""
@@ -242,14 +269,16 @@ def _prepared(claims: Iterable[Batch | Iterable[Signal | Retraction]]) -> list[P
     ]
 
 
-def work_for(path: Path, config: RelayConfig, batches: Iterable[Batch], *, now_ms: int) -> dict[Rank, Backlog]:
-    """What the first target would be told if `batches` came in now, kept in an outbox at `path`. Tells nobody."""
+def work_for(path: Path, config: RelayConfig, staging: Staging, *, now_ms: int) -> dict[Rank, Backlog]:
+    """What the first target would be told if `staging` came in now, kept in an outbox at `path`. Tells nobody."""
     outbox = Outbox(path)
     try:
         _serve(outbox, config, Guards())
-        outbox.take_in([prepare(batch) for batch in batches], now_ms=now_ms)
+        for prepared in staging.in_order():
+            outbox.take_in(prepared, now_ms=now_ms)
+            outbox.store.let_memory_go()
         while outbox.let_go_step(now_ms=now_ms, limit=STEP_RECORDS):
-            """Until the lists are walked through."""
+            outbox.store.let_memory_go()
         return outbox.backlog(outbox.target(next(iter(config.targets))).number)
     finally:
         outbox.close()
