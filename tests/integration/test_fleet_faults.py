@@ -61,7 +61,7 @@ async def test_a_node_does_not_start_on_a_fleet_that_is_not_as_it_has_to_be(
     tmp_path: Path, cluster: NatsCluster
 ) -> None:
     fleet = TestFleet(tmp_path / "fleet", cluster)
-    serve = ("serve", "--port", "0", "--data", str(tmp_path / "node"), "--journal", fleet.servers)
+    serve: tuple[str, ...] = ("serve", "--port", "0", "--data", str(tmp_path / "node"), "--journal", fleet.servers)
     refused("no secret_file is named", "table [journal]", *serve)
     fleet.secret_file.write_text(FleetSecret.new_text())
     fleet.config.write_text('[journal]\nsecret_file = "fleet.secret"\n')
