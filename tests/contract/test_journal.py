@@ -288,6 +288,21 @@ async def test_a_closed_journal_says_so(journal: Journal) -> None:
             await refused
 
 
+async def test_who_is_cancelled_while_it_appends_ends(journal: Journal) -> None:
+    async def append_for_ever() -> None:
+        while True:
+            await journal.append("a", b"")
+
+    async with asyncio.timeout(SOON_S):
+        for round_ in range(20):
+            tasks = [asyncio.create_task(append_for_ever()) for _ in range(20)]
+            await asyncio.sleep(0.001 * round_)
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            assert all(isinstance(error, asyncio.CancelledError) for error in ended)
+
+
 async def test_a_cancelled_append_disturbs_no_one(journal: Journal) -> None:
     appends = [asyncio.create_task(journal.append("a", b"%d" % n)) for n in range(40)]
     await asyncio.sleep(0)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import structlog
 
-from tocsin.journal import Journal, JournalError
+from tocsin.journal import Journal, JournalError, JournalUnreachable
 from tocsin.org.projector import Projector
 from tocsin.org.records.branches import DIRECTORY_BRANCH
 
@@ -18,21 +18,15 @@ ANSWER_WITHIN_S = 1.0
 """How long a request waits for those who keep what a fleet has in common, before it goes on without or is refused."""
 _REST_S = 1.0
 _CATCH_UP_WITHIN_S = 5.0
+_A_MOMENT_AGO = "so it was a moment ago"
 _log = structlog.get_logger("tocsin.org")
 
 
-class Unreachable(JournalError):
-    """Nobody could say whether this node knows enough. Nothing was changed or accepted."""
+class Unconfirmed(JournalUnreachable):
+    """Nobody could say whether this node knows enough; the log told once. Nothing was changed or accepted."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "the fleet's journal does not answer, so it cannot be known who may do what",
-            hint="look at the servers of the journal: more than half of them must run and see each other",
-        )
-
-
-class Behind(JournalError):
-    """This node is behind what was acknowledged, by more than it can make up for meanwhile. Nothing was accepted."""
+    def __init__(self, why: str) -> None:
+        super().__init__("who may do what", seconds=ANSWER_WITHIN_S, why=why)
 
 
 class Freshness(Protocol):
@@ -49,7 +43,7 @@ class Freshness(Protocol):
 
         Args:
             or_local: what is known here will do when nobody can be asked.
-        Raises: JournalError, when that cannot be: `Unreachable`, `Behind`.
+        Raises: Unconfirmed, when nobody can; JournalError, when this node is too far behind.
         """
         ...
 
@@ -100,9 +94,9 @@ class FleetFreshness:
         try:
             if not self._reachable:
                 self._try_again()
-                raise Unreachable
+                raise Unconfirmed(_A_MOMENT_AGO)
             await asyncio.shield(self._question())
-        except Unreachable:
+        except Unconfirmed:
             if not or_local:
                 raise
 
@@ -135,29 +129,33 @@ class FleetFreshness:
             await asyncio.wait([before])
         self._asking, self._next = self._next, None
         if was_reachable and not self._reachable:
-            raise Unreachable  # so the one before has found
+            raise Unconfirmed(_A_MOMENT_AGO)  # so the one before has found
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 last = await self._journal.last(DIRECTORY_BRANCH)
-            await self._catch_up(last)
-        except Behind:
-            raise
         except (JournalError, TimeoutError) as error:
-            if self._reachable:
-                _log.error("journal.unreachable", error=str(error), remedy=Unreachable().hint)
-            self._reachable = False
-            self._ask_again_at = asyncio.get_running_loop().time() + _REST_S
-            raise Unreachable from error
-
-    async def _catch_up(self, last: int) -> None:
+            raise self._unanswered(error) from error
         if not self._reachable:
             _log.info("journal.reachable")
         self._reachable = True
+        await self._catch_up(last)
+
+    async def _catch_up(self, last: int) -> None:
         try:
             async with asyncio.timeout(_CATCH_UP_WITHIN_S):
                 await self._projector.catch_up_first(last)
         except TimeoutError:
-            raise Behind("this node is behind what was acknowledged", hint="it catches up by itself") from None
+            raise JournalError("this node is behind what was acknowledged", hint="it catches up by itself") from None
+        except JournalError as error:
+            raise self._unanswered(error) from error
+
+    def _unanswered(self, error: JournalError | TimeoutError) -> Unconfirmed:
+        unreachable = Unconfirmed(str(error) or "no answer")
+        if self._reachable:
+            _log.error("journal.unreachable", error=str(unreachable), remedy=unreachable.hint)
+        self._reachable = False
+        self._ask_again_at = asyncio.get_running_loop().time() + _REST_S
+        return unreachable
 
 
 def _look_at(task: asyncio.Task[None]) -> None:

@@ -124,13 +124,10 @@ class Projector:
         if (ahead := max(self._cursors[:count])) > last:
             raise JournalTooOld(last, ahead)
         for number in range(count):
-            await self._apply_up_to(last, number=number)
-
-    async def _apply_up_to(self, last: int, *, number: int) -> None:
-        while self._cursors[number] < last:
-            batch = await self._journal.read(self._cursors[number])
-            # Those before it have what lies beyond `last` only when somebody keeps them up.
-            await self._apply(number, [entry for entry in batch if entry.seq <= last])
+            while self._cursors[number] < last:
+                batch = await self._journal.read(self._cursors[number])
+                # Those before it have what lies beyond `last` only when somebody keeps them up.
+                await self._apply(number, [entry for entry in batch if entry.seq <= last])
 
     async def _keep_up(self, number: int) -> None:
         while True:

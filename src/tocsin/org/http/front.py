@@ -14,8 +14,8 @@ from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.routes import HTTPRoute
 
 from tocsin.errors import TocsinError
-from tocsin.journal import JournalError
-from tocsin.org.freshness import Behind, Unreachable
+from tocsin.journal import JournalError, JournalUnreachable
+from tocsin.org.freshness import Unconfirmed
 from tocsin.org.http.access import AREAS, SCOPES, Area, area_of
 from tocsin.org.http.api import OPENAPI_PATH, allowed_methods
 from tocsin.org.http.authorization import authorize, check_allowed, use_up_proof
@@ -163,7 +163,8 @@ class Front:
             refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
         if refusal.status == 500 and self._oauth.at(exchange.path):
             refusal = oauth_fault()
-        if refusal.status == 503 and exchange.proof is not None:
+        is_nothing = refusal.status == 503 and not isinstance(error, JournalUnreachable)  # after which it may be done
+        if is_nothing and exchange.proof is not None:
             await self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
         if not exchange.started:
             await exchange.refuse(refusal)
@@ -240,8 +241,10 @@ def _refusal_for(error: Exception) -> Refusal:
             return path_not_found()
         case MethodNotAllowedException():
             return method_not_allowed()
-        case Unreachable() | Behind():
-            return cannot_write(str(error))  # the log tells it once, where it is found out
+        case JournalUnreachable():
+            if not isinstance(error, Unconfirmed):  # of which the log has told
+                _log.error("journal.failed", error=str(error), remedy=error.hint)
+            return cannot_write("No quorum of the servers that keep this org's journal answers.")
         case JournalError():
             _log.error("journal.failed", error=str(error), remedy=error.hint)
             return cannot_write()

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from joserfc.jwk import RSAKey
 
-from tocsin.journal import JournalError
+from tocsin.journal import JournalError, JournalUnreachable
 from tocsin.org.config import OAuth
 from tocsin.org.errors import OrgError
 from tocsin.org.ids import new_access_token_id
@@ -176,6 +176,8 @@ class AuthorizationServer:
 
         try:
             record = await self._org.issued.answer(client_id, known.used, decide)
+        except JournalUnreachable:
+            raise  # it may be journaled: then the proof was of use
         except JournalError:
             if bound_to is not None:
                 await self._org.used_proofs.take_back(bound_to)  # clients send the same again after a 503
