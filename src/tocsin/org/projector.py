@@ -62,6 +62,11 @@ class Projector:
         return min(self._cursors)
 
     @property
+    def applied_first(self) -> int:
+        """Seq of the last entry that the first projection has applied."""
+        return self._cursors[0]
+
+    @property
     def moved(self) -> asyncio.Event:
         """Set when a cursor moves the next time."""
         return self._moved

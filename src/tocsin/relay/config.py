@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from tocsin.okta.secret_places import token_in_file, token_in_variable
+from tocsin.okta.secret_places import secret_in_file, secret_in_variable
 from tocsin.relay.credentials import Credential, ServiceApp, Token
 from tocsin.signals import RiskLevel, ip_key
 from tocsin.signals.special_addresses import special_use
@@ -65,9 +65,13 @@ class TargetConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             kinds = "token_file, token_env, access_token_file, access_token_env and client_id"
             raise ValueError(f"exactly one of {kinds} is needed")
         if (self.client_id is None) != (self.private_key_file is None):
-            raise ValueError("client_id and private_key_file go together")
+            alone = "private_key_file" if self.client_id is None else "client_id"
+            raise ValueError(f"{alone}: client_id and private_key_file go together")
         for network in self.never_send:
-            ip_network(network)
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"never_send: {error}") from None
 
     def credential(self) -> Credential:
         """What to show the org; nothing is read yet."""
@@ -85,8 +89,8 @@ class TargetConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def _fetch(self) -> Callable[[], str]:
         if file := self.token_file or self.access_token_file:
-            return partial(token_in_file, Path(file))
-        return partial(token_in_variable, self.token_env or self.access_token_env or "")
+            return partial(secret_in_file, Path(file))
+        return partial(secret_in_variable, self.token_env or self.access_token_env or "")
 
 
 class RelayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

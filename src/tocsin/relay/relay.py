@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.relay.books import Refusal, SourceBook
@@ -23,6 +24,7 @@ from tocsin.relay.outbox_thread import OutboxThread
 from tocsin.relay.reconcile import Policy, Rank
 from tocsin.relay.record import NEVER_MS
 from tocsin.relay.sender import Sender, utc_now
+from tocsin.relay.staging import Staging
 from tocsin.relay.status import Status, status_of
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Watcher
@@ -33,6 +35,16 @@ LOOKS_REMEMBERED = 256
 """Transactions after which the memory of what they looked at is let go."""
 STEP_RECORDS = 2_000
 """Looked at in one go when their time has come; more would keep something dangerous waiting."""
+
+
+class Guards(Struct, frozen=True):
+    """What sources never speak of, such as our own networks."""
+
+    never: Mapping[str, Callable[[bytes], bool]] = {}
+    """By the name of a source: says so of an IP key."""
+    terms: bytes = b""
+    """The same in any form that differs when the answers do."""
+
 
 OpenTarget = Callable[[TargetConfig], AbstractAsyncContextManager[Target]]
 
@@ -57,7 +69,9 @@ class Relay:
         config: RelayConfig,
         *,
         patient: bool = True,
+        hold: bool = False,
         watcher: Watcher | None = None,
+        guards: Guards | None = None,
         open_target: OpenTarget = open_okta,
         clock: Callable[[], datetime] = utc_now,
         draw: Callable[[], float] = random.random,
@@ -65,9 +79,12 @@ class Relay:
         """
         Args:
             patient: False to send as fast as the budget allows, and to fail when a target does (see `drained`).
+            hold: True to tell no target anything before `release`.
+            guards: what sources never speak of; what they did is let go.
             open_target: opens a target of another kind.
         """
-        self._config, self._patient, self._watcher = config, patient, watcher
+        self._config, self._patient, self._hold = config, patient, hold
+        self._watcher, self._guards = watcher, guards or Guards()
         self._open_target, self._clock, self._draw = open_target, clock, draw
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,7 +98,7 @@ class Relay:
             stack.push_async_callback(self._box.close)
             for name, config in self._config.targets.items():
                 await self._add_target(stack, name, config)
-            _serve(self._box.outbox, self._config)
+            _serve(self._box.outbox, self._config, self._guards)
             self._take_up()
             self._start()
             self._stack = stack.pop_all()
@@ -106,6 +123,26 @@ class Relay:
         self._check()
         await self._box.put(await self._box.do(_prepared, claims))
 
+    async def take_in(self, staging: Staging) -> None:
+        """
+        Keep all of a long reading; durable when this returns. Each of its sources is told apart from its last reading.
+
+        Raises: RelayError, when it could not be written; a part of it may have been, and does no harm.
+        """
+        for source in staging.sources:
+            await self.begin_reading(source)
+        for prepared in staging.in_order():
+            self._check()
+            await self._box.put(prepared)
+        await self.settled()
+
+    async def guard(self, guards: Guards) -> None:
+        """From now on sources never speak of these; what they said of them is let go, and what others said stands."""
+        if guards.terms != self._guards.terms:
+            self._guards = guards
+            await self._box.do(_serve, self._box.outbox, self._config, guards)
+            self._changed()
+
     async def status(self) -> Status:
         """How it is doing."""
         return await self._box.do(lambda: status_of(self._box.outbox, running=True, now_ms=to_ms(self._clock())))
@@ -126,14 +163,23 @@ class Relay:
         """What a target is still to be told, by rank."""
         return await self._box.do(lambda: self._box.outbox.backlog(self._box.outbox.target(target).number))
 
+    async def settled(self) -> None:
+        """Wait until all that was taken in is decided: lists are walked to their end, what is due was looked at."""
+        while await self._box.do(self._step):
+            self._check()
+            await self._box.do(self._box.outbox.store.let_memory_go)
+
+    def release(self) -> None:
+        """Begin to tell the targets, once, where that was put on hold."""
+        self._tasks += [asyncio.create_task(sender.serve()) for sender in self.senders.values()]
+
     async def drained(self) -> None:
         """
-        Wait until every target was told all there is to tell at the moment.
+        Wait until every target was told all there is to tell at the moment; not while the relay is on hold.
 
         Raises: TargetPaused, when it will not come to that, unless the relay is patient.
         """
-        while await self._box.do(self._step):
-            self._check()
+        await self.settled()
         for sender in self.senders.values():
             sender.idle.clear()
             sender.changed.set()
@@ -169,8 +215,9 @@ class Relay:
 
     def _start(self) -> None:
         works = [self._box.write_for_ever(on_written=self._changed), self._tick()]
-        works += [sender.serve() for sender in self.senders.values()]
         self._tasks = [asyncio.create_task(work) for work in works]
+        if not self._hold:
+            self.release()
 
     async def _tick(self) -> None:
         """Look again at what is due, and let go what lists no longer hold; also what another process left to do."""
@@ -209,26 +256,29 @@ def _prepared(claims: Iterable[Batch | Iterable[Signal | Retraction]]) -> list[P
     ]
 
 
-def work_for(path: Path, config: RelayConfig, batches: Iterable[Batch], *, now_ms: int) -> dict[Rank, Backlog]:
-    """What the first target would be told if `batches` came in now, kept in an outbox at `path`. Tells nobody."""
+def work_for(path: Path, config: RelayConfig, staging: Staging, *, now_ms: int) -> dict[Rank, Backlog]:
+    """What the first target would be told if `staging` came in now, kept in an outbox at `path`. Tells nobody."""
     outbox = Outbox(path)
     try:
-        _serve(outbox, config)
-        outbox.take_in([prepare(batch) for batch in batches], now_ms=now_ms)
+        _serve(outbox, config, Guards())
+        for prepared in staging.in_order():
+            outbox.take_in(prepared, now_ms=now_ms)
+            outbox.store.let_memory_go()
         while outbox.let_go_step(now_ms=now_ms, limit=STEP_RECORDS):
-            """Until the lists are walked through."""
+            outbox.store.let_memory_go()
         return outbox.backlog(outbox.target(next(iter(config.targets))).number)
     finally:
         outbox.close()
 
 
-def _serve(outbox: Outbox, config: RelayConfig) -> None:
+def _serve(outbox: Outbox, config: RelayConfig, guards: Guards) -> None:
     told = [(name, replace(target, url="")) for name, target in config.targets.items()]
-    outbox.serve(served(outbox, config), terms=msgspec.json.encode(told))
+    outbox.serve(served(outbox, config, guards), terms=msgspec.json.encode(told) + guards.terms)
 
 
-def served(outbox: Outbox, config: RelayConfig) -> Iterator[Served]:
+def served(outbox: Outbox, config: RelayConfig, guards: Guards) -> Iterator[Served]:
     """What each target of a configuration is to be told."""
+    never = {outbox.source(name).number: guard for name, guard in guards.never.items()}
     for name, target in config.targets.items():
         sources = target.sources
         policy = Policy(
@@ -238,4 +288,4 @@ def served(outbox: Outbox, config: RelayConfig) -> Iterator[Served]:
             longest_life_ms=NEVER_MS if target.longest_life_s is None else target.longest_life_s * 1000,
             refresh_before_ms=target.refresh_before_s * 1000,
         )
-        yield Served(policy, target.excludes())
+        yield Served(policy, target.excludes(), never)

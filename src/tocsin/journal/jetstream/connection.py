@@ -75,9 +75,12 @@ class JetStreamConnection:
         self._renewal: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, settings: JetStreamSettings) -> Self:
+    async def open(cls, settings: JetStreamSettings, *, jetstream: bool = True) -> Self:
         """
         Connect, and see that JetStream is on and takes entries of full length.
+
+        Args:
+            jetstream: False for the system account, which has none.
 
         Raises: JournalError, which says what is to be mended, when no server can be reached, none lets this user in,
             or JetStream is off.
@@ -86,7 +89,8 @@ class JetStreamConnection:
         connection = cls(settings)
         try:
             connection._client = await connection._connected()
-            await connection._check_jetstream()
+            if jetstream:
+                await connection._check_jetstream()
         except BaseException:
             await connection.close()
             raise

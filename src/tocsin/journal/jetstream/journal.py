@@ -65,6 +65,11 @@ class JetStreamJournal:
         await connection.listen(journal._news, journal._hear)
         return journal
 
+    @property
+    def heard(self) -> int:
+        """The highest seq that is known to have been appended to it, here or by others; 0 before the first."""
+        return self._heard
+
     async def append(self, topic: str, body: bytes, *, expect_last: int | None = None) -> int:
         """
         See `Journal.append`.
