@@ -12,6 +12,7 @@ from nacl.utils import random as random_bytes
 from support.deaf_proxy import DeafProxy
 from support.jetstream import STREAM, jetstream
 from support.nats_cluster import NatsCluster, NatsNode
+from support.nats_jwt import operator_and_user
 from tocsin.journal import JournalError, JournalUnreachable
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamJournal, JetStreamSettings
 from tocsin.journal.jetstream.declared import make
@@ -73,6 +74,17 @@ async def test_tls_and_nkeys_let_in(tmp_path: Path) -> None:
         assert "does not let this user in" in await told(nobody)
         other = JetStreamSettings(servers=servers, ca_file=str(tmp_path / "stranger.pem"), connect_s=0.5)
         assert "certificate verify failed" in await told(other)
+
+
+async def test_a_credentials_file_lets_in(tmp_path: Path) -> None:
+    with NatsCluster(tmp_path / "nats", size=1, more=operator_and_user(tmp_path)) as cluster:
+        servers = tuple(cluster.urls)
+        good = JetStreamSettings(servers=servers, credentials_file=str(tmp_path / "user.creds"))
+        connection = await JetStreamConnection.open(good)
+        await connection.api("STREAM.NAMES")
+        await connection.close()
+        operator_and_user(tmp_path)  # of another operator
+        assert "does not let this user in" in await told(good)
 
 
 async def test_servers_without_jetstream_are_told(tmp_path: Path) -> None:
