@@ -204,7 +204,7 @@ class Worker:
             self._not_before_s[item] = self._monotonic_s() + AGAIN_AFTER_S
         finally:
             if not holding.leaving.is_set():
-                self._held.pop(item, None)
+                self._let_go(holding)
 
     def _leave_soon(self, items: set[str]) -> None:
         items = {item for item in items if not self._held[item].holding.leaving.is_set()}
@@ -240,11 +240,18 @@ class Worker:
             self._log.warning("worker.not_signed_off", reason=error.summary)
 
     async def _drop(self, items: list[str]) -> None:
-        """End it at once, whatever is under way."""
-        dropped = [self._held.pop(item) for item in items if item in self._held]
+        """End it at once, whatever is under way. Until it has ended it is not taken again: its folder is in use."""
+        dropped = [self._held[item] for item in items if item in self._held]
         for one in dropped:
             one.task.cancel()
         await asyncio.gather(*(one.task for one in dropped), return_exceptions=True)
+        for one in dropped:
+            self._let_go(one.holding)
+
+    def _let_go(self, holding: Holding) -> None:
+        held = self._held.get(holding.item)
+        if held is not None and held.holding is holding:  # and not what was taken anew since
+            del self._held[holding.item]
 
     async def _watch(self) -> None:
         """End everything when the lease does, also while a renewal waits for the cluster."""
