@@ -48,7 +48,10 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         for network in self.trusted_proxies:
-            ip_network(network)
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"trusted_proxies: {error}") from None
 
 
 class OAuth(Struct, frozen=True, forbid_unknown_fields=True):
