@@ -6,13 +6,15 @@ from msgspec import Struct
 
 from tocsin.cli.fleet import as_admin, told
 from tocsin.cli.fleet_files import SYSTEM
+from tocsin.cli.fleet_roles import declared
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamKeyValue
 from tocsin.journal.jetstream.declared import differences
 from tocsin.journal.jetstream.servers import faults, servers
-from tocsin.org.fleet.declared import ORGS_BUCKET, REPLICAS, declared
+from tocsin.org.fleet.declared import ORGS_BUCKET, REPLICAS
 from tocsin.org.fleet.fleet import secret_of
 from tocsin.org.fleet.registered import Registered
+from tocsin.org.fleet.settings import NodeSettings
 
 
 class Line(Struct, frozen=True):
@@ -24,12 +26,12 @@ class Line(Struct, frozen=True):
 
 async def lines(folder: Path) -> list[Line]:
     """One for each thing that was looked at. Raises ConfigError, when `folder` is no fleet's."""
-    return [*await _of_servers(folder), *await _of_streams(folder)]
+    return [*await _of_servers(told(folder, SYSTEM)), *await _of_streams(folder)]
 
 
-async def _of_servers(folder: Path) -> list[Line]:
+async def _of_servers(settings: NodeSettings) -> list[Line]:
     try:
-        connection = await JetStreamConnection.open(told(folder, SYSTEM), jetstream=False)
+        connection = await JetStreamConnection.open(settings, jetstream=False)
     except TocsinError as error:
         return [_problem("servers", error.summary, error.hint)]
     try:
