@@ -1,6 +1,5 @@
 """From counts to claims: what readers share for whom a single line says nothing."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -59,29 +58,29 @@ class CountedReader(RecordReader):
         """
         raise NotImplementedError
 
-    def record(self, number: int, text: str) -> Iterable[Claim | Skipped] | None:
+    def record(self, number: int, text: str) -> Claim | Skipped | None:
         """See `RecordReader`."""
         try:
             event = self.event(number, text)
         except ValueError as error:
-            return (skipped(number, text, SkipReason.BAD_TIME, str(error)),)
+            return skipped(number, text, SkipReason.BAD_TIME, str(error))
         if event is None:
             return None
         if event.__class__ is Skipped:
-            return (event,)
+            return event
         assert isinstance(event, Event)
         at = event.observed.timestamp()
         reached = self._counts.add(event.address.removeprefix("::ffff:"), at, event.weight, event.kind)
         if reached is None:
             detail = f"counts for {event.weight}, and reaches no new level{self._scale}"
-            return (Skipped(SkipReason.BELOW_BANDS, number, detail, text[:EXCERPT_CHARS]),)
+            return Skipped(SkipReason.BELOW_BANDS, number, detail, text[:EXCERPT_CHARS])
         level = reached.step.level
         expires = event.observed + timedelta(seconds=reached.step.holds_s)
         said = f"{reached.events} {self.rule.what} within {self._window}"
         if self.rule.most_kinds and reached.kinds >= self.rule.most_kinds:
             said = f"{reached.kinds} {self.rule.kinds} within {self._window}"
         message = legal_message(said)
-        return (Claim(number, event.address, level, event.observed, expires, message),)
+        return Claim(number, event.address, level, event.observed, expires, message)
 
     def _level(self, level: RiskLevel) -> RiskLevel:
         levels = self._reading.levels

@@ -1,7 +1,6 @@
 """One-line alerts of Suricata (fast.log) and Snort (alert_fast), which differ in nothing that counts."""
 
 import re
-from collections.abc import Iterable
 from datetime import timedelta
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason
@@ -33,30 +32,30 @@ class FastAlertReader(RecordReader):
         self._time = LogTimes(("snort",), reading)
         self._said = dict[tuple[str, str], str]()
 
-    def record(self, number: int, text: str) -> Iterable[Claim | Skipped] | None:
+    def record(self, number: int, text: str) -> Claim | Skipped | None:
         """See `RecordReader`."""
         found = _ALERT.fullmatch(text)
         if found is None:
             if not text.strip():
                 return None
-            return (skipped(number, text, SkipReason.NOT_A_RECORD, "is no alert such as fast.log has"),)
+            return skipped(number, text, SkipReason.NOT_A_RECORD, "is no alert such as fast.log has")
         time, sid, said, priority, proto, source, target = found.groups()
         level = self._reading.levels.get("*") or self._reading.levels.get(priority) or _LEVELS.get(priority)
         if level is None:
-            return (skipped(number, text, SkipReason.BELOW_BANDS, f"priority {priority} is below every band"),)
+            return skipped(number, text, SkipReason.BELOW_BANDS, f"priority {priority} is below every band")
         if source.count(":") < 2:
             source, target = source.partition(":")[0], target.partition(":")[0]
         else:
             if proto not in _WITH_PORTS:
                 detail = f"whether the IPv6 address of {proto[:20]} ends in a port cannot be told"
-                return (skipped(number, text, SkipReason.NO_ADDRESS, detail),)
+                return skipped(number, text, SkipReason.NO_ADDRESS, detail)
             source, target = source.rpartition(":")[0], target.rpartition(":")[0]
         try:
             observed = self._time(time)
         except ValueError as error:
-            return (skipped(number, text, SkipReason.BAD_TIME, str(error)),)
+            return skipped(number, text, SkipReason.BAD_TIME, str(error))
         expires = observed + (self._reading.life or _LIVES.get(level, _LIFE))
-        return (Claim(number, source, level, observed, expires, self._message(said, sid), (target,)),)
+        return Claim(number, source, level, observed, expires, self._message(said, sid), (target,))
 
     def _message(self, said: str, sid: str) -> str:
         known = self._said.get((said, sid))
