@@ -199,6 +199,6 @@ def _from_now(getter: Getter, now: datetime, otherwise: Ends) -> Ends:
         if value is None or value == "":
             return otherwise(record, observed, level)
         rest = span(value)
-        return now + (rest if rest < longest else longest)
+        return now + (min(longest, rest))
 
     return ends

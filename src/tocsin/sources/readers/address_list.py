@@ -41,7 +41,7 @@ class AddressListReader(DatedList):
         records, level, said = 0, self.level, self.said
         for number, text in zip(block.numbers, block.records, strict=True):
             address = text.strip()
-            if not address or address.startswith(_COMMENTS):
+            if address[:1] in "#;/" and (not address or address.startswith(_COMMENTS)):
                 records += self.comment(number, text, skips)
                 level, said = self.level, self.said
                 continue

@@ -47,7 +47,7 @@ class CefReader(RecordReader):
                 return None
             return skipped(number, text, SkipReason.NOT_A_RECORD, "is no event in CEF")
         vendor, product, _, _, name, severity, extension = event.groups()
-        value_of = dict(_PAIR.findall(" " + extension)).get  # escaped still, which no address and no time is
+        value_of = cef_values(extension).get  # escaped still, which no address and no time is
         level = self._levels.get(severity) or self._level(severity)
         if level is None:
             return skipped(number, text, SkipReason.BELOW_BANDS, f"severity {severity[:20]!r} is below every band")
@@ -76,6 +76,11 @@ class CefReader(RecordReader):
         if said := levels.get("*") or levels.get(severity) or _WORDS.get(word):
             return said
         return next((level for least, level in _BANDS if word.isdecimal() and int(word[:3]) >= least), None)
+
+
+def cef_values(extension: str) -> dict[str, str]:
+    """By key, escaped still."""
+    return dict(_PAIR.findall(" " + extension))
 
 
 def _unescaped(text: str) -> str:

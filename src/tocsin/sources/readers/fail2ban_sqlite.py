@@ -1,7 +1,7 @@
 """fail2ban's database: the history of its bans. Read without writing, also while fail2ban runs."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
