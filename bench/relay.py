@@ -33,7 +33,7 @@ from support.virtual_time import Clock, run_virtually
 from tocsin.relay import Answer, Outbox, Relay, RelayConfig, Request, TargetConfig, Telling, Window, pack
 from tocsin.relay.intake import Prepared
 from tocsin.relay.okta_target import risk_events
-from tocsin.relay.relay import served
+from tocsin.relay.relay import Guards, served
 from tocsin.signals import RiskLevel, Signal, encode_events, ip_key, ip_text, to_ms
 from tocsin.signals.limits import REQUESTS_PER_WINDOW, SUBJECTS_PER_REQUEST
 from tocsin.sources import Reading, read_source
@@ -122,7 +122,7 @@ def plan(folder: Path, pending: int) -> None:
     for count in (10_000, pending):
         outbox = Outbox(folder / f"plan-{count}")
         config = _config(folder)
-        outbox.serve(served(outbox, config))
+        outbox.serve(served(outbox, config, Guards()))
         number = outbox.target("acme").number
         started = time.perf_counter()
         peak = _fill(outbox, count)

@@ -6,6 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from support.nats_cluster import NatsCluster
 from support.org import OrgProcess
 
 hypothesis.settings.register_profile("soak", max_examples=10_000, deadline=None)
@@ -39,3 +40,10 @@ def org(tmp_path: Path) -> Iterator[OrgProcess]:
     """A real org in a process of its own, on a new folder."""
     with OrgProcess(tmp_path / "data") as process:
         yield process
+
+
+@pytest.fixture(scope="session")
+def nats_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsCluster]:
+    """Three real servers for all tests of this process that leave them running; each makes streams of its own."""
+    with NatsCluster(tmp_path_factory.mktemp("nats")) as cluster:
+        yield cluster

@@ -3,7 +3,8 @@
     TocsinError
     ├── signals.InvalidSignals        what was to be sent or was received breaks the rules of the pipe
     ├── journal.JournalError          the journal cannot be opened, read or written
-    │   └── journal.JournalConflict   another writer was quicker
+    │   ├── journal.JournalConflict     another writer was quicker
+    │   └── journal.JournalUnreachable  no quorum of a replicated journal answers
     ├── okta.OpenApiException         the SDK's tree (okta/exceptions.py), shaped like the documented one
     ├── okta.fetching.FetchFailed     a document that did not come over HTTP
     ├── org.OrgError                  a data folder, token or provider that is not as it should be

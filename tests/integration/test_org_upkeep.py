@@ -16,7 +16,7 @@ from tocsin.org.errors import OrgError
 from tocsin.org.folder import RESTORING, DataFolder
 from tocsin.org.org import open_org
 from tocsin.org.rebuild import rebuild, restore
-from tocsin.org.records import ISSUED_TOPIC_PREFIX, AssertionUsed, UsedAssertion, org_deed
+from tocsin.org.records import ISSUED_BRANCH, AssertionUsed, UsedAssertion, org_deed
 from tocsin.org.risk_index import RiskIndex
 
 pytestmark = pytest.mark.slow
@@ -173,7 +173,7 @@ async def test_the_doctor_compares_what_was_issued_only_while_it_is_of_use(tmp_p
             for digest in (b"%d" % until_ms, b"the last entry of the topic, which stays %d" % until_ms):
                 await org.issued.use(AssertionUsed(org_deed(now_ms), "0oa", UsedAssertion(digest, until_ms)))
             await org.projector.catch_up()
-            await org.journal.forget(ISSUED_TOPIC_PREFIX, org.projector.applied + 1)
+            await org.journal.forget(ISSUED_BRANCH, org.projector.applied + 1)
         assert [finding.check for finding in problems(data)] == found
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import shlex
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from tocsin.org.config import Http, OrgConfig
 from tocsin.org.folder import DataFolder
 from tocsin.org.org import in_background, open_org
 from tocsin.org.records import CarriedEvent, RiskCarried, encode_record, org_deed, risk_topic
-from tocsin.org.worker import upkeep_apart
+from tocsin.org.worker import Leave, Take, Worker
 
 IP = "203.0.113.9"
 WORKER = [sys.executable, "-m", "tocsin.cli.worker"]
@@ -30,7 +30,8 @@ async def test_one_that_cannot_start_is_tried_again_and_gets_a_configuration_of_
     assert len(msgspec.json.encode(config)) > 200_000  # more than Linux takes in one argument
     async with open_org(DataFolder.open(data), config) as org:
         with capture_logs() as logs:
-            async with in_background(upkeep_apart(org, command=[str(script)])):
+            worker = Worker([str(script)])
+            async with in_background(worker.run(), worker.upkeep(org)):
                 while not logs:  # noqa: ASYNC110 - nothing but the log tells
                     await asyncio.sleep(0.01)
                 assert logs[0]["event"] == "worker.not_started"
@@ -44,20 +45,29 @@ async def test_one_that_cannot_start_is_tried_again_and_gets_a_configuration_of_
 
 
 @pytest.mark.slow
-async def test_one_whose_work_has_failed_ends(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+async def test_work_that_has_failed_is_told_of_and_begun_again_until_it_is_to_be_left(tmp_path: Path) -> None:
+    data, log = tmp_path / "data", tmp_path / "log"
     await fill(data, [IP])
-    worker = await asyncio.create_subprocess_exec(*WORKER, str(data), stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+    with log.open("wb") as errors:
+        worker = await asyncio.create_subprocess_exec(*WORKER, str(data), stdin=PIPE, stdout=PIPE, stderr=errors)
     assert worker.stdin is not None
     assert worker.stdout is not None
     try:
-        worker.stdin.write(msgspec.json.encode(OrgConfig()) + b"\n")
-        assert int(await worker.stdout.readline()) > 0
+        worker.stdin.write(msgspec.json.encode(Take("", OrgConfig())) + b"\n")
+        name, seq = (await worker.stdout.readline()).split(b" ")
+        assert name == b""
         journal = await SqliteJournal.open(data / "journal.db")
         await journal.append(risk_topic("rkp"), encode_record(carried(severities=b"")))  # no severity for its one IP
         await journal.close()
         worker.stdin.write(b"\n")
-        assert await asyncio.wait_for(worker.wait(), 30) == 1
+        async with asyncio.timeout(30):
+            while log.read_text().count("work.failed") < 2:  # noqa: ASYNC110 - nothing but the log tells
+                await asyncio.sleep(0.05)
+        assert "ValueError: zip()" in log.read_text()
+        assert int(seq) > 0
+        worker.stdin.write(msgspec.json.encode(Leave("")) + b"\n")
+        worker.stdin.close()
+        assert await asyncio.wait_for(worker.wait(), 30) == 0
     finally:
         if worker.returncode is None:
             worker.kill()

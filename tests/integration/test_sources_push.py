@@ -31,7 +31,8 @@ class Kept:
 
 def _source(folder: Path) -> PushSource:
     (folder / "token").write_text("s3cr3t\n")
-    config = SourceConfig(listen="0", key_file=str(folder / "token"))
+    (folder / "allowed").write_text("192.88.99.1\n")
+    config = SourceConfig(listen="0", key_file=str(folder / "token"), allow_lists=(str(folder / "allowed"),))
     source = open_source("posted", config, clock=lambda: NOW)
     assert isinstance(source, PushSource)
     return source
@@ -147,3 +148,13 @@ async def test_without_room_for_a_file_who_posts_is_told_to_come_again(
             status, answer = await asyncio.to_thread(_post, port, JSONL)
         assert (status, b"cannot be kept here: No such file" in answer) == (503, True)
         assert (await asyncio.to_thread(_post, port, JSONL))[0] == 202
+
+
+async def test_an_allow_list_that_changed_holds_from_the_next_request_on(tmp_path: Path) -> None:
+    async with _running(tmp_path) as (port, kept, _):
+        kept.may_keep.set()
+        assert (await asyncio.to_thread(_post, port, JSONL))[1] == b'{"claims":1,"skipped":1}'
+        (tmp_path / "allowed").write_text("1.2.3.0/24")
+        assert (await asyncio.to_thread(_post, port, JSONL))[1] == b'{"claims":0,"skipped":2}'
+        (tmp_path / "allowed").unlink()
+        assert (await asyncio.to_thread(_post, port, JSONL))[0] == 503, "ours to mend, not theirs"

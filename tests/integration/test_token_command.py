@@ -44,18 +44,18 @@ def test_a_running_org_learns_of_a_revoked_token(org: OrgProcess) -> None:
         assert client.get(PROVIDERS).status_code == 401
 
 
-def test_the_last_use_is_written_once_a_minute_and_outlives_a_restart(tmp_path: Path) -> None:
+async def test_the_last_use_is_written_once_a_minute_and_outlives_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "uses.db"
     uses = LastUses(path)
     for at_ms in (1_000_000, 1_000_001, 1_000_000 + EVERY_MS - 1):
         uses.note("00Ta", at_ms)
     uses.note("00Tb", 5)
-    assert uses.all() == {"00Ta": 1_000_000, "00Tb": 5}
+    assert await uses.all() == {"00Ta": 1_000_000, "00Tb": 5}
     again = LastUses(path)  # as it is after a kill: nothing was closed
-    assert again.all() == {"00Ta": 1_000_000, "00Tb": 5}
+    assert await again.all() == {"00Ta": 1_000_000, "00Tb": 5}
     again.note("00Ta", 1_000_000 + EVERY_MS)
     again.note("00Tb", 1)  # a clock that was set back
-    assert again.all() == {"00Ta": 1_000_000 + EVERY_MS, "00Tb": 5}
+    assert await again.all() == {"00Ta": 1_000_000 + EVERY_MS, "00Tb": 5}
     assert path.stat().st_mode & 0o777 == 0o600
     for each in (uses, again):
         each.close()

@@ -1,16 +1,22 @@
 """A random run of operations on a journal gives what the simplest model, a list, gives."""
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
+from uuid import uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.jetstream import jetstream
+from support.nats_cluster import NatsCluster
 from tocsin.journal import Entry, Journal, JournalConflict, MemoryJournal, SqliteJournal
+from tocsin.journal.jetstream import JetStreamJournal
+from tocsin.journal.jetstream.declared import StreamDeclared, make
 
 
 class Add(NamedTuple):
@@ -142,6 +148,11 @@ async def run(open_journal: Open, operations: list[Operation]) -> None:
         await journal.close()
 
 
+def expects(operation: Operation) -> bool:
+    """Several at once of which some expect: on servers their order is not that of a list."""
+    return isinstance(operation, AddAll) and any(add.expect_last is not None for add in operation.adds)
+
+
 @given(st.lists(OPERATIONS.filter(lambda o: not isinstance(o, Reopen)), max_size=30))
 def test_the_twin_is_a_list(operations: list[Operation]) -> None:
     async def in_memory() -> Journal:
@@ -160,3 +171,18 @@ def test_a_file_is_a_list_that_outlives_its_process(operations: list[Operation])
             return await SqliteJournal.open(Path(folder) / "journal.db")
 
         asyncio.run(run(on_disk, operations))
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=int(os.environ.get("TOCSIN_SOAK_EXAMPLES", "15")))
+@given(operations=st.lists(OPERATIONS.filter(lambda operation: not expects(operation)), max_size=30))
+def test_a_stream_on_three_servers_is_a_list(nats_cluster: NatsCluster, operations: list[Operation]) -> None:
+    async def on_a_new_stream() -> None:
+        async with jetstream(nats_cluster) as connection:
+            name = uuid4().hex
+            stream = StreamDeclared(name=f"MODEL_{name}", subjects=(f"tocsin.journal.{name}.>",))
+            await make(connection, [stream])
+            await run(lambda: JetStreamJournal.open(connection, name, stream=stream.name), operations)
+            await connection.api(f"STREAM.DELETE.{stream.name}")
+
+    asyncio.run(on_a_new_stream())

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.org.rate_limit import Grant, RateLimits, Window, take
+from tocsin.org.rate_limit import Grant, MemoryWindows, RateLimits, Window, take
 
 ARRIVALS = st.lists(st.tuples(st.floats(0.0, 90.0, allow_nan=False), st.integers(1, 40)), max_size=20)
 T0 = 1_770_000_000.0
@@ -57,15 +57,18 @@ def test_it_allows_what_a_list_of_requests_allows(arrivals: list[tuple[float, in
     st.integers(1, 12),
     st.integers(1, 100),
 )
-def test_nobody_passes_its_share_nor_all_together_the_limit(
+async def test_nobody_passes_its_share_nor_all_together_the_limit(
     arrivals: list[tuple[float, str]], limit: int, percent: int
 ) -> None:
-    limits, share = RateLimits({"events": limit}, share_percent=percent), max(1, limit * percent // 100)
+    limits, share = (
+        RateLimits({"events": limit}, MemoryWindows(), share_percent=percent),
+        max(1, limit * percent // 100),
+    )
     org, own, elapsed = OneMinute(limit), {name: OneMinute(share) for name in "abc"}, 0.0
     for gap_s, name in arrivals:
         elapsed += round(gap_s * 4) / 4
         now = T0 + elapsed
-        grant = limits.take("events", name, now=now)
+        grant = await limits.take("events", name, now=now)
         free = min(org.free(now), own[name].free(now))
         assert grant.allowed == (free > 0)
         if free:
@@ -108,18 +111,19 @@ def test_a_clock_set_back_does_not_lock_anybody_out() -> None:
     assert grant.allowed
 
 
-def test_one_who_has_a_bucket_alone_has_all_of_it() -> None:
-    limits = RateLimits({"token": 4}, share_percent=50)
-    told = [limits.take("token", "198.51.100.1", now=T0, alone=True) for _ in range(5)]
+async def test_one_who_has_a_bucket_alone_has_all_of_it() -> None:
+    limits = RateLimits({"token": 4}, MemoryWindows(), share_percent=50)
+    told = [await limits.take("token", "198.51.100.1", now=T0, alone=True) for _ in range(5)]
     assert [(grant.allowed, grant.limit) for grant in told] == [(True, 4)] * 4 + [(False, 4)]
-    assert limits.take("token", "known", now=T0).limit == 2
+    assert (await limits.take("token", "known", now=T0)).limit == 2
 
 
-def test_closed_windows_are_forgotten() -> None:
-    limits = RateLimits({"events": 500}, share_percent=1)
+async def test_closed_windows_are_forgotten() -> None:
+    windows = MemoryWindows()
+    limits = RateLimits({"events": 500}, windows, share_percent=1)
     for minute in range(20):
         for number in range(100):
             for _ in range(5):
-                assert limits.take("events", f"{minute}-{number}", now=T0 + minute * 61).allowed
-        assert not limits.take("events", "one more", now=T0 + minute * 61).allowed
-    assert len(limits) < 2048
+                assert (await limits.take("events", f"{minute}-{number}", now=T0 + minute * 61)).allowed
+        assert not (await limits.take("events", "one more", now=T0 + minute * 61)).allowed
+    assert len(windows) < 2048

@@ -247,6 +247,20 @@ def test_a_level_is_said_when_a_window_that_an_event_opens_holds_so_many(events:
             assert (reached.step, reached.events) == (STEPS[ranks[1]], total)
 
 
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 60)), max_size=60))
+def test_counted_by_network_too_no_less_is_said_of_anybody(events: list[tuple[int, float]]) -> None:
+    alone, together, lonely = (WindowCounts(WINDOW_S, STEPS) for _ in range(3))
+    best, now = {False: dict[int, int](), True: dict[int, int]()}, 0.0
+    for number, gap in events:
+        now += gap
+        own = alone.add(str(number), now)
+        for by_network, reached in ((False, own), (True, together.add(str(number), now, network="all"))):
+            rank = -1 if reached is None else STEPS.index(reached.step)
+            best[by_network][number] = max(rank, best[by_network].get(number, -1))
+        assert best[True][number] >= best[False][number]
+        assert lonely.add(str(number), now, network=f"of {number}") == own, "alone in it, the network is the address"
+
+
 @given(st.lists(st.floats(0, 30), min_size=1, max_size=120))
 def test_nobody_who_does_it_twice_as_often_as_a_step_says_goes_unseen(gaps: list[float]) -> None:
     counts, now, times, best = WindowCounts(WINDOW_S, STEPS), 0.0, list[float](), -1

@@ -13,7 +13,7 @@ import httpx2
 from support.minute_window import MinuteWindow
 from support.virtual_time import Clock
 from tocsin.okta import AsyncApiClient, Configuration
-from tocsin.relay import OktaTarget, Relay, RelayConfig, TargetConfig, Watcher
+from tocsin.relay import Guards, OktaTarget, Relay, RelayConfig, TargetConfig, Watcher
 from tocsin.signals import RiskEvent, RiskLevel, Signal, decode_events
 
 NAME = "acme"
@@ -99,6 +99,7 @@ def relay(
     clock: Clock | None = None,
     host: str = "https://org.example",
     names: Iterable[str] = (NAME,),
+    guards: Guards | None = None,
     **settings: object,
 ) -> Relay:
     """A relay that tells `org`."""
@@ -113,6 +114,7 @@ def relay(
         config(folder, names=names, **settings),
         patient=patient,
         watcher=watcher,
+        guards=guards,
         open_target=opened,
         clock=clock or Clock(),
         draw=lambda: 1.0,

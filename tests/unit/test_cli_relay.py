@@ -7,8 +7,28 @@ from pathlib import Path
 
 from support.fake_org import FakeOrg, relay
 from support.virtual_time import T0, run_virtually
-from tocsin.cli.relay import SOURCE_AGAIN_AFTER_S, feed
-from tocsin.signals import Batch, RiskLevel, Signal
+from tocsin.cli.relay import SOURCE_AGAIN_AFTER_S, feed, guards_of
+from tocsin.signals import Batch, RiskLevel, Signal, ip_key
+from tocsin.sources import SourceConfig
+
+
+def test_what_a_source_never_speaks_of_is_read_again_when_its_files_change(tmp_path: Path) -> None:
+    allowed = tmp_path / "allowed.txt"
+    allowed.write_text("1.2.3.0/24\n")
+    sources = {
+        "log": SourceConfig(path="a", own_networks=("203.0.113.0/24",), allow_lists=(str(allowed),)),
+        "list": SourceConfig(path="b"),
+    }
+    guards = guards_of(sources)
+    never = guards.never["log"]
+    held = [never(ip_key(ip)) for ip in ("203.0.113.9", "1.2.3.4", "2002:102:304::1", "8.8.8.8", "10.0.0.1")]
+    assert held == [True, True, True, False, False], "what a target is told of is the target's to say"
+    assert [*guards.never] == ["log"]
+    assert guards_of(sources, guards) is guards
+    allowed.write_text("8.8.8.8\n1.2.3.4\n")
+    later = guards_of(sources, guards)
+    assert later.never["log"](ip_key("8.8.8.8"))
+    assert later.terms != guards.terms
 
 
 class _Failing:

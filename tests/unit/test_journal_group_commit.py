@@ -75,7 +75,7 @@ async def test_a_batch_is_bounded_in_number() -> None:
 async def test_a_batch_is_bounded_in_bytes() -> None:
     disk, body = SlowDisk(), bytes(MAX_ENTRY_BYTES)
     commits = GroupCommit(disk.write, on_written=lambda: None)
-    fit = BATCH_BYTES // MAX_ENTRY_BYTES
+    fit = -(-BATCH_BYTES // MAX_ENTRY_BYTES)
     outcomes = [await begin(disk, commits), *(commits.submit(an_append(body)) for _ in range(fit + 1))]
     disk.go.set()
     await asyncio.gather(*outcomes)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from tocsin.org.data import open_folder
 from tocsin.org.errors import OrgError
 from tocsin.org.folder import DataFolder
 
@@ -26,9 +27,11 @@ def test_looking_makes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("marker", "why"),
     [
-        ('{"kind":"tocsin-org","format":3}', "newer version"),
-        ('{"kind":"tocsin-org","format":1}', "before the first release"),
+        ('{"kind":"tocsin-org","format":4}', "newer version"),
+        ('{"kind":"tocsin-org","format":2}', "before the first release"),
         ('{"kind":"tocsin-relay","format":1}', "data folder of 'tocsin-relay'"),
+        ('{"kind":"tocsin-node","format":3}', "of a node of a fleet, not of an org"),
+        ('{"kind":"tocsin-node-org","format":3}', "of one org of a node, not of an org"),
         ("", "cannot be understood"),
     ],
 )
@@ -51,3 +54,12 @@ def test_a_folder_is_served_once_at_a_time(tmp_path: Path) -> None:
         pass
     with folder.serving():
         pass
+
+
+async def test_an_org_that_has_its_folder_to_itself_needs_no_name(tmp_path: Path) -> None:
+    async with open_folder(tmp_path / "data") as folder:
+        assert folder.path == tmp_path / "data"
+    with pytest.raises(OrgError, match="data folder of one org") as caught:
+        async with open_folder(tmp_path / "data", "acme"):
+            pass
+    assert caught.value.hint == "leave out --org acme"

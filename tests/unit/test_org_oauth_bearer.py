@@ -240,7 +240,7 @@ async def test_without_the_secret_new_keys_are_made(tmp_path: Path) -> None:
     assert {told["event"] for told in logs} == {"signing_key.closed"}
     place.write_bytes(b"short")
     with pytest.raises(Exception, match="damaged"):
-        DataFolder.open(tmp_path / "data").secret()
+        DataFolder.open(tmp_path / "data").backing.secret()
 
 
 async def test_a_key_of_a_lost_secret_does_not_end_one_of_ours(tmp_path: Path) -> None:

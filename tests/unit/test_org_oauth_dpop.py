@@ -139,49 +139,49 @@ def test_a_nonce_is_renewed_each_day_and_works_three() -> None:
     assert not is_good(b"t" * 32, nonce, NOW)
 
 
-def used(path: Path, text: str, *, now: float = NOW, boot: str = "one") -> bool:
+async def used(path: Path, text: str, *, now: float = NOW, boot: str = "one") -> bool:
     boot_id = path.with_name("boot_id")
     boot_id.write_text(boot)
     store = UsedProofs(path, now=now, boot_id=boot_id)
     try:
-        return not store.use(check(text, skew_s=60), now=now)
+        return not await store.use(check(text, skew_s=60), now=now)
     finally:
         store.close()
 
 
-def test_a_proof_works_once_also_when_the_store_was_closed_between(tmp_path: Path) -> None:
+async def test_a_proof_works_once_also_when_the_store_was_closed_between(tmp_path: Path) -> None:
     path, text = tmp_path / "proofs.db", made()
-    assert not used(path, text)
-    assert used(path, text, now=NOW + 1)
-    assert not used(path, made(), now=NOW + 1)
+    assert not await used(path, text)
+    assert await used(path, text, now=NOW + 1)
+    assert not await used(path, made(), now=NOW + 1)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_without_its_file_what_was_made_before_counts_as_used(tmp_path: Path) -> None:
+async def test_without_its_file_what_was_made_before_counts_as_used(tmp_path: Path) -> None:
     path = tmp_path / "proofs.db"
-    assert not used(path, made())
+    assert not await used(path, made())
     path.unlink()
-    assert used(path, made(), now=NOW + 10)
-    assert not used(path, made(iat=int(NOW) + 10), now=NOW + 10)
+    assert await used(path, made(), now=NOW + 10)
+    assert not await used(path, made(iat=int(NOW) + 10), now=NOW + 10)
     path.unlink()
-    assert not used(path, made(iat=int(NOW) + 20), now=NOW + 20.7)  # whole seconds, told in the one of the start
+    assert not await used(path, made(iat=int(NOW) + 20), now=NOW + 20.7)  # whole seconds, told in the one of the start
 
 
-def test_after_a_crash_of_the_machine_what_was_made_before_counts_as_used(tmp_path: Path) -> None:
+async def test_after_a_crash_of_the_machine_what_was_made_before_counts_as_used(tmp_path: Path) -> None:
     path = tmp_path / "proofs.db"
-    assert not used(path, made(iat=int(NOW) - 100), now=NOW - 100)
-    assert not used(path, made())
+    assert not await used(path, made(iat=int(NOW) - 100), now=NOW - 100)
+    assert not await used(path, made())
     path.with_suffix(".boot").write_text("one")  # as it is while the store is in use
-    assert used(path, made(), now=NOW + 10, boot="two")
-    assert not used(path, made(iat=int(NOW) + 11), now=NOW + 11, boot="two")
+    assert await used(path, made(), now=NOW + 10, boot="two")
+    assert not await used(path, made(iat=int(NOW) + 11), now=NOW + 11, boot="two")
 
 
-def test_what_is_used_up_is_forgotten_once_it_is_not_good_any_more(tmp_path: Path) -> None:
+async def test_what_is_used_up_is_forgotten_once_it_is_not_good_any_more(tmp_path: Path) -> None:
     store = UsedProofs(tmp_path / "proofs.db", now=NOW - 10)
     for number in range(200):
-        assert store.use(Proof("k", f"{number}".encode(), NOW, None, None), now=NOW)
+        assert await store.use(Proof("k", f"{number}".encode(), NOW, None, None), now=NOW)
     for number in range(200, 456):
         later = NOW + 500 + number
-        assert store.use(Proof("k", f"{number}".encode(), later, None, None), now=later)
+        assert await store.use(Proof("k", f"{number}".encode(), later, None, None), now=later)
     assert len(store) <= 300
     store.close()

@@ -10,8 +10,8 @@ import pytest
 
 from support.fake_org import NAME, FakeOrg, address, relay, signals
 from support.virtual_time import T0, Clock, run_virtually
-from tocsin.relay import RelayError
-from tocsin.signals import Batch, InvalidSignals, Retraction, RiskLevel, Signal, Skipped, SkipReason
+from tocsin.relay import Guards, RelayError
+from tocsin.signals import Batch, InvalidSignals, Retraction, RiskLevel, Signal, Skipped, SkipReason, ip_key
 
 HOUR = timedelta(hours=1)
 
@@ -166,6 +166,30 @@ def test_a_target_or_a_filter_that_is_new_sees_what_was_taken_in_before(tmp_path
     assert run_virtually(lambda: run(org, found)) == {"8.8.8.8": "HIGH", "9.9.9.9": "LOW"}
     assert run_virtually(lambda: run(second, [], names=(NAME, "new"))) == {"8.8.8.8": "HIGH", "9.9.9.9": "LOW"}
     assert run_virtually(lambda: run(org, [], never_send=["8.8.8.0/24"])) == {"9.9.9.9": "LOW"}
+
+
+def test_what_a_source_shall_never_speak_of_is_let_go_and_what_another_says_stands(tmp_path: Path) -> None:
+    network = ip_key("8.8.8.0")[:15]
+    guards = Guards({"a": lambda key: key[:15] == network}, b"8.8.8.0/24")
+
+    async def go() -> list[dict[str, str]]:
+        org, pictures = FakeOrg(), []
+        found = [_signal(ip, source=of) for ip, of in (("8.8.8.8", "a"), ("8.8.8.9", "a"), ("9.9.9.9", "a"))]
+        async with relay(tmp_path, org) as opened:
+            await opened.put([*found, _signal("8.8.8.9", RiskLevel.LOW, source="b")])
+            for guarded in (Guards(), guards, guards, Guards()):
+                await opened.guard(guarded)
+                await opened.drained()
+                await asyncio.sleep(10)
+                pictures.append(org.picture(org.clock()))
+        async with relay(tmp_path, org, guards=guards) as opened:  # as if the configuration had changed
+            await opened.drained()
+            await asyncio.sleep(10)
+        return [*pictures, org.picture(org.clock())]
+
+    all_of_them = {"8.8.8.8": "HIGH", "8.8.8.9": "HIGH", "9.9.9.9": "HIGH"}
+    fewer = {"8.8.8.9": "LOW", "9.9.9.9": "HIGH"}
+    assert run_virtually(go) == [all_of_them, fewer, fewer, all_of_them, fewer]
 
 
 def test_no_telling_holds_longer_than_its_target_wants(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tocsin.okta.fetching import Fetched, FetchFailed, check_url, fetch
 from tocsin.signals import Batch, Retraction, Signal
 from tocsin.sources import Source, SourceConfig, SourceError, open_source
 from tocsin.sources.inputs.feed import State
+from tocsin.sources.inputs.secrets import key_of
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 LIST = b"1.2.3.4\n1.2.3.5\n"
@@ -37,7 +38,7 @@ class Clock:
 
 def _source(clock: Callable[[], datetime] = Clock(), **config: Any) -> Source:  # noqa: B008 - it stands still
     source = open_source("feed", SourceConfig(**config), clock=clock)
-    source._config = SourceConfig(**config, every_s=1)  # type: ignore[attr-defined]
+    source._config = SourceConfig(**config, every_s=0.01)  # type: ignore[attr-defined]
     return source
 
 
@@ -180,9 +181,20 @@ async def test_a_key_is_shown_as_a_bearer_or_as_a_password_and_a_missing_one_is_
     with web(lambda _asked: Answer(200, LIST)) as far:
         await _first(_source(url=far.url, key_file=_key(tmp_path)).batches(b""))
         await _first(_source(url=far.url, key_file=_key(tmp_path), user="me").batches(b""))
-        with pytest.raises(SourceError, match="the variable NO_SUCH_KEY holds no key"):
+        with pytest.raises(SourceError, match="NO_SUCH_KEY is empty"):
             await _first(_source(url=far.url, key_env="NO_SUCH_KEY").batches(b""))
     assert [one.headers["authorization"] for one in far.asked] == ["Bearer s3cr3t", "Basic bWU6czNjcjN0"]
+
+
+def test_a_key_stands_alone_in_its_file_and_only_a_password_may_hold_a_blank(tmp_path: Path) -> None:
+    blank = _key(tmp_path, "two words\n")
+    assert key_of(SourceConfig(url="x", key_file=blank, user="me")) == "two words"
+    for key, why in (("two words", "does not hold a token or key"), ("", "is empty"), ("kéy", "does not hold")):
+        with pytest.raises(SourceError, match=why) as caught:
+            key_of(SourceConfig(url="x", key_file=_key(tmp_path, key)))
+        assert "words" not in str(caught.value)
+    with pytest.raises(SourceError, match="Is a directory"):
+        key_of(SourceConfig(url="x", key_file=str(tmp_path)))
 
 
 def _decision(number: int, ip: str, duration: str = "3h59m48.5s") -> dict[str, object]:
@@ -237,12 +249,7 @@ class Collection:
             return Answer(200, b"{}")
         first = "next" not in query
         ip, added = ("1.2.3.4", "2026-01-05T10:00:00Z") if first else ("1.2.3.5", "2026-01-05T10:00:01Z")
-        indicator = {
-            "type": "indicator", "spec_version": "2.1", "id": f"indicator--{ip}", "pattern_type": "stix",
-            "pattern": f"[ipv4-addr:value = '{ip}']", "confidence": 80, "valid_from": "2026-01-05T09:00:00Z",
-            "created": "2026-01-05T09:00:00Z", "modified": "2026-01-05T09:00:00Z",
-        }  # fmt: skip
-        envelope = {"more": first, "objects": [indicator]} | ({"next": "2"} if first else {})
+        envelope = {"more": first, "objects": [_indicator(ip)]} | ({"next": "2"} if first else {})
         return Answer(200, json.dumps(envelope).encode(), {"X-TAXII-Date-Added-Last": added})
 
 
@@ -256,6 +263,77 @@ async def test_taxii_is_read_page_by_page_and_goes_on_after_what_was_added_last(
         (nothing,) = await _first(_source(taxii=f"{far.url}/api/collections/c/objects/").batches(pages[1].position))
         assert (nothing.claims, nothing.position) == ([], pages[1].position)
         assert "added_after=2026-01-05T10%3A00%3A01Z" in far.asked[-1].path
+
+
+class Undated:
+    """A TAXII server that does not say with its objects when they were added."""
+
+    def __init__(self, *, manifest: bool) -> None:
+        self.manifest, self.added = manifest, {"1.2.3.4": "2026-01-05T10:00:00Z", "1.2.3.5": "2026-01-05T10:00:00.5Z"}
+
+    def __call__(self, asked: Asked) -> Answer:
+        """See `Answer`."""
+        place = urlsplit(asked.path)
+        query = {name: values[0] for name, values in parse_qs(place.query).items()}
+        assert query["match[type]"] == "indicator"
+        wanted = {ip: at for ip, at in self.added.items() if _time(at) > _time(query.get("added_after", "1970-01-01"))}
+        if place.path.endswith("/objects/"):
+            return Answer(200, json.dumps({"more": False, "objects": [_indicator(ip) for ip in wanted]}).encode())
+        if not self.manifest:
+            return Answer(404, b"")
+        # One record a page.
+        at = int(query.get("next", 0))
+        more = at + 1 < len(wanted)
+        records = [{"id": f"indicator--{ip}", "date_added": wanted[ip]} for ip in [*wanted][at : at + 1]]
+        envelope = {"more": more, "objects": records} | ({"next": str(at + 1)} if more else {})
+        return Answer(200, json.dumps(envelope).encode())
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def _indicator(ip: str) -> dict[str, object]:
+    return {
+        "type": "indicator", "spec_version": "2.1", "id": f"indicator--{ip}", "pattern_type": "stix",
+        "pattern": f"[ipv4-addr:value = '{ip}']", "confidence": 80, "valid_from": "2026-01-05T09:00:00Z",
+        "created": "2026-01-05T09:00:00Z", "modified": "2026-01-05T09:00:00Z",
+    }  # fmt: skip
+
+
+async def _polls(batches: AsyncIterator[Batch], server: Undated) -> list[list[str]]:
+    """What each of four polls brings; one more is added before the last."""
+    polls = []
+    for number in range(4):
+        if number == 3:
+            server.added["1.2.3.9"] = "2026-01-05T11:00:00Z"
+        polls.append(_ips(await _first(batches)))
+    return polls
+
+
+async def test_taxii_goes_on_by_the_manifest_where_objects_tell_no_dates() -> None:
+    server = Undated(manifest=True)
+    with web(server) as far:
+        source = _source(taxii=f"{far.url}/api/collections/c/")
+        both = ["1.2.3.4", "1.2.3.5"]
+        # The second time the manifest is asked first, so that nothing is passed over.
+        assert await _polls(source.batches(b""), server) == [both, both, [], ["1.2.3.9"]]
+
+
+async def test_taxii_reads_everything_each_time_where_nothing_tells_dates() -> None:
+    server = Undated(manifest=False)
+    with web(server) as far:
+        source = _source(taxii=f"{far.url}/api/collections/c/")
+        both = ["1.2.3.4", "1.2.3.5"]
+        assert await _polls(source.batches(b""), server) == [both, both, both, [*both, "1.2.3.9"]]
+
+
+async def test_taxii_that_has_more_and_says_not_how_to_ask_for_it_is_said() -> None:
+    envelope = json.dumps({"more": True, "objects": [_indicator("1.2.3.4")]}).encode()
+    with web(lambda _asked: Answer(200, envelope)) as far:
+        read, said = await _first(_source(taxii=far.url).batches(b""), 2)
+    assert _ips([read]) == ["1.2.3.4"]
+    assert [(str(one.reason), "there is more" in one.detail) for one in said.skipped] == [("cut_off", True)]
 
 
 async def test_what_is_no_taxii_is_said() -> None:

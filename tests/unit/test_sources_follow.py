@@ -9,7 +9,8 @@ import pytest
 
 from tocsin.signals import Batch, Signal
 from tocsin.sources import SourceConfig, SourceError, open_source
-from tocsin.sources.inputs.follow import Follower, FollowSource, Place
+from tocsin.sources.inputs.follow import FollowSource
+from tocsin.sources.inputs.growing import Follower, Place
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 BAN = "2026-01-05 10:00:00,584 fail2ban.actions        [9275]: NOTICE  [sshd] Ban %s\n"
@@ -124,6 +125,33 @@ def test_a_file_between_two_is_waited_for_and_a_line_without_end_does_not_fill_m
     path.unlink()
     assert follower.next() is None
     follower.close()
+
+
+@pytest.mark.parametrize("counted", [False, True])
+async def test_an_allow_list_that_changed_holds_from_the_next_portion_on(tmp_path: Path, counted: bool) -> None:
+    path, allowed = tmp_path / "some.log", tmp_path / "allowed.txt"
+    allowed.write_text("192.88.99.1\n")
+    failed = "Jan  5 11:00:0%d host sshd[%d]: Failed password for root from 1.2.3.9 port 5 ssh2\n"
+    lines = [failed % (number, number) for number in range(2)] if counted else [BAN % "1.2.3.9"]
+    path.write_text("".join(lines))
+    config = SourceConfig(path=str(path), allow_lists=(str(allowed),), every_s=1)
+    source = open_source("log", config, clock=lambda: NOW)
+    assert isinstance(source, FollowSource)
+    source._every_s = 0
+    batches = source.batches(b"")
+    first = await anext(batches)
+    assert bool(first.claims) is not counted
+    allowed.write_text("1.2.3.9  # a scanner of ours\n")
+    with path.open("a") as file:
+        file.write(failed % (3, 3) if counted else BAN % "1.2.3.9")
+    while not (second := await anext(batches)).skipped:
+        """Until there is more."""
+    assert [str(one.reason) for one in second.skipped] == ["allow_listed"], "counts go on"
+    allowed.unlink()
+    with path.open("a") as file:
+        file.write(BAN % "1.2.3.9")
+    with pytest.raises(SourceError, match=r"the allow-list .*allowed\.txt cannot be read"):
+        _ = [batch async for batch in batches]
 
 
 async def test_a_log_with_a_header_is_understood_in_the_middle_and_counts_go_on(tmp_path: Path) -> None:

@@ -91,6 +91,29 @@ def test_one_attempt_counts_once_however_many_lines_tell_of_it() -> None:
     assert weights == [1, 0, 1, 0, 0]
 
 
+@pytest.mark.parametrize(
+    ("bits", "network", "levels"),
+    [
+        (64, "2a00:1:2:3::%x", ["", "", *["LOW"] * 7, "MEDIUM", "MEDIUM"]),
+        (128, "2a00:1:2:3::%x", [""] * 11),
+        (64, "2a00:1:2:%x::1", [""] * 11),
+        (56, "2a00:1:2:%x::1", ["", "", "LOW"]),
+    ],
+)
+def test_who_changes_the_address_within_a_64_is_counted(bits: int, network: str, levels: list[str]) -> None:
+    reader = SshdReader(Reading(now=NOW, source="x", ipv6_prefix=bits))
+    said = []
+    for number in range(len(levels)):
+        address = network % (number + 1)
+        line = f"Jan  5 10:00:{number:02} host sshd[{number}]: Failed password for root from {address} port 5 ssh2"
+        found = reader.record(1, line)
+        said.append(str(found.level) if isinstance(found, Claim) else "")
+        if isinstance(found, Claim):
+            assert found.address == address
+            assert found.message == f"{number + 1} refused SSH sign-ins within an hour by its IPv6 network"
+    assert said == levels
+
+
 def test_many_user_names_mean_high_before_a_hundred_attempts(tmp_path: Path) -> None:
     path = tmp_path / "auth.log"
     line = "Jan  5 10:00:%02d host sshd[%d]: Failed password for invalid user u%d from 1.2.3.4 port 5000 ssh2\n"

@@ -178,6 +178,8 @@ def test_what_is_no_time_is_refused_and_quoted(value: object) -> None:
 
 
 def test_times_without_a_year_and_in_a_form_of_ones_own() -> None:
+    never = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    assert compile_time((), UTC, NOW)(never.isoformat()) == never, "it has no time in UTC"
     snort = compile_time(["snort"], UTC, NOW)
     assert snort("01/05-10:00:00.5") == datetime(2026, 1, 5, 10, 0, 0, 500000, UTC)
     assert snort("12/16-20:33:33.603502").year == 2025

@@ -1,19 +1,18 @@
 """`tocsin bouncer`: who may ask the org over the CrowdSec API."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tocsin.cli.options import DEFAULT_DATA, DataOption
+from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption
 
 if TYPE_CHECKING:  # imported by the functions that need them
     from pathlib import Path
 
-    from tocsin.org.bouncers import Bouncers
+    from tocsin.org.registry import Registry
 
 app = typer.Typer(help="The bouncers that may ask an org over the CrowdSec API.", no_args_is_help=True)
 _Name = Annotated[str, typer.Argument(help="What to call it; each name is given once.")]
@@ -25,54 +24,53 @@ def bouncers() -> None:
 
 
 @app.command("create")
-def create(name: _Name, data: DataOption = DEFAULT_DATA) -> None:
+def create(name: _Name, data: DataOption = DEFAULT_DATA, org: OrgOption = None) -> None:
     """Make a bouncer and print its key, alone, once: only its hash is kept. Works while the org runs."""
-    typer.echo(asyncio.run(_create(name, data)))
+    typer.echo(asyncio.run(_create(name, data, org)))
 
 
 @app.command("list")
-def list_bouncers(data: DataOption = DEFAULT_DATA) -> None:
+def list_bouncers(data: DataOption = DEFAULT_DATA, org: OrgOption = None) -> None:
     """List the bouncers there are, oldest first: name, id, and when it was made."""
-    for line in asyncio.run(_list(data)):
+    for line in asyncio.run(_list(data, org)):
         typer.echo(line)
 
 
 @app.command("delete")
-def delete(name: Annotated[str, typer.Argument(help="Its name.")], data: DataOption = DEFAULT_DATA) -> None:
+def delete(
+    name: Annotated[str, typer.Argument(help="Its name.")], data: DataOption = DEFAULT_DATA, org: OrgOption = None
+) -> None:
     """Let a bouncer's key open nothing any more. Works while the org runs."""
-    asyncio.run(_delete(name, data))
+    asyncio.run(_delete(name, data, org))
     typer.echo(f"deleted {name}")
 
 
-async def _create(name: str, data: "Path") -> str:
+async def _create(name: str, data: "Path", org: str | None) -> str:
     from tocsin.org.records import local_deed
 
-    async with _bouncers(data, create=True) as bouncers:
-        return await bouncers.create(name, deed=local_deed(_now_ms()))
+    async with _registry(data, org, create=True) as registry:
+        return await registry.bouncers.create(name, deed=local_deed(registry.now_ms))
 
 
-async def _list(data: "Path") -> list[str]:
+async def _list(data: "Path", org: str | None) -> list[str]:
     from tocsin.signals import format_timestamp, from_ms
 
-    async with _bouncers(data) as bouncers:
-        return [f"{one.name}\t{one.id}\t{format_timestamp(from_ms(one.created_ms))}" for one in bouncers.all()]
+    async with _registry(data, org) as registry:
+        known = registry.bouncers.all()
+        return [f"{one.name}\t{one.id}\t{format_timestamp(from_ms(one.created_ms))}" for one in known]
 
 
-async def _delete(name: str, data: "Path") -> None:
+async def _delete(name: str, data: "Path", org: str | None) -> None:
     from tocsin.org.records import local_deed
 
-    async with _bouncers(data) as bouncers:
-        await bouncers.delete(name, deed=local_deed(_now_ms()))
+    async with _registry(data, org) as registry:
+        await registry.bouncers.delete(name, deed=local_deed(registry.now_ms))
 
 
 @asynccontextmanager
-async def _bouncers(data: "Path", *, create: bool = False) -> AsyncIterator["Bouncers"]:
-    from tocsin.org.folder import DataFolder
+async def _registry(data: "Path", org: str | None, *, create: bool = False) -> AsyncIterator["Registry"]:
+    from tocsin.org.data import open_folder
     from tocsin.org.org import open_registry
 
-    async with open_registry(DataFolder.open(data, create=create)) as registry:
-        yield registry.bouncers
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)
+    async with open_folder(data, org, create=create) as folder, open_registry(folder) as registry:
+        yield registry

@@ -9,14 +9,14 @@ import msgspec
 import typer
 
 from tocsin.cli.credentials import read_token
-from tocsin.cli.options import DEFAULT_DATA, DataOption, TokenFileOption
+from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption, TokenFileOption
 from tocsin.cli.printable import printable
 from tocsin.errors import TocsinError
+from tocsin.loopback import PLAIN_HTTP_HINT
 from tocsin.okta import ApiClient, ApiException, Configuration, InsecureHostError, RESTResponse
 from tocsin.okta.operations import Operation
 from tocsin.okta.request import Call
 from tocsin.signals import canonical_ip, ip_key
-from tocsin.signals.loopback import PLAIN_HTTP_HINT
 
 if TYPE_CHECKING:  # the org's modules are imported by the functions that need them: they are slow to start
     from tocsin.org.http.views import IpView, ProviderWordView
@@ -40,6 +40,7 @@ class NotAnswered(TocsinError):
 def check_command(
     ips: Annotated[list[str], typer.Argument(metavar="IP...", help="IPv4 or IPv6 addresses.")],
     data: DataOption = DEFAULT_DATA,
+    org: OrgOption = None,
     to: Annotated[
         str | None, typer.Option(metavar="URL", help="Ask a running org instead.", show_default=False)
     ] = None,
@@ -50,7 +51,7 @@ def check_command(
     if to and data != DEFAULT_DATA:
         raise typer.BadParameter("one of --to and --data, not both", param_hint="--to")
     addresses = [_canonical(ip) for ip in ips]
-    views = ask(addresses, to, read_token(token_file)) if to else asyncio.run(_read(addresses, data))
+    views = ask(addresses, to, read_token(token_file)) if to else asyncio.run(_read(addresses, data, org))
     for view in views:
         typer.echo(msgspec.json.encode(view).decode() if json else text_of(view))
 
@@ -91,12 +92,12 @@ def _canonical(ip: str) -> str:
         raise NotAnswered(str(error), hint="give single addresses, such as 203.0.113.9") from None
 
 
-async def _read(addresses: Sequence[str], data: Path) -> list["IpView"]:
-    from tocsin.org.folder import DataFolder
+async def _read(addresses: Sequence[str], data: Path, name: str | None) -> list["IpView"]:
+    from tocsin.org.data import open_folder
     from tocsin.org.http.views import ip_view
     from tocsin.org.org import open_org
 
-    async with open_org(DataFolder.open(data, create=False)) as org:
+    async with open_folder(data, name, create=False) as folder, open_org(folder) as org:
         keys = [ip_key(address) for address in addresses]
         return [ip_view(key, await org.look_up(key)) for key in keys]
 

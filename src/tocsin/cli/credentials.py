@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from tocsin.okta.secret_places import NoToken, token_in_file, token_in_variable
+from tocsin.okta.secret_places import NoToken, secret_in_file, secret_in_variable
 
 TOKEN_VARIABLE = "TOCSIN_TOKEN"  # noqa: S105 - the name of the variable, not its content
 
@@ -15,10 +15,10 @@ def read_token(token_file: Path | None) -> str:
     Raises: NoToken, which names the place and never the content.
     """
     if os.environ.get(TOKEN_VARIABLE, "").strip():
-        return token_in_variable(TOKEN_VARIABLE)
+        return secret_in_variable(TOKEN_VARIABLE)
     if token_file is None:
         raise NoToken(
             "no token to authorize with",
             hint=f"set {TOKEN_VARIABLE}, or name a file with --token-file; `tocsin token create NAME` makes one",
         )
-    return token_in_file(token_file)
+    return secret_in_file(token_file)

@@ -4,20 +4,23 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import typer
 
 from tocsin.cli.logs import configure_logging
 from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
 from tocsin.errors import TocsinError
-from tocsin.relay import Relay, Sent, Waits
+from tocsin.relay import Guards, Relay, Sent, Waits
 
 if TYPE_CHECKING:  # the readers are imported by the functions that need them: they are slow to start
     from tocsin.cli.relay_file import RelayFile
-    from tocsin.sources import Source
+    from tocsin.sources import Source, SourceConfig
 
+GUARDS_EVERY_S = 15.0
 SOURCE_AGAIN_AFTER_S = 15.0
 """A source that broke off is opened again after so long."""
 _WHY_CHARS = 300
@@ -31,7 +34,7 @@ def relay_command(config: ConfigOption = DEFAULT_CONFIG) -> None:
     configure_logging(logging.INFO)
     file = load_relay_file(config)
     sources = [open_source(name, source) for name, source in file.sources.items()]
-    asyncio.run(_run(file, sources))
+    asyncio.run(_run(file, sources, guards_of(file.sources)))
 
 
 class _Log:
@@ -60,16 +63,41 @@ class _Log:
         self._log.debug("target.waits", target=waits.target, wait_s=waits.wait.total_seconds(), why=waits.why)
 
 
-async def _run(file: "RelayFile", sources: "list[Source]") -> None:
+def guards_of(sources: "Mapping[str, SourceConfig]", known: Guards | None = None) -> Guards:
+    """
+    What each source never speaks of now; `known` where nothing has changed since.
+
+    Raises: SourceError, where an allow-list cannot be read.
+    """
+    from tocsin.sources import fingerprint, guard_of, never_signalled
+
+    guarded = {name: one for name, one in sources.items() if one.own_networks or one.trusted_proxies or one.allow_lists}
+    terms = msgspec.json.encode({name: fingerprint(one) for name, one in guarded.items()}) if guarded else b""
+    if known is not None and terms == known.terms:
+        return known
+    guards = {n: guard_of(one.own_networks, one.trusted_proxies, one.allow_lists) for n, one in guarded.items()}
+    return Guards({name: never_signalled(guard) for name, guard in guards.items()}, terms)
+
+
+async def _keep_guards(relay: Relay, sources: "Mapping[str, SourceConfig]", guards: Guards) -> None:
+    """Let go what an allow-list holds that has changed. One that cannot be read is said by its source."""
+    while True:
+        await asyncio.sleep(GUARDS_EVERY_S)
+        with suppress(TocsinError):
+            guards = await asyncio.to_thread(guards_of, sources, guards)
+            await relay.guard(guards)
+
+
+async def _run(file: "RelayFile", sources: "list[Source]", guards: Guards) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with Relay(file.relay, watcher=_Log()) as relay:
+    async with Relay(file.relay, watcher=_Log(), guards=guards) as relay:
         names = ", ".join(sender.to for sender in relay.senders.values())
         typer.echo(f"Tocsin relay ready: {', '.join(file.sources)} to {names} (state in {file.state})")
         sys.stdout.flush()
         works: list[Coroutine[Any, Any, object]] = [feed(relay, source) for source in sources]
-        works += [relay.failed(), stopped.wait()]
+        works += [_keep_guards(relay, file.sources, guards), relay.failed(), stopped.wait()]
         if file.metrics_port is not None:
             from tocsin.cli.relay_metrics import serve_metrics
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +11,8 @@ from msgspec.structs import replace
 from tocsin.cli.config import load_config
 from tocsin.cli.logs import configure_logging
 from tocsin.cli.options import DEFAULT_DATA, DataOption
+from tocsin.loopback import is_loopback
 from tocsin.okta.settings import checked_host
-from tocsin.signals import is_loopback
 from tocsin.signals.limits import REQUESTS_PER_WINDOW
 
 if TYPE_CHECKING:  # imported by the functions that need it
@@ -58,16 +57,16 @@ async def _run(data: Path, host: str, port: int, url: str | None, config: "OrgCo
     from tocsin.org.folder import DataFolder
     from tocsin.org.http.front import Front
     from tocsin.org.http.server import listen, serve
-    from tocsin.org.org import at_work, open_org
-    from tocsin.org.worker import upkeep_apart
+    from tocsin.org.org import at_work, in_background, open_org
+    from tocsin.org.worker import Worker
 
     folder = DataFolder.open(data)
     with folder.serving(), listen(host, port) as listening:
         here = _url_of(host, listening.getsockname()[1])
         base_url = url or here
         _warn_if_open(host)
-        keep_up = partial(upkeep_apart, command=worker_command(data))
-        async with open_org(folder, config) as org, at_work(org, keep_up):
+        worker = Worker(worker_command(data))
+        async with open_org(folder, config) as org, at_work(org, worker.upkeep), in_background(worker.run()):
             front = Front(org, base_url=base_url)
             await serve(
                 front,

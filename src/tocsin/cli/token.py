@@ -1,14 +1,12 @@
 """`tocsin token`: the API tokens of an org."""
 
 import asyncio
-import time
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tocsin.cli.options import DEFAULT_DATA, DataOption
+from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption
 from tocsin.org.records import Role
 
 app = typer.Typer(help="The API tokens of an org.", no_args_is_help=True)
@@ -23,43 +21,46 @@ def tokens() -> None:
 def create(
     name: Annotated[str, typer.Argument(help="What to call it; each name is given once.")],
     data: DataOption = DEFAULT_DATA,
+    org: OrgOption = None,
     role: Annotated[Role, typer.Option(help="What its holder may do.")] = Role.SUPER_ADMIN,
 ) -> None:
     """Make an API token and print it, alone, once: only its hash is kept. Works while the org runs."""
     is_new = not data.exists()
-    token = asyncio.run(make_token(name, data, role))
+    token = asyncio.run(make_token(name, data, role, org=org))
     if is_new:
         typer.echo(f"made a new data folder, {data}", err=True)
     typer.echo(token)
 
 
 @app.command("list")
-def list_tokens(data: DataOption = DEFAULT_DATA) -> None:
+def list_tokens(data: DataOption = DEFAULT_DATA, org: OrgOption = None) -> None:
     """Show the API tokens there are, and when each was last used, to the minute. Works while the org runs."""
-    rows = asyncio.run(_rows(data))
+    rows = asyncio.run(_rows(data, org))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         typer.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
 @app.command("revoke")
-def revoke(name: Annotated[str, typer.Argument(help="What it is called.")], data: DataOption = DEFAULT_DATA) -> None:
+def revoke(
+    name: Annotated[str, typer.Argument(help="What it is called.")],
+    data: DataOption = DEFAULT_DATA,
+    org: OrgOption = None,
+) -> None:
     """Revoke an API token: from now on it opens nothing. Works while the org runs."""
-    asyncio.run(_revoke(name, data))
+    asyncio.run(_revoke(name, data, org))
     typer.echo(f"revoked {name}")
 
 
-async def _rows(data: Path) -> list[tuple[str, ...]]:
+async def _rows(data: Path, org: str | None) -> list[tuple[str, ...]]:
     """A head, and a row for each token. Raises OrgError or JournalError."""
-    from tocsin.org.folder import DataFolder
-    from tocsin.org.last_uses import LastUses
+    from tocsin.org.data import open_folder
     from tocsin.org.org import open_registry
     from tocsin.signals import format_timestamp, from_ms
 
-    folder = DataFolder.open(data, create=False)
-    async with open_registry(folder) as registry:
-        with closing(LastUses(folder.uses)) as uses:
-            used = uses.all()
+    async with open_folder(data, org, create=False) as folder, open_registry(folder) as registry:
+        async with folder.backing.last_uses(folder) as uses:
+            used = await uses.all()
         rows: list[tuple[str, ...]] = [("NAME", "ID", "ROLE", "CREATED", "LAST USED")]
         for token in registry.tokens.all():
             times = (token.created_ms, used.get(token.id))
@@ -69,21 +70,21 @@ async def _rows(data: Path) -> list[tuple[str, ...]]:
     return rows
 
 
-async def _revoke(name: str, data: Path) -> None:
+async def _revoke(name: str, data: Path, org: str | None) -> None:
     """Raises OrgError or JournalError."""
-    from tocsin.org.folder import DataFolder
+    from tocsin.org.data import open_folder
     from tocsin.org.org import open_registry
     from tocsin.org.records import local_deed
 
-    async with open_registry(DataFolder.open(data, create=False)) as registry:
-        await registry.tokens.revoke(name, deed=local_deed(int(time.time() * 1000)))
+    async with open_folder(data, org, create=False) as folder, open_registry(folder) as registry:
+        await registry.tokens.revoke(name, deed=local_deed(registry.now_ms))
 
 
-async def make_token(name: str, data: Path, role: Role) -> str:
+async def make_token(name: str, data: Path, role: Role, *, org: str | None = None) -> str:
     """A new API token for the org of `data`, which may run meanwhile. Raises OrgError or JournalError."""
-    from tocsin.org.folder import DataFolder
+    from tocsin.org.data import open_folder
     from tocsin.org.org import open_registry
     from tocsin.org.records import local_deed
 
-    async with open_registry(DataFolder.open(data)) as registry:
-        return await registry.tokens.create(name, role, deed=local_deed(int(time.time() * 1000)))
+    async with open_folder(data, org) as folder, open_registry(folder) as registry:
+        return await registry.tokens.create(name, role, deed=local_deed(registry.now_ms))

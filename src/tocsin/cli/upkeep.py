@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tocsin.cli.options import DEFAULT_DATA, DataOption
+from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption
 
 
 def backup_command(
@@ -40,15 +40,19 @@ def restore_command(
     typer.echo(f"{data}: restored up to entry {last}")
 
 
-def rebuild_command(data: DataOption = DEFAULT_DATA) -> None:
+def rebuild_command(data: DataOption = DEFAULT_DATA, org: OrgOption = None) -> None:
     """Make everything again that is made from the journal. The org must not run."""
-    from tocsin.org.folder import DataFolder
+    with _shown("rebuilding") as on_progress:
+        last = asyncio.run(_rebuild(data, org, on_progress))
+    typer.echo(f"{data}: rebuilt up to entry {last}")
+
+
+async def _rebuild(data: Path, org: str | None, on_progress: Callable[[int, int], None]) -> int:
+    from tocsin.org.data import open_folder
     from tocsin.org.rebuild import rebuild
 
-    folder = DataFolder.open(data, create=False)
-    with _shown("rebuilding") as on_progress:
-        last = asyncio.run(rebuild(folder, on_progress=on_progress))
-    typer.echo(f"{data}: rebuilt up to entry {last}")
+    async with open_folder(data, org, create=False) as folder:
+        return await rebuild(folder, on_progress=on_progress)
 
 
 def doctor_command(

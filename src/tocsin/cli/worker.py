@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tocsin.cli.logs import configure_logging
 from tocsin.errors import TocsinError
-from tocsin.org.folder import DataFolder
+from tocsin.org.data import open_orgs
 from tocsin.org.worker import work
 
 
@@ -18,9 +18,14 @@ def main() -> None:
     configure_logging()
     _, path = sys.argv
     try:
-        asyncio.run(work(DataFolder.open(Path(path), create=False)))
+        asyncio.run(_work(Path(path)))
     except TocsinError as error:
         sys.exit(f"tocsin: {error.summary}")
+
+
+async def _work(path: Path) -> None:
+    async with open_orgs(path, create=False) as orgs:
+        await work(orgs)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The journal: an append-only log of what must not be lost, and where it is kept."""
 
 from tocsin.journal.copy import check_journal, copy_journal
+from tocsin.journal.key_value import Kept, KeyValue, MemoryKeyValue
 from tocsin.journal.memory import MemoryJournal
 from tocsin.journal.protocol import (
     MAX_ENTRY_BYTES,
@@ -10,6 +11,7 @@ from tocsin.journal.protocol import (
     Journal,
     JournalConflict,
     JournalError,
+    JournalUnreachable,
 )
 from tocsin.journal.sqlite import SqliteJournal
 
@@ -21,7 +23,11 @@ __all__ = [
     "Journal",
     "JournalConflict",
     "JournalError",
+    "JournalUnreachable",
+    "Kept",
+    "KeyValue",
     "MemoryJournal",
+    "MemoryKeyValue",
     "SqliteJournal",
     "check_journal",
     "copy_journal",

@@ -38,7 +38,11 @@ class MemoryJournal:
         """See `Journal.last`."""
         self._refuse_when_closed()
         await asyncio.sleep(0)
-        return self._seq if topic is None else self._last.get(topic, 0)
+        if topic is None:
+            return self._seq
+        if topic.endswith("."):
+            return max((seq for other, seq in self._last.items() if other.startswith(topic)), default=0)
+        return self._last.get(topic, 0)
 
     async def get(self, seq: int) -> Entry | None:
         """See `Journal.get`."""

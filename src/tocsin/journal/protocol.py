@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from tocsin.errors import TocsinError
 
-MAX_ENTRY_BYTES = 1024 * 1024
+MAX_ENTRY_BYTES = 1008 * 1024  # and its envelope: a megabyte is the most that many carriers take
 READ_LIMIT = 256
 READ_BYTES = 16 * 1024 * 1024
 
@@ -14,7 +14,7 @@ class Entry(NamedTuple):
     """One appended record."""
 
     seq: int
-    """1 for the first entry of the journal, then growing; it may skip numbers, it never goes back."""
+    """At least 1, then growing; it may skip numbers, it never goes back."""
     topic: str
     body: bytes
 
@@ -29,6 +29,17 @@ class JournalConflict(JournalError):
     def __init__(self, topic: str, *, expected: int, last: int) -> None:
         self.topic, self.expected, self.last = topic, expected, last
         super().__init__(f"{topic}: expected its last entry to be {expected}, and it is {last}; nothing was written")
+
+
+class JournalUnreachable(JournalError):
+    """No quorum of a replicated journal answered. What was to be written may be there or not; nothing else is lost."""
+
+    def __init__(self, what: str, *, seconds: float, why: str) -> None:
+        self.what, self.why = what, why
+        super().__init__(
+            f"{what}: no quorum of the journal's servers answered within {seconds:g} s ({why})",
+            hint="look at the servers: more than half of them must run and see each other",
+        )
 
 
 class Journal(Protocol):
@@ -52,7 +63,12 @@ class Journal(Protocol):
         ...
 
     async def last(self, topic: str | None = None) -> int:
-        """The seq of the last entry, of `topic` or of the whole journal; 0 when there is none."""
+        """
+        The seq of the last entry, of `topic` or of the whole journal; 0 when there is none.
+
+        Args:
+            topic: with a dot at its end it is a branch, as for `forget`, and the last of all its topics is meant.
+        """
         ...
 
     async def get(self, seq: int) -> Entry | None:

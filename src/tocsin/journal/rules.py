@@ -23,6 +23,12 @@ def check_branch(branch: str) -> None:
         raise ValueError(f"{branch[:_QUOTED_CHARS]!r} is not a branch of topics: whole words, and a dot")
 
 
+def check_name(name: str) -> None:
+    """Raises ValueError when `name` is not one word, as the words of a topic."""
+    if "." in name or not _TOPIC.fullmatch(name):
+        raise ValueError(f"{name[:_QUOTED_CHARS]!r} is not the name of a journal: a-z, 0-9, '-' and '_'")
+
+
 def check_limit(limit: int) -> None:
     """Raises ValueError when `limit` asks for less than one entry."""
     if limit < 1:

@@ -78,7 +78,7 @@ class JournalFile:
         with self._telling("cannot be trimmed"):
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
-                for topic in self._topics(branch):
+                for topic in _topics(self._writer, branch):
                     if deleted == limit:
                         break
                     end = min(_storable(before), last_seq(self._writer, topic))
@@ -111,12 +111,6 @@ class JournalFile:
         with self._telling("cannot be closed"):
             self._reader.close()
             self._writer.close()
-
-    def _topics(self, branch: str) -> Iterator[str]:
-        """One step of the index for each, however many entries it has."""
-        topic, beyond = branch, branch[:-1] + chr(ord(".") + 1)
-        while (topic := self._writer.execute(_NEXT_TOPIC, (topic, beyond)).fetchone()[0]) is not None:
-            yield topic
 
     def _append(self, append: Append) -> Outcome:
         if append.expect_last is not None:
@@ -172,9 +166,18 @@ def recognise(connection: sqlite3.Connection, path: Path) -> None:
 
 def last_seq(connection: sqlite3.Connection, topic: str | None) -> int:
     """See `Journal.last`."""
+    if topic is not None and topic.endswith("."):
+        return max((last_seq(connection, one) for one in _topics(connection, topic)), default=0)
     rows = connection.execute(_LAST) if topic is None else connection.execute(_LAST_OF_TOPIC, (topic,))
     (last,) = rows.fetchone()
     return last or 0
+
+
+def _topics(connection: sqlite3.Connection, branch: str) -> Iterator[str]:
+    """Those of `branch`: one step of the index for each, however many entries it has."""
+    topic, beyond = branch, branch[:-1] + chr(ord(".") + 1)
+    while (topic := connection.execute(_NEXT_TOPIC, (topic, beyond)).fetchone()[0]) is not None:
+        yield topic
 
 
 def _storable(number: int) -> int:

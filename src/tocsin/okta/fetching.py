@@ -14,9 +14,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import httpx2
 
 from tocsin.errors import TocsinError
+from tocsin.loopback import PLAIN_HTTP_HINT, is_loopback
 from tocsin.okta.headers import Headers
 from tocsin.okta.settings import without_user_info
-from tocsin.signals.loopback import PLAIN_HTTP_HINT, is_loopback
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)

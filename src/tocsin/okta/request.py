@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, TypedDict
 from urllib.parse import quote, urlsplit
 
+from tocsin.loopback import is_loopback
 from tocsin.okta.configuration import Configuration
 from tocsin.okta.exceptions import ApiValueError, InsecureHostError
 from tocsin.okta.oauth.token import AccessToken
 from tocsin.okta.operations import Operation
 from tocsin.okta.settings import Seconds, checked_host, checked_timeout
-from tocsin.signals.loopback import is_loopback
 
 _CREDENTIALS = frozenset({"authorization", "cookie"})
 _JSON = "application/json"

@@ -45,19 +45,19 @@ class Changes:
         """
         while True:
             last = await self._journal.last(topic)
-            await self._projector.catch_up_first()
+            await self._projector.catch_up_first(last)
             record = decide()
             try:
-                await self._journal.append(topic, encode_record(record), expect_last=last)
+                seq = await self._journal.append(topic, encode_record(record), expect_last=last)
             except JournalConflict:
                 continue
-            await self._projector.catch_up_first()
+            await self._projector.catch_up_first(seq)
             return record
 
     async def append_first(self, topic: str, record: Record) -> None:
         """Append `record` unless there has ever been one on `topic`. Raises JournalError."""
         try:
-            await self._journal.append(topic, encode_record(record), expect_last=0)
+            seq = await self._journal.append(topic, encode_record(record), expect_last=0)
         except JournalConflict:
             return  # made at an earlier start, or by another node just now
-        await self._projector.catch_up_first()
+        await self._projector.catch_up_first(seq)

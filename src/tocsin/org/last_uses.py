@@ -16,13 +16,27 @@ _NOTE = "INSERT INTO last_uses VALUES (?, ?) ON CONFLICT (token_id) DO UPDATE SE
 _ALL = "SELECT token_id, at_ms FROM last_uses"
 
 
+class OnceAMinute:
+    """Which uses are to be written."""
+
+    def __init__(self) -> None:
+        self._noted: dict[str, int] = {}
+
+    def is_due(self, token_id: str, at_ms: int) -> bool:
+        """Whether the last one that was is a minute old; then this one counts as written."""
+        if at_ms - self._noted.get(token_id, -EVERY_MS) < EVERY_MS:
+            return False
+        self._noted[token_id] = at_ms
+        return True
+
+
 class LastUses:
-    """The last use of every token. Blocking and quick; belongs to one thread."""
+    """See `Uses`: of every token, in a file. Blocking and quick; belongs to one thread."""
 
     def __init__(self, path: Path) -> None:
         """Open or make the file at `path`. Raises OrgError when that cannot be."""
         self._path = path
-        self._noted: dict[str, int] = {}
+        self._once = OnceAMinute()
         with self._telling():
             self._db = connect(path)
             self._db.execute("PRAGMA journal_mode = WAL")
@@ -36,16 +50,15 @@ class LastUses:
 
         What cannot be written is logged and raises nothing: a request is not refused for it.
         """
-        if at_ms - self._noted.get(token_id, -EVERY_MS) < EVERY_MS:
+        if not self._once.is_due(token_id, at_ms):
             return
-        self._noted[token_id] = at_ms
         try:
             with self._telling():
                 self._db.execute(_NOTE, (token_id, at_ms))
         except OrgError as error:
             _log.error("token.use_not_noted", token=token_id, error=str(error), remedy=error.hint)
 
-    def all(self) -> dict[str, int]:
+    async def all(self) -> dict[str, int]:
         """Epoch milliseconds by token id. Raises OrgError."""
         with self._telling():
             return dict(self._db.execute(_ALL).fetchall())

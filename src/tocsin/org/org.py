@@ -1,16 +1,13 @@
 """The org: takes risk events in, keeps who may ask and who asserts, and says how risky an IP is."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from traceback import format_exception
-from typing import NamedTuple
 
 import structlog
 
 from tocsin.journal import Journal
-from tocsin.journal.sqlite import SqliteJournal
 from tocsin.org.assertions import Assertion, consumed
 from tocsin.org.bouncers import Bouncer
 from tocsin.org.config import OrgConfig
@@ -18,19 +15,18 @@ from tocsin.org.crowdsec.decisions import Told, told
 from tocsin.org.crowdsec.feed import KEPT_MS, Feed
 from tocsin.org.decision import ProviderWord, decide, strongest
 from tocsin.org.folder import DataFolder
-from tocsin.org.last_uses import LastUses
 from tocsin.org.log.index import LogIndex
 from tocsin.org.log.notes import Notes
 from tocsin.org.log.retention import LogRetention
 from tocsin.org.log.system_log import SystemLog
 from tocsin.org.oauth.keys import SigningKeys
-from tocsin.org.oauth.proofs import UsedProofs
 from tocsin.org.providers import Provider
 from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
 from tocsin.org.retention import Retention
 from tocsin.org.risk_index import RiskIndex
 from tocsin.org.sign_ins import SignIns
+from tocsin.org.stores import Stores
 from tocsin.org.sweeper import Sweeper
 from tocsin.org.tokens import Token
 from tocsin.org.verdict import Verdict, Weighed
@@ -41,18 +37,6 @@ _DAY_S = 24 * 3600.0
 _log = structlog.get_logger("tocsin.org")
 Clock = Callable[[], float]
 """Epoch seconds."""
-
-
-class Local(NamedTuple):
-    """What an org has on this machine alone, and not in the journal."""
-
-    secret: bytes
-    used_proofs: UsedProofs
-    last_uses: LastUses
-
-    def __repr__(self) -> str:
-        """Without the secret."""
-        return "Local(<hidden>)"
 
 
 class Org:
@@ -66,7 +50,7 @@ class Org:
         feed: Feed,
         log_index: LogIndex,
         *,
-        local: Local,
+        stores: Stores,
         config: OrgConfig,
         clock: Clock,
     ) -> None:
@@ -78,10 +62,10 @@ class Org:
         self.projector = registry.projector
         self.providers, self.tokens = registry.providers, registry.tokens
         self.clients, self.grants, self.issued = registry.clients, registry.grants, registry.issued
-        self.secret, self.used_proofs, self.last_uses = local
+        self.secret, self.windows, self.used_proofs, self.last_uses, self.pulls, self.freshness = stores
         period_ms = config.oauth.key_rotation_days * 24 * 3600 * 1000
         self.signing_keys = SigningKeys(
-            registry.signing_key_table, registry.changes, secret=local.secret, period_ms=period_ms
+            registry.signing_key_table, registry.changes, secret=stores.secret, period_ms=period_ms
         )
         self.policy, self.bouncers = registry.policy, registry.bouncers
         self.sign_ins = SignIns(journal, self.look_up)
@@ -108,7 +92,7 @@ class Org:
         """The API token that this is, or None. One that was made a moment ago by another process is known."""
         known = self.tokens.of_secret(secret)
         if known is None:
-            await self.projector.catch_up_first()
+            await self.freshness.look_again()
             known = self.tokens.of_secret(secret)
         if known is not None:
             self.last_uses.note(known.id, self.now_ms)
@@ -160,19 +144,20 @@ class Org:
         """The bouncer whose key this is, or None. One that was made a moment ago by another process is known."""
         known = self.bouncers.of_key(key)
         if known is None:
-            await self.projector.catch_up_first()
+            await self.freshness.look_again()
             known = self.bouncers.of_key(key)
         return known
 
     async def _message(self, word: ProviderWord) -> str | None:
         said = word.assertion
-        entry = await self.journal.get(said.seq) if not word.expired else None
+        # The level stands without it, also when the journal cannot be reached.
+        entry = await self.journal.get(said.seq) if not word.expired and self.freshness.reachable else None
         return risk_message(entry, said.event, said.subject) if entry is not None else None
 
 
 @asynccontextmanager
 async def open_org(
-    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock = time.time
+    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock | None = None
 ) -> AsyncIterator[Org]:
     """
     The org of `folder`, caught up with its journal. May be open in several processes at once; one of them serves.
@@ -187,26 +172,22 @@ async def open_org(
 
 @asynccontextmanager
 async def org_behind(
-    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock = time.time
+    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock | None = None
 ) -> AsyncIterator[Org]:
     """`open_org` for one who holds the folder already: its projections may be behind the journal."""
+    clock = clock or folder.backing.now
     async with AsyncExitStack() as stack:
-        journal = await SqliteJournal.open(folder.journal)
-        stack.push_async_callback(journal.close)
+        journal = await stack.enter_async_context(folder.backing.opened())
         index = RiskIndex(folder.index)
         stack.callback(index.close)
         feed = Feed(folder.feed)
         stack.callback(feed.close)
         log_index = LogIndex(folder.log)
         stack.callback(log_index.close)
-        registry = Registry(journal, folder.directory, [index, feed, log_index])
+        registry = Registry(journal, folder.directory, [index, feed, log_index], clock=clock)
         stack.push_async_callback(registry.close)
-        used_proofs = UsedProofs(folder.proofs, now=clock())
-        stack.callback(used_proofs.close)
-        last_uses = LastUses(folder.uses)
-        stack.callback(last_uses.close)
-        local = Local(folder.secret(), used_proofs, last_uses)
-        org = Org(journal, registry, index, feed, log_index, local=local, config=config, clock=clock)
+        stores = await stack.enter_async_context(folder.backing.stores(folder, journal, registry.projector, feed))
+        org = Org(journal, registry, index, feed, log_index, stores=stores, config=config, clock=clock)
         stack.push_async_callback(org.system_log.close)
         yield org
 
@@ -220,9 +201,8 @@ async def open_registry(folder: DataFolder) -> AsyncIterator[Registry]:
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(folder.in_use())
-        journal = await SqliteJournal.open(folder.journal)
-        stack.push_async_callback(journal.close)
-        registry = Registry(journal, folder.directory)
+        journal = await stack.enter_async_context(folder.backing.opened())
+        registry = Registry(journal, folder.directory, clock=folder.backing.now)
         stack.push_async_callback(registry.close)
         await registry.projector.catch_up()
         yield registry
@@ -233,14 +213,23 @@ async def at_work(
     org: Org, keep_up: "Callable[[Org], Coroutine[None, None, None]] | None" = None
 ) -> AsyncIterator[None]:
     """Make what a first start makes; then, meanwhile, keep the org up: with `upkeep`, or as told."""
-    await org.providers.make_default(at_ms=org.now_ms)
+    await start(org)
     await org.projector.catch_up()
-    await _start_policy(org)
     try:
         async with in_background((keep_up or upkeep)(org), org.notes.run()):
             yield
     finally:
         await org.notes.drain()
+
+
+async def start(org: Org) -> None:
+    """Catch up with what the directory is made from, and make what a first start makes. Raises JournalError."""
+    await org.projector.catch_up_first()
+    await org.providers.make_default(at_ms=org.now_ms)
+    configured = org.config.policy
+    if configured is not None and not await org.policy.start_from(configured, at_ms=org.now_ms):
+        remedy = "set it over HTTP to what the configuration says, or take it out of the configuration"
+        _log.warning("policy.set_over_http_holds", remedy=remedy)
 
 
 async def upkeep(org: Org) -> None:
@@ -276,10 +265,3 @@ def _log_failure(task: asyncio.Task[None]) -> None:
     if error is not None:
         # Text, not `exc_info`: some logs would print local variables.
         _log.error("work.failed", exception="".join(format_exception(error)), remedy="start the org again")
-
-
-async def _start_policy(org: Org) -> None:
-    configured = org.config.policy
-    if configured is not None and not await org.policy.start_from(configured, at_ms=org.now_ms):
-        remedy = "set it over HTTP to what the configuration says, or take it out of the configuration"
-        _log.warning("policy.set_over_http_holds", remedy=remedy)

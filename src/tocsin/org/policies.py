@@ -81,10 +81,24 @@ class Policies:
 
     async def start_from(self, configured: Policy, *, at_ms: int) -> bool:
         """Let `configured` hold, unless somebody has set another one. Returns: whether it holds."""
-        standing = self.standing
-        if standing.seq and standing.policy == configured:
-            return True
-        if standing.author is not None and standing.author.kind is not AuthorKind.ORG:
-            return False
-        await self.replace(configured, deed=org_deed(at_ms))
+
+        def decide() -> PolicyReplaced:
+            standing = self.standing
+            if standing.seq and standing.policy == configured:
+                raise _Settled(holds=True)
+            if standing.author is not None and standing.author.kind is not AuthorKind.ORG:
+                raise _Settled(holds=False)
+            return PolicyReplaced(org_deed(at_ms), configured)
+
+        try:
+            await self._changes.append(POLICY_TOPIC, decide)
+        except _Settled as settled:
+            return settled.holds
         return True
+
+
+class _Settled(Exception):
+    """Nothing has to be changed."""
+
+    def __init__(self, *, holds: bool) -> None:
+        self.holds = holds

@@ -62,17 +62,28 @@ class Projector:
         return min(self._cursors)
 
     @property
+    def applied_first(self) -> int:
+        """Seq of the last entry that the first projection has applied."""
+        return self._cursors[0]
+
+    @property
     def moved(self) -> asyncio.Event:
         """Set when a cursor moves the next time."""
         return self._moved
 
     async def catch_up(self) -> None:
         """Apply all that is in the journal now. Raises JournalError or OrgError when that cannot be."""
-        await self._catch_up(len(self._projections))
+        await self._catch_up(len(self._projections), await self._journal.last())
 
-    async def catch_up_first(self) -> None:
-        """The same for the first projection alone, which then waits for no other and fails with no other."""
-        await self._catch_up(1)
+    async def catch_up_first(self, up_to: int | None = None) -> None:
+        """
+        The same for the first projection alone, which then waits for no other and fails with no other.
+
+        Args:
+            up_to: the seq of an entry; what lies beyond it may wait.
+        """
+        if up_to is None or self._cursors[0] < up_to:
+            await self._catch_up(1, await self._journal.last() if up_to is None else up_to)
 
     async def run(self, *, only_first: bool = False) -> None:
         """
@@ -109,8 +120,7 @@ class Projector:
         """Let what is being applied finish. End `run` before."""
         await asyncio.to_thread(self._thread.shutdown)
 
-    async def _catch_up(self, count: int) -> None:
-        last = await self._journal.last()
+    async def _catch_up(self, count: int, last: int) -> None:
         if (ahead := max(self._cursors[:count])) > last:
             raise JournalTooOld(last, ahead)
         for number in range(count):

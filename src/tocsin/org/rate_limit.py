@@ -7,7 +7,7 @@ what binds is what the headers tell.
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tocsin.signals.limits import WINDOW_S
 
@@ -38,8 +38,13 @@ class Grant(NamedTuple):
 
 
 def is_open(window: Window, now: float) -> bool:
-    """Whether `window` still counts at `now`. One of the future does not: the clock was set back."""
-    return window.opened <= now < window.opened + WINDOW_S
+    """
+    Whether `window` still counts at `now`.
+
+    One of the future does: the clock of the node that opened it is ahead by a little. But not one that lies a whole
+    window ahead: the clock was set back.
+    """
+    return abs(now - window.opened) < WINDOW_S
 
 
 def take(org: Window | None, own: Window | None, *, limit: int, share: int, now: float) -> tuple[Window, Window, Grant]:
@@ -67,40 +72,73 @@ def _opened(window: Window | None, now: float) -> Window:
     return window if window is not None and is_open(window, now) else Window(now)
 
 
-class RateLimits:
-    """The open windows of all principals on all buckets. Closed ones are dropped, so it does not grow with time."""
+class Windows(Protocol):
+    """The open windows of all principals on all buckets, wherever they are kept."""
 
-    def __init__(self, limits: Mapping[str, int], *, share_percent: int = 100) -> None:
+    async def take(self, bucket: str, principal: str, *, limit: int, share: int, now: float) -> Grant:
         """
+        One request of `principal` at epoch second `now`. Raises JournalError when it cannot be counted.
+
         Args:
-            limits: what each bucket allows the whole org in a window.
-            share_percent: how much of that one principal may use; at least one request.
+            limit: what `bucket` allows the whole org in a window.
+            share: how much of that one principal may use.
         """
-        self._limits = dict(limits)
-        self._shares = {bucket: max(1, limit * share_percent // 100) for bucket, limit in limits.items()}
+        ...
+
+    async def take_alone(self, bucket: str, principal: str, *, limit: int, now: float) -> Grant:
+        """The same for one who has `bucket` for itself."""
+        ...
+
+
+class MemoryWindows:
+    """In memory, of one process. Closed ones are dropped, so it does not grow with time."""
+
+    def __init__(self) -> None:
         self._windows: dict[tuple[str, str | None], Window] = {}
         self._sweep_at = _SWEEP_AT
 
-    def take(self, bucket: str, principal: str, *, now: float, alone: bool = False) -> Grant:
-        """
-        One request of `principal` at epoch second `now`.
+    async def take(self, bucket: str, principal: str, *, limit: int, share: int, now: float) -> Grant:
+        """See `Windows.take`."""
+        return self._take((bucket, None), (bucket, principal), limit, share, now)
 
-        Args:
-            alone: who asks is not known yet, and has the bucket for itself: nobody shall use up that of others.
-        """
-        org, own = (bucket, f"all of {principal}" if alone else None), (bucket, principal)
+    async def take_alone(self, bucket: str, principal: str, *, limit: int, now: float) -> Grant:
+        """See `Windows.take_alone`."""
+        return self._take((bucket, f"all of {principal}"), (bucket, principal), limit, limit, now)
+
+    def __len__(self) -> int:
+        """How many windows are held."""
+        return len(self._windows)
+
+    def _take(self, org: tuple[str, str | None], own: tuple[str, str], limit: int, share: int, now: float) -> Grant:
         self._windows[org], self._windows[own], grant = take(
-            self._windows.get(org),
-            self._windows.get(own),
-            limit=self._limits[bucket],
-            share=(self._limits if alone else self._shares)[bucket],
-            now=now,
+            self._windows.get(org), self._windows.get(own), limit=limit, share=share, now=now
         )
         if len(self._windows) >= self._sweep_at:
             self._windows = {key: window for key, window in self._windows.items() if is_open(window, now)}
             self._sweep_at = max(_SWEEP_AT, 2 * len(self._windows))
         return grant
 
-    def __len__(self) -> int:
-        """How many windows are held."""
-        return len(self._windows)
+
+class RateLimits:
+    """How much each bucket allows, counted in `Windows`."""
+
+    def __init__(self, limits: Mapping[str, int], windows: Windows, *, share_percent: int = 100) -> None:
+        """
+        Args:
+            limits: what each bucket allows the whole org in a window.
+            share_percent: how much of that one principal may use; at least one request.
+        """
+        self._limits, self._windows = dict(limits), windows
+        self._shares = {bucket: max(1, limit * share_percent // 100) for bucket, limit in limits.items()}
+
+    async def take(self, bucket: str, principal: str, *, now: float, alone: bool = False) -> Grant:
+        """
+        One request of `principal` at epoch second `now`. Raises JournalError when it cannot be counted.
+
+        Args:
+            alone: who asks is not known yet, and has the bucket for itself: nobody shall use up that of others.
+        """
+        limit = self._limits[bucket]
+        if alone:
+            return await self._windows.take_alone(bucket, principal, limit=limit, now=now)
+        return await self._windows.take(bucket, principal, limit=limit, share=self._shares[bucket], now=now)

@@ -6,7 +6,6 @@ next restore does what is left to do.
 """
 
 import asyncio
-import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -69,7 +68,7 @@ def _put_in_place(backup: Path, folder: DataFolder, on_progress: Progress) -> No
     copy_journal(backup, restored, at_rest=True, on_progress=on_progress)
     with telling(path):
         _put_aside(folder)
-        _delete(folder)
+        folder.delete_projections()
         restored.rename(folder.journal)
         sync(path)
         (path / RESTORING).unlink()
@@ -77,8 +76,7 @@ def _put_in_place(backup: Path, folder: DataFolder, on_progress: Progress) -> No
 
 
 async def _rebuild(folder: DataFolder, on_progress: Progress) -> int:
-    with telling(folder.path):
-        _delete(folder)
+    folder.delete_projections()
     async with org_behind(folder) as org:
         last = await org.journal.last()
         async with in_background(_telling_how_far(org.projector, last, on_progress)):
@@ -91,14 +89,6 @@ async def _telling_how_far(projector: Projector, last: int, on_progress: Progres
     while True:
         on_progress(projector.applied, last)
         await asyncio.sleep(_TELL_EVERY_S)
-
-
-def _delete(folder: DataFolder) -> None:
-    for projection in folder.projections():
-        if projection.is_dir():
-            shutil.rmtree(projection)
-        else:
-            projection.unlink(missing_ok=True)
 
 
 def _put_aside(folder: DataFolder) -> None:

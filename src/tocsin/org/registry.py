@@ -1,6 +1,7 @@
 """The directory's parts put together: the one list of what an org keeps besides what is asserted."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tocsin.journal import Journal
@@ -20,11 +21,19 @@ from tocsin.org.tokens import Tokens, TokenTable
 class Registry:
     """What the directory holds, each kind with what may be asked of it and how it is changed."""
 
-    def __init__(self, journal: Journal, path: Path, others: Sequence[Projection] = ()) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        path: Path,
+        others: Sequence[Projection] = (),
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """
         Args:
             path: of the directory's file.
             others: projections of the same journal, kept up after the directory.
+            clock: epoch seconds.
         Raises: OrgError, when the file cannot be used.
         """
         providers, tokens, policy, bouncers = ProviderTable(), TokenTable(), PolicyTable(), BouncerTable()
@@ -40,6 +49,12 @@ class Registry:
         self.issued = Issued(issued, self.directory, changes)
         self.policy = Policies(policy, changes)
         self.bouncers = Bouncers(bouncers, changes)
+        self._clock = clock
+
+    @property
+    def now_ms(self) -> int:
+        """Epoch milliseconds, by the org's clock."""
+        return int(self._clock() * 1000)
 
     async def close(self) -> None:
         """Let what is being applied finish, and let go of the file."""

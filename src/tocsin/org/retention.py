@@ -24,9 +24,9 @@ from tocsin.org.assertions import GRACE_MS
 from tocsin.org.errors import OrgError
 from tocsin.org.projector import Projector
 from tocsin.org.records import (
-    ISSUED_TOPIC_PREFIX,
-    LOG_TOPIC_PREFIX,
-    RISK_TOPIC_PREFIX,
+    ISSUED_BRANCH,
+    LOG_BRANCH,
+    RISK_BRANCH,
     CarriedEvent,
     RiskCarried,
     asserted_record,
@@ -42,7 +42,7 @@ from tocsin.signals.limits import SUBJECTS_PER_EVENT
 _PAUSE_S = 0.05
 _REST_S = 3600.0
 _TRIES = 20
-_FORGOTTEN = (RISK_TOPIC_PREFIX, LOG_TOPIC_PREFIX, ISSUED_TOPIC_PREFIX)
+_FORGOTTEN = (RISK_BRANCH, LOG_BRANCH, ISSUED_BRANCH)
 # Also when each has a life, and so an event, of its own; with the longest messages half of what an entry may hold.
 _SUBJECTS_PER_RECORD = 1000
 

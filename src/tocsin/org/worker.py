@@ -1,70 +1,124 @@
-"""The process beside a served org that keeps its projections up, sweeps, and trims.
+"""The process beside served orgs that keeps their projections up, sweeps, and trims.
 
 It has a process of its own for the sake of the interpreter's lock. LMDB and SQLite let go of it at every call, and
 beside an event loop that is always busy each call waits milliseconds to get it back: 4,000 IPs took 2.7 s, not 20 ms.
 
-The two talk over pipes: the org sends the configuration in a line, for an argument may be too short for it, and then
-a byte when there may be news in the journal; the worker a line with the seq it has applied all of. When the org's end
-closes, however the org came to its end, the worker ends too, and so it does when any of its own tasks does. Should the
-worker die, or not start, it is started again; meanwhile the org takes in and answers, from an index that stands still.
+The two talk over pipes, in lines. To the process go orders in JSON, to work for an org or to leave it, and the name of
+an org alone when there may be news in its journal; from it come the name of an org and the seq it has applied all of.
+When this end closes, however it came to its end, the process ends too. Should it die, or not start, it is started
+again; an org that cannot be worked for is tried again in it, and the others go on. Meanwhile the orgs take in and
+answer, from an index that stands still.
 """
 
 import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from traceback import format_exception
 
 import msgspec
 import structlog
+from msgspec import Struct
 
+from tocsin.errors import TocsinError
 from tocsin.org.config import OrgConfig
-from tocsin.org.folder import DataFolder
+from tocsin.org.data import ALONE, Orgs
 from tocsin.org.org import Org, in_background, open_org, upkeep
 from tocsin.org.projector import Projector
 
 _START_AGAIN_S = 1.0
 _END_WITHIN_S = 5.0
-_CONFIG_MOST_BYTES = 64 * 1024**2
+_READ_BYTES = 64 * 1024
+_ORDER = b"{"
 _log = structlog.get_logger("tocsin.org")
 
 
-async def upkeep_apart(org: Org, *, command: Sequence[str]) -> None:
-    """`upkeep` by a process of its own, which `command` starts and runs `work` in; of the directory here, too."""
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(org.projector.run(only_first=True))
-        tasks.create_task(_keep_running(org, command))
+class Take(Struct, frozen=True, tag="take"):
+    """Work for this org."""
+
+    org: str
+    config: OrgConfig
 
 
-async def _keep_running(org: Org, command: Sequence[str]) -> None:
-    while True:
+class Leave(Struct, frozen=True, tag="leave"):
+    """Do so no longer."""
+
+    org: str
+
+
+_ORDERS = msgspec.json.Decoder(Take | Leave)
+
+
+class Worker:
+    """The process, from this end, and the orgs that it works for."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        """`command` starts what runs `work`."""
+        self._command = command
+        self._orgs: dict[str, Org] = {}
+        self._pipe: asyncio.StreamWriter | None = None
+
+    async def run(self) -> None:
+        """Keep the process running, for ever."""
+        while True:
+            try:
+                process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
+            except OSError as error:
+                _log.error("worker.not_started", error=str(error), remedy="free memory or processes; it is tried again")
+            else:
+                await self._until_it_ends(process)
+                _log.error("worker.ended", code=process.returncode, remedy="it is started again")
+            await asyncio.sleep(_START_AGAIN_S)
+
+    async def upkeep(self, org: Org, *, name: str = ALONE) -> None:
+        """`upkeep` of `org` by the process, but for the directory that is kept here; for ever. `run` runs meanwhile."""
+        self._orgs[name] = org
         try:
-            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
-        except OSError as error:
-            _log.error("worker.not_started", error=str(error), remedy="free memory or processes; it is tried again")
-        else:
-            await _until_it_ends(process, org)
-            _log.error("worker.ended", code=process.returncode, remedy="it is started again")
-        await asyncio.sleep(_START_AGAIN_S)
+            self._tell(_order(Take(name, org.config)))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(org.projector.run(only_first=True))
+                tasks.create_task(self._wake(name, org.projector))
+        finally:
+            del self._orgs[name]
+            self._tell(_order(Leave(name)))
+
+    async def _until_it_ends(self, process: Process) -> None:
+        self._pipe = process.stdin
+        try:
+            for name, org in self._orgs.items():
+                self._tell(_order(Take(name, org.config)))
+            await self._hear(process)
+        finally:
+            self._pipe = None
+            if process.returncode is None:
+                await _end(process)
+
+    async def _hear(self, process: Process) -> None:
+        """Until its end, or ours."""
+        assert process.stdout is not None
+        async for line in process.stdout:
+            name, _, seq = line.decode().rpartition(" ")
+            if (org := self._orgs.get(name)) is not None:
+                org.projector.heard(int(seq))
+        await process.wait()
+
+    async def _wake(self, name: str, projector: Projector) -> None:
+        line = name.encode() + b"\n"
+        while True:
+            news = projector.moved
+            if self._pipe is not None and not self._pipe.transport.get_write_buffer_size():  # else the last is unread
+                self._tell(line)
+            await news.wait()
+
+    def _tell(self, line: bytes) -> None:
+        if self._pipe is not None and not self._pipe.is_closing():
+            self._pipe.write(line)
 
 
-async def _until_it_ends(process: Process, org: Org) -> None:
-    assert process.stdin is not None
-    process.stdin.write(msgspec.json.encode(org.config) + b"\n")
-    try:
-        async with in_background(_wake(process, org.projector)):
-            await _hear(process, org.projector)
-    finally:
-        if process.returncode is None:
-            await _end(process)
-
-
-async def _hear(process: Process, projector: Projector) -> None:
-    """Until its end, or ours."""
-    assert process.stdout is not None
-    async for line in process.stdout:
-        projector.heard(int(line))
-    await process.wait()
+def _order(order: Take | Leave) -> bytes:
+    return msgspec.json.encode(order) + b"\n"
 
 
 async def _end(process: Process) -> None:
@@ -79,42 +133,83 @@ async def _end(process: Process) -> None:
         await process.wait()
 
 
-async def _wake(process: Process, projector: Projector) -> None:
-    pipe = process.stdin
-    assert pipe is not None
-    while not pipe.is_closing():
-        news = projector.moved
-        if not pipe.transport.get_write_buffer_size():  # else it has not read the last one
-            pipe.write(b"\n")
-        await news.wait()
-
-
-async def work(folder: DataFolder) -> None:
-    """
-    What the process does, until nobody is at the other end of its standard input.
-
-    Its standard output is for the org alone.
-    Raises: OrgError or JournalError, when a file cannot be used; ExceptionGroup, when what it does has failed.
-    """
-    news = asyncio.StreamReader(limit=_CONFIG_MOST_BYTES)
+async def work(orgs: Orgs) -> None:
+    """What the process does, until nobody is at the other end of its standard input. Its standard output is theirs."""
+    news = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(news), sys.stdin)
-    line = await news.readline()
-    if not line.endswith(b"\n"):
-        return  # the org has ended meanwhile
-    # One that fails ends all: a process that reads on and does nothing would be started again by nobody.
-    async with open_org(folder, msgspec.json.decode(line, type=OrgConfig)) as org, asyncio.TaskGroup() as tasks:
-        others = [tasks.create_task(upkeep(org)), tasks.create_task(_tell(org.projector))]
-        while await news.read(4096):
-            org.journal.look()
-        for task in others:
-            task.cancel()
+    works: dict[str, _Work] = {}
+    try:
+        async for lines in _lines(news):
+            for line in lines:
+                if line.startswith(_ORDER):
+                    await _obey(_ORDERS.decode(line), orgs, works)
+            for name in {line.decode() for line in lines if not line.startswith(_ORDER)} & works.keys():
+                works[name].look()
+    finally:
+        for one in works.values():
+            await one.end()
 
 
-async def _tell(projector: Projector) -> None:
+async def _obey(order: Take | Leave, orgs: Orgs, works: "dict[str, _Work]") -> None:
+    match order:
+        case Take(name, config):
+            works[name] = _Work(orgs, name, config)
+        case Leave(name) if name in works:
+            await works.pop(name).end()
+
+
+async def _lines(news: asyncio.StreamReader) -> AsyncIterator[list[bytes]]:
+    """Whole lines, those that came together at once."""
+    rest = b""
+    while chunk := await news.read(_READ_BYTES):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield lines
+
+
+class _Work:
+    """What is done for one org."""
+
+    def __init__(self, orgs: Orgs, name: str, config: OrgConfig) -> None:
+        self._orgs, self._name, self._config = orgs, name, config
+        self._org: Org | None = None
+        self._task = asyncio.create_task(self._for_ever())
+
+    def look(self) -> None:
+        """There may be news in its journal."""
+        if self._org is not None:
+            self._org.journal.look()
+
+    async def end(self) -> None:
+        """Do no more."""
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _for_ever(self) -> None:
+        while True:
+            try:
+                await self._once()
+            except TocsinError as error:
+                _log.error("work.failed", org=self._name, error=str(error), remedy=error.hint)
+            except Exception as error:  # a mistake of ours, about one org: the others must not suffer for it
+                _log.error("work.failed", org=self._name, exception="".join(format_exception(error)))
+            await asyncio.sleep(_START_AGAIN_S)
+
+    async def _once(self) -> None:
+        async with open_org(await self._orgs.folder(self._name), self._config) as org:
+            self._org = org
+            try:
+                async with in_background(_say(self._name, org.projector)):
+                    await upkeep(org)
+            finally:
+                self._org = None
+
+
+async def _say(name: str, projector: Projector) -> None:
     told = 0
     while True:
         moved = projector.moved
         if projector.applied > told:
             told = projector.applied
-            os.write(sys.stdout.fileno(), b"%d\n" % told)
+            os.write(sys.stdout.fileno(), b"%s %d\n" % (name.encode(), told))
         await moved.wait()

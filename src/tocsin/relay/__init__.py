@@ -9,7 +9,7 @@ from tocsin.relay.okta_target import OktaTarget, okta_target
 from tocsin.relay.outbox import Backlog, Outbox
 from tocsin.relay.plan import Request, Telling, pack, requests_needed
 from tocsin.relay.reconcile import Rank
-from tocsin.relay.relay import Relay, work_for
+from tocsin.relay.relay import Guards, Relay, work_for
 from tocsin.relay.ruling import Answer, Failure
 from tocsin.relay.status import SourceStatus, Status, TargetStatus, open_outbox, status_of
 from tocsin.relay.target import Target
@@ -22,6 +22,7 @@ __all__ = [
     "BudgetConfig",
     "Credential",
     "Failure",
+    "Guards",
     "Kind",
     "OktaTarget",
     "Outbox",

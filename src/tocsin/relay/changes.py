@@ -22,11 +22,19 @@ class Served(Struct, frozen=True):
     policy: Policy
     excludes: Callable[[bytes], bool]
     """Says of an IP key whether the target is never told about it."""
+    guards: Mapping[int, Callable[[bytes], bool]] = {}
+    """By the number of a source: says of an IP key whether that source never speaks of it, whatever it said before."""
 
     def wants(self, key: bytes, claims: Sequence[Claim], now_ms: int) -> Claim | None:
         """What the target should believe about an IP."""
+        if self.guards:
+            claims = [claim for claim in claims if not self.guards.get(claim.source, _speaks_of_all)(key)]
         want = wanted(claims, self.policy, now_ms)
         return None if want is None or self.excludes(key) else want
+
+
+def _speaks_of_all(_key: bytes) -> bool:
+    return False
 
 
 class Told(Struct, frozen=True):

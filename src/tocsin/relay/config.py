@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from tocsin.okta.secret_places import token_in_file, token_in_variable
+from tocsin.okta.secret_places import secret_in_file, secret_in_variable
 from tocsin.relay.credentials import Credential, ServiceApp, Token
 from tocsin.signals import RiskLevel, ip_key
 from tocsin.signals.special_addresses import special_use
@@ -85,8 +85,8 @@ class TargetConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def _fetch(self) -> Callable[[], str]:
         if file := self.token_file or self.access_token_file:
-            return partial(token_in_file, Path(file))
-        return partial(token_in_variable, self.token_env or self.access_token_env or "")
+            return partial(secret_in_file, Path(file))
+        return partial(secret_in_variable, self.token_env or self.access_token_env or "")
 
 
 class RelayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
+from tocsin.loopback import PLAIN_HTTP_HINT
 from tocsin.okta import (
     ApiException,
     ApiValueError,
@@ -24,7 +25,6 @@ from tocsin.relay.ruling import Answer, Failure
 from tocsin.relay.window import Told, Window
 from tocsin.signals import RiskEvent, RiskEventSubject, from_ms
 from tocsin.signals.limits import SUBJECTS_PER_REQUEST
-from tocsin.signals.loopback import PLAIN_HTTP_HINT
 
 _REASON_CHARS = 300
 _LONGEST_WAIT_S = 24 * 3600  # a header can name more than a timedelta, or a date, can hold

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.relay.books import Refusal, SourceBook
@@ -33,6 +34,16 @@ LOOKS_REMEMBERED = 256
 """Transactions after which the memory of what they looked at is let go."""
 STEP_RECORDS = 2_000
 """Looked at in one go when their time has come; more would keep something dangerous waiting."""
+
+
+class Guards(Struct, frozen=True):
+    """What sources never speak of, such as our own networks."""
+
+    never: Mapping[str, Callable[[bytes], bool]] = {}
+    """By the name of a source: says so of an IP key."""
+    terms: bytes = b""
+    """The same in any form that differs when the answers do."""
+
 
 OpenTarget = Callable[[TargetConfig], AbstractAsyncContextManager[Target]]
 
@@ -58,6 +69,7 @@ class Relay:
         *,
         patient: bool = True,
         watcher: Watcher | None = None,
+        guards: Guards | None = None,
         open_target: OpenTarget = open_okta,
         clock: Callable[[], datetime] = utc_now,
         draw: Callable[[], float] = random.random,
@@ -65,9 +77,10 @@ class Relay:
         """
         Args:
             patient: False to send as fast as the budget allows, and to fail when a target does (see `drained`).
+            guards: what sources never speak of; what they did is let go.
             open_target: opens a target of another kind.
         """
-        self._config, self._patient, self._watcher = config, patient, watcher
+        self._config, self._patient, self._watcher, self._guards = config, patient, watcher, guards or Guards()
         self._open_target, self._clock, self._draw = open_target, clock, draw
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -81,7 +94,7 @@ class Relay:
             stack.push_async_callback(self._box.close)
             for name, config in self._config.targets.items():
                 await self._add_target(stack, name, config)
-            _serve(self._box.outbox, self._config)
+            _serve(self._box.outbox, self._config, self._guards)
             self._take_up()
             self._start()
             self._stack = stack.pop_all()
@@ -105,6 +118,13 @@ class Relay:
         """
         self._check()
         await self._box.put(await self._box.do(_prepared, claims))
+
+    async def guard(self, guards: Guards) -> None:
+        """From now on sources never speak of these; what they said of them is let go, and what others said stands."""
+        if guards.terms != self._guards.terms:
+            self._guards = guards
+            await self._box.do(_serve, self._box.outbox, self._config, guards)
+            self._changed()
 
     async def status(self) -> Status:
         """How it is doing."""
@@ -213,7 +233,7 @@ def work_for(path: Path, config: RelayConfig, batches: Iterable[Batch], *, now_m
     """What the first target would be told if `batches` came in now, kept in an outbox at `path`. Tells nobody."""
     outbox = Outbox(path)
     try:
-        _serve(outbox, config)
+        _serve(outbox, config, Guards())
         outbox.take_in([prepare(batch) for batch in batches], now_ms=now_ms)
         while outbox.let_go_step(now_ms=now_ms, limit=STEP_RECORDS):
             """Until the lists are walked through."""
@@ -222,13 +242,14 @@ def work_for(path: Path, config: RelayConfig, batches: Iterable[Batch], *, now_m
         outbox.close()
 
 
-def _serve(outbox: Outbox, config: RelayConfig) -> None:
+def _serve(outbox: Outbox, config: RelayConfig, guards: Guards) -> None:
     told = [(name, replace(target, url="")) for name, target in config.targets.items()]
-    outbox.serve(served(outbox, config), terms=msgspec.json.encode(told))
+    outbox.serve(served(outbox, config, guards), terms=msgspec.json.encode(told) + guards.terms)
 
 
-def served(outbox: Outbox, config: RelayConfig) -> Iterator[Served]:
+def served(outbox: Outbox, config: RelayConfig, guards: Guards) -> Iterator[Served]:
     """What each target of a configuration is to be told."""
+    never = {outbox.source(name).number: guard for name, guard in guards.never.items()}
     for name, target in config.targets.items():
         sources = target.sources
         policy = Policy(
@@ -238,4 +259,4 @@ def served(outbox: Outbox, config: RelayConfig) -> Iterator[Served]:
             longest_life_ms=NEVER_MS if target.longest_life_s is None else target.longest_life_s * 1000,
             refresh_before_ms=target.refresh_before_s * 1000,
         )
-        yield Served(policy, target.excludes())
+        yield Served(policy, target.excludes(), never)

@@ -12,7 +12,6 @@ from tocsin.signals.events import (
 )
 from tocsin.signals.ip import canonical_ip, ip_key, ip_text
 from tocsin.signals.levels import RiskLevel, RiskProviderAction
-from tocsin.signals.loopback import is_loopback
 from tocsin.signals.problems import InvalidSignals, Problem, ProblemKind, summary
 from tocsin.signals.providers import RiskProvider, decode_provider, provider_problems
 from tocsin.signals.signal import Batch, Retraction, Signal
@@ -44,7 +43,6 @@ __all__ = [
     "from_ms",
     "ip_key",
     "ip_text",
-    "is_loopback",
     "limits",
     "parse_timestamp",
     "provider_problems",

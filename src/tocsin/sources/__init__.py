@@ -16,12 +16,14 @@ from tocsin.sources.format import Format
 from tocsin.sources.formats import format_named, formats
 from tocsin.sources.guard import Guard, guard_of
 from tocsin.sources.inputs import open_source
+from tocsin.sources.inputs.again import fingerprint
 from tocsin.sources.inputs.settings import mapping_format, time_zone
 from tocsin.sources.opening import STDIN, display_name
 from tocsin.sources.read import Input, Piece, open_source_input, read_source
 from tocsin.sources.reading import Reading
 from tocsin.sources.shipped import shipped_list
 from tocsin.sources.source import Source
+from tocsin.sources.vetting import never_signalled
 
 __all__ = [
     "STDIN",
@@ -36,10 +38,12 @@ __all__ = [
     "SourceError",
     "display_name",
     "explanations",
+    "fingerprint",
     "format_named",
     "formats",
     "guard_of",
     "mapping_format",
+    "never_signalled",
     "open_source",
     "open_source_input",
     "paths_found",

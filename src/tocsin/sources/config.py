@@ -67,6 +67,8 @@ class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """How long a claim without an end of its own holds, in place of the format's choice."""
     max_expand: Annotated[int, Meta(ge=1, le=65_536)] = 256
     """The largest network to signal address by address; a larger one is skipped and counted."""
+    ipv6_prefix: Annotated[int, Meta(ge=32, le=128)] = 64
+    """Lines of logs are counted for all IPv6 addresses together that share so many bits; 128 for each alone."""
     allow_non_global: bool = False
     """True to pass addresses that are no host on the Internet."""
 

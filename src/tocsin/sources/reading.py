@@ -79,6 +79,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     """Which addresses are ours, and which are never signalled."""
     max_expand: int = 256
     """The largest network that is signalled address by address."""
+    ipv6_prefix: int = 64
+    """Where lines are counted: the bits of an IPv6 address that tell one attacker from another; 128 for all."""
     timezone: tzinfo = UTC
     """Of times that name no offset."""
     levels: Mapping[str, RiskLevel] = {}

@@ -7,7 +7,7 @@ address by address.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from socket import AF_INET, inet_pton
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from tocsin.signals import Retraction, Signal, Skipped, SkipReason, ip_key, ip_text
 from tocsin.signals.special_addresses import special_networks, special_use
 from tocsin.sources.addresses import expand, forwarded_hops, ipv4_within, keys_of
+from tocsin.sources.guard import Guard
 from tocsin.sources.ranges import AddressRanges
 from tocsin.sources.reading import FUTURE_TOLERANCE, Block, Claim, Reading, excerpt
 
@@ -90,7 +91,7 @@ class Vetting:
             if len(self._plain_v6) >= _MOST_KNOWN:
                 self._plain_v6.clear()
             key = ip_key(address)
-            plain = ip_text(key) == address and _against(key, self._reading) is None
+            plain = ip_text(key) == address and _refusal(key, self._reading) is None
             self._plain_v6[address] = plain
         return plain
 
@@ -180,7 +181,7 @@ def _candidate(text: str, claim: Claim, reading: Reading) -> list[Verdict]:
     if count == 1:
         return [_single(key, reading)]
     if count > reading.max_expand:
-        if (against := _against(key, reading)) is not None:
+        if (against := _refusal(key, reading)) is not None:
             return [Verdict(text, against[0], f"{text} is {against[1]}")]
         rule = f"{text} is a network of more addresses than the {reading.max_expand} that are signalled one by one"
         return [Verdict(text, SkipReason.NETWORK_TOO_LARGE, rule)]
@@ -225,25 +226,34 @@ def client_behind(chain: str, reading: Reading) -> str | None:
 
 def _single(key: bytes, reading: Reading) -> Verdict:
     ip = ip_text(key)
-    against = _against(key, reading)
+    against = _refusal(key, reading)
     if against is None:
         return Verdict(ip, None, f"{ip} is the first address that can be signalled")
     return Verdict(ip, against[0], f"{ip} is {against[1]}")
 
 
-def _against(key: bytes, reading: Reading) -> tuple[SkipReason, str] | None:
-    guard = reading.guard
+def never_signalled(guard: Guard) -> Callable[[bytes], bool]:
+    """Says of an IP key whether a source with this guard never speaks of it, whatever it said before."""
+    return lambda key: _against(key, guard, allow_non_global=True) is not None
+
+
+def _refusal(key: bytes, reading: Reading) -> tuple[SkipReason, str] | None:
+    return _against(key, reading.guard, allow_non_global=reading.allow_non_global)
+
+
+def _against(key: bytes, guard: Guard, *, allow_non_global: bool) -> tuple[SkipReason, str] | None:
     if guard.own and (word := guard.own.word(key)):
         return SkipReason.OWN, word
     if guard.proxies and (word := guard.proxies.word(key)):
         return SkipReason.OWN, word
-    if not reading.allow_non_global and (word := special_use(key)):
+    if not allow_non_global and (word := special_use(key)):
         return SkipReason.NOT_GLOBAL, word
     if guard.allowed and (word := guard.allowed.word(key)):
         return SkipReason.ALLOW_LISTED, word
-    if (inner := ipv4_within(key)) is not None and (against := _against(inner, reading)) is not None:
-        return against[0], f"{ip_text(inner)} in another form, and that is {against[1]}"
-    return None
+    inner = ipv4_within(key)
+    if inner is None or (against := _against(inner, guard, allow_non_global=allow_non_global)) is None:
+        return None
+    return against[0], f"{ip_text(inner)} in another form, and that is {against[1]}"
 
 
 def _after(refused: list[Verdict], answer: Verdict) -> Verdict:

@@ -10,6 +10,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ANY = frozenset(Role)
 _ADMIN = frozenset({Role.SUPER_ADMIN})
 _PROVIDERS = frozenset({Role.SUPER_ADMIN, Role.PROVIDER_ADMIN})
+_READ_RISK = Need("tocsin.risk.read", _ANY)
 
 
 class Area(NamedTuple):
@@ -20,6 +21,8 @@ class Area(NamedTuple):
     manage: Need
     bucket: str | None = None
     """Name of a field of `Limits`; None for paths of our own, which are not limited."""
+    tells_decisions: bool = False
+    """Whether nothing is done here but tell decisions: a node does that from what it has, also when it is alone."""
 
     def need(self, method: str) -> Need:
         """What a request with `method` needs."""
@@ -64,10 +67,11 @@ AREAS = (
     Area("/oauth2/v1/revoke", read=Need(None, _ANY), manage=Need(None, _ANY), bucket="oauth"),
     Area("/api/v1/logs", read=Need("okta.logs.read", _ANY), manage=Need(None, _ADMIN), bucket="logs"),
     Area("/api/v1/", read=Need(None, _ANY), manage=Need(None, _ADMIN), bucket="api"),
-    Area("/risk/v1/check", read=Need("tocsin.risk.read", _ANY), manage=Need("tocsin.risk.read", _ANY)),
-    Area("/risk/v1/ips", read=Need("tocsin.risk.read", _ANY), manage=Need("tocsin.risk.read", _ANY)),
+    Area("/risk/v1/check", read=_READ_RISK, manage=_READ_RISK, tells_decisions=True),
+    Area("/risk/v1/ips", read=_READ_RISK, manage=_READ_RISK, tells_decisions=True),
+    Area("/risk/v1/stream", read=_READ_RISK, manage=Need(None, _ADMIN), tells_decisions=True),
     Area("/risk/v1/sign-ins", read=Need(None, _ADMIN), manage=Need("tocsin.signIns.manage", _PROVIDERS)),
-    Area("/risk/v1/", read=Need("tocsin.risk.read", _ANY), manage=Need(None, _ADMIN)),
+    Area("/risk/v1/", read=_READ_RISK, manage=Need(None, _ADMIN)),
     Area("/", read=Need(None, _ANY), manage=Need(None, _ADMIN)),
 )
 SCOPES = frozenset(need.scope for area in AREAS for need in (area.read, area.manage) if need.scope is not None)

@@ -84,11 +84,11 @@ def is_still_let_in(org: Org, principal: Principal) -> bool:
     return token.exp > org.clock() and not is_revoked(org, token)
 
 
-def use_up_proof(org: Org, exchange: Exchange, caller: Caller) -> None:
+async def use_up_proof(org: Org, exchange: Exchange, caller: Caller) -> None:
     """Use up the proof of `caller`, if there is one. Raises Refusal (400) for one that was used before."""
     if caller.proof is None:
         return
-    if not org.used_proofs.use(caller.proof, now=exchange.now):
+    if not await org.used_proofs.use(caller.proof, now=exchange.now):
         raise caller.challenge.refuse_as(dpop.used_before())
     exchange.proof = caller.proof
 

@@ -14,6 +14,7 @@ from tocsin.signals import Problem, ProblemKind
 
 _BLANK = "The field cannot be left blank"
 _READ_ONLY_RETRY_S = 5
+_CATCHING_UP_RETRY_S = 1
 _WHOLE_BODY = "riskEvents"  # U: what a failure of the whole list is called is not public
 
 
@@ -163,10 +164,15 @@ def fault() -> Refusal:
     return Refusal(500, "E0000009", "Internal Server Error")
 
 
-def cannot_write() -> Refusal:
+def cannot_write(*causes: str) -> Refusal:
     """503, the journal cannot be written, so nothing can be accepted."""
     headers = {"retry-after": str(_READ_ONLY_RETRY_S)}
-    return Refusal(503, "E0000010", "Service is in read only mode", headers=headers)
+    return Refusal(503, "E0000010", "Service is in read only mode", causes=causes, headers=headers)
+
+
+def behind() -> Refusal:
+    """503, this node does not know enough yet; another one may. D the code, U the words."""
+    return Refusal(503, "E0000010", "Service is catching up", headers={"retry-after": str(_CATCHING_UP_RETRY_S)})
 
 
 def _cause(problem: Problem) -> str:

@@ -14,7 +14,7 @@ from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.routes import HTTPRoute
 
 from tocsin.errors import TocsinError
-from tocsin.journal import JournalError
+from tocsin.journal import JournalError, JournalUnreachable
 from tocsin.org.http.access import AREAS, SCOPES, Area, area_of
 from tocsin.org.http.api import OPENAPI_PATH, allowed_methods
 from tocsin.org.http.authorization import authorize, check_allowed, use_up_proof
@@ -75,7 +75,7 @@ class Front:
         self._https = base_url.startswith("https://")
         limits = org.config.limits
         buckets = {area.bucket: getattr(limits, area.bucket) for area in AREAS if area.bucket is not None}
-        self._limits = RateLimits(buckets, share_percent=limits.principal_share_percent)
+        self._limits = RateLimits(buckets, org.windows, share_percent=limits.principal_share_percent)
         self._in_flight = InFlight(limits.concurrent)
         self._proxies = TrustedProxies(org.config.http.trusted_proxies)
         self._server = AuthorizationServer(org, issuer=base_url, known_scopes=SCOPES, settings=org.config.oauth)
@@ -162,8 +162,9 @@ class Front:
             refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
         if refusal.status == 500 and self._oauth.at(exchange.path):
             refusal = oauth_fault()
-        if refusal.status == 503 and exchange.proof is not None:
-            self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
+        is_nothing = refusal.status == 503 and not isinstance(error, JournalUnreachable)  # after which it may be done
+        if is_nothing and exchange.proof is not None:
+            await self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
         if not exchange.started:
             await exchange.refuse(refusal)
 
@@ -200,10 +201,11 @@ class Front:
         """Find whose request it is. Raises Refusal, when nobody's, or it is one too many, too large or not allowed."""
         org, need = self._org, area.need(exchange.method)
         exchange.refuse_unmeasured()
+        await org.freshness.confirm(or_local=area.tells_decisions)
         caller = await authorize(org, self._server, exchange, need=need)
         principal = exchange.principal = caller.principal
         if area.bucket is not None:
-            exchange.grant = self._limits.take(area.bucket, principal.id, now=org.clock())
+            exchange.grant = await self._limits.take(area.bucket, principal.id, now=org.clock())
             if not exchange.grant.allowed:
                 self._note(exchange, area)
                 raise too_many_requests()
@@ -211,7 +213,7 @@ class Front:
         if area.bucket is not None and not accepts_json(exchange.header(b"accept")):
             raise not_acceptable()  # paths of our own answer whatever was asked for
         exchange.refuse_large()
-        use_up_proof(org, exchange, caller)
+        await use_up_proof(org, exchange, caller)
 
     def _note(self, exchange: Exchange, area: Area) -> None:
         """Have the System Log tell of the first request that a window refuses."""
@@ -238,6 +240,9 @@ def _refusal_for(error: Exception) -> Refusal:
             return path_not_found()
         case MethodNotAllowedException():
             return method_not_allowed()
+        case JournalUnreachable():
+            _log.error("journal.unreachable", error=str(error), remedy=error.hint)
+            return cannot_write("No quorum of the servers that keep this org's journal answers.")
         case JournalError():
             _log.error("journal.failed", error=str(error), remedy=error.hint)
             return cannot_write()

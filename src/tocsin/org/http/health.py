@@ -12,9 +12,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from tocsin.journal import JournalError
+from tocsin.loopback import is_loopback
 from tocsin.org.http.exchange import Exchange
 from tocsin.org.org import Org
-from tocsin.signals import is_loopback
 
 HEALTH_PATH, READY_PATH, METRICS_PATH = "/healthz", "/readyz", "/metrics"
 CATCH_UP_S = 2.0

@@ -6,7 +6,6 @@ the same (a test compares the two).
 """
 
 from collections import Counter
-from functools import partial
 from tempfile import SpooledTemporaryFile
 from traceback import format_exception
 
@@ -14,6 +13,7 @@ import msgspec
 import structlog
 
 from tocsin.errors import TocsinError
+from tocsin.journal import JournalError
 from tocsin.org.bouncers import Bouncer
 from tocsin.org.crowdsec.changes import Scribe
 from tocsin.org.crowdsec.feed import Pull
@@ -30,6 +30,7 @@ USAGE_METRICS_PATH = "/v1/usage-metrics"
 UP_PATH = "/health"
 _MACHINES_PATHS = ("/v1/alerts", "/v1/watchers", "/v1/heartbeat", "/v1/allowlists")
 _BY_IP, _BY_VALUE = b"ip=", b"scopes=Ip&value="
+CATCH_UP_S = 2.0
 _MOST_METRICS_BYTES = 1024 * 1024
 _SPOOL_BYTES = 1024 * 1024
 _log = structlog.get_logger("tocsin.org")
@@ -57,6 +58,8 @@ class BouncerDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
         try:
+            if scope["path"] != UP_PATH:
+                await self._org.freshness.confirm(or_local=True)
             body = self._at_once(scope)
         except Exception as error:  # as in `front`: a mistake of ours becomes an answer
             return await self._tell_fault(send, error)
@@ -87,7 +90,8 @@ class BouncerDoor:
         else:
             _log.error("request.failed", exception="".join(format_exception(error)))
         if send is not None:
-            await self._answers.told(send, 500, "the decisions cannot be read")
+            status = 503 if isinstance(error, JournalError) else 500
+            await self._answers.told(send, status, "the decisions cannot be read")
 
     def routes(self) -> set[tuple[str, str]]:
         """Method and path of every door; HEAD comes with GET."""
@@ -146,17 +150,20 @@ class BouncerDoor:
 
     async def _stream(self, scope: Scope, _receive: Receive, send: Send, bouncer: Bouncer) -> None:
         startup = b"startup=true" in scope["query_string"].split(b"&")
-        pull = self._org.feed.pull(bouncer.id)
+        pull = await self._org.pulls.of(bouncer.id)
         wanted = _stream_filter(scope["query_string"], startup=startup, pull=pull)
         if scope["method"] == "HEAD":  # nobody was told anything, so nothing is noted
             return await self._answers.head(send)
+        if pull is not None and not startup and not await self._org.projector.wait_for(pull.seq, at_most_s=CATCH_UP_S):
+            # Another node told it more than this one has: it would be told as new what was deleted since.
+            return await self._answers.told(send, 503, "this node is behind what was told before")
         scribe = Scribe(self._org, wanted)
         if startup or pull is None:
             await _tell_all(scribe, self._long(scope, send), before='{"deleted":null,"new":', after="}")
         else:
             await _tell_changes(scribe, pull, self._long(scope, send))
         # Only now: what was under way when the process was killed is told again.
-        return await self._org.projector.alone(partial(self._org.feed.pulled, bouncer.id, scribe.until))
+        return await self._org.pulls.note(bouncer.id, scribe.until)
 
     async def _usage_metrics(self, _scope: Scope, receive: Receive, send: Send, _bouncer: Bouncer) -> None:
         """What bouncers of CrowdSec 1.6 and later report. It is checked to be JSON, and not kept."""

@@ -133,17 +133,18 @@ class OAuthDoors:
                 body = await exchange.form_body()
             form = _form(body, query)
         finally:
-            self._count(exchange, form)
+            await self._count(exchange, form)
         return form
 
-    def _count(self, exchange: Exchange, form: Form) -> None:
-        """One request of whoever says it is this client, at this address. Raises Refusal (429)."""
+    async def _count(self, exchange: Exchange, form: Form) -> None:
+        """One request of whoever says it is this client, at this address. Raises Refusal (429), JournalError."""
+        await self._org.freshness.confirm()
         named = form.get("client_id") or named_client(form.get("client_assertion", "")) or _basic_user(exchange)
         is_known = named is not None and self._org.clients.get(named) is not None
         who = f"{named if is_known else ''} at {exchange.client_ip}"
         bucket = area_of(exchange.path).bucket
         assert bucket is not None
-        exchange.grant = self._limits.take(bucket, who, now=exchange.now, alone=True)
+        exchange.grant = await self._limits.take(bucket, who, now=exchange.now, alone=True)
         if not exchange.grant.allowed:
             raise too_many_requests()
 

@@ -14,7 +14,7 @@ from tocsin.org.oauth.dpop import GOOD_FOR_S, Proof
 from tocsin.org.private_sqlite import connect, delete, telling_of
 
 # A proof is good for 300 s from its own time, and its clock may be ahead by a setting of at most 60 s.
-_KEPT_S = GOOD_FOR_S + 120
+KEPT_S = GOOD_FOR_S + 120
 _FORGET_EVERY = 64
 _TABLES = """
 CREATE TABLE IF NOT EXISTS known (from_s REAL NOT NULL);
@@ -29,7 +29,7 @@ _FORGET = "DELETE FROM used WHERE digest IN (SELECT digest FROM used WHERE until
 
 
 class UsedProofs:
-    """The proofs used on this machine. Blocking and quick; belongs to one thread."""
+    """See `Proofs`: those used on this machine. Blocking and quick; belongs to one thread."""
 
     def __init__(self, path: Path, *, now: float, boot_id: Path = BOOT_ID) -> None:
         """
@@ -58,18 +58,18 @@ class UsedProofs:
                 raise
         self._uses = 0
 
-    def use(self, proof: Proof, *, now: float) -> bool:
+    async def use(self, proof: Proof, *, now: float) -> bool:
         """Use up `proof` at epoch second `now`: True the first time, and never again. Raises OrgError."""
         if proof.issued_s < self._known_from:
             return False
         with self._telling():
-            is_new = self._db.execute(_USE, (proof.digest, now + _KEPT_S)).rowcount == 1
+            is_new = self._db.execute(_USE, (proof.digest, now + KEPT_S)).rowcount == 1
             self._uses += 1
             if self._uses % _FORGET_EVERY == 0:
                 self._db.execute(_FORGET, (now, 2 * _FORGET_EVERY))
         return is_new
 
-    def take_back(self, proof: Proof) -> None:
+    async def take_back(self, proof: Proof) -> None:
         """The request that used `proof` came to nothing through our fault, and may come again as it is."""
         with self._telling():
             self._db.execute(_TAKE_BACK, (proof.digest,))

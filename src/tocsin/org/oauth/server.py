@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from joserfc.jwk import RSAKey
 
-from tocsin.journal import JournalError
+from tocsin.journal import JournalError, JournalUnreachable
 from tocsin.org.config import OAuth
 from tocsin.org.errors import OrgError
 from tocsin.org.ids import new_access_token_id
@@ -23,7 +23,6 @@ from tocsin.org.oauth.issued import Issued
 from tocsin.org.oauth.keys import SigningKeys
 from tocsin.org.oauth.metadata import CLIENT_CREDENTIALS, PUBLIC, SERVICE
 from tocsin.org.oauth.nonce import is_good, nonce_at
-from tocsin.org.oauth.proofs import UsedProofs
 from tocsin.org.oauth.refusals import OAuthRefused, invalid_client
 from tocsin.org.oauth.scopes import narrowed
 from tocsin.org.records import (
@@ -34,6 +33,7 @@ from tocsin.org.records import (
     Deed,
     UsedAssertion,
 )
+from tocsin.org.stores import Proofs
 
 _MOST_VERIFIED = 4096
 
@@ -99,7 +99,7 @@ class OAuthOrg(Protocol):
     grants: Grants
     issued: Issued
     signing_keys: SigningKeys
-    used_proofs: UsedProofs
+    used_proofs: Proofs
     secret: bytes
 
 
@@ -158,7 +158,7 @@ class AuthorizationServer:
         nonce, has_nonce = nonce_at(self._nonce_secret, now), self._has_nonce(proof, now)
         # Clients send a proof with every request; that they will use it they say by answering with a nonce.
         bound_to = proof if proof is not None and has_nonce else None
-        if bound_to is not None and not self._org.used_proofs.use(bound_to, now=now):
+        if bound_to is not None and not await self._org.used_proofs.use(bound_to, now=now):
             raise dpop.used_before()
         refused: list[OAuthRefused] = []
 
@@ -176,9 +176,11 @@ class AuthorizationServer:
 
         try:
             record = await self._org.issued.answer(client_id, known.used, decide)
+        except JournalUnreachable:
+            raise  # it may be journaled: then the proof was of use
         except JournalError:
             if bound_to is not None:
-                self._org.used_proofs.take_back(bound_to)  # clients send the same again after a 503
+                await self._org.used_proofs.take_back(bound_to)  # clients send the same again after a 503
             raise
         if isinstance(record, AccessTokenRefused):
             raise refused[0]

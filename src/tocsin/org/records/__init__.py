@@ -1,6 +1,7 @@
 """What the org writes to the journal, under which topics, and how that looks in bytes. A module for each kind."""
 
 from tocsin.org.records.bouncers import BOUNCER_TOPIC, BouncerCreated, BouncerDeleted
+from tocsin.org.records.branches import DIRECTORY_BRANCH, ISSUED_BRANCH, LOG_BRANCH, RISK_BRANCH
 from tocsin.org.records.clients import (
     CLIENT_TOPIC,
     ClientCreated,
@@ -10,8 +11,6 @@ from tocsin.org.records.clients import (
     ClientSecretRenewed,
 )
 from tocsin.org.records.codec import (
-    DIRECTORY_TOPICS,
-    LOG_TOPIC_PREFIX,
     DirectoryRecord,
     LogRecord,
     Record,
@@ -27,7 +26,6 @@ from tocsin.org.records.codec import (
 from tocsin.org.records.deed import Author, AuthorKind, Deed, Origin, local_deed, org_deed
 from tocsin.org.records.grants import GRANT_TOPIC, GrantCreated, GrantRevoked
 from tocsin.org.records.issued import (
-    ISSUED_TOPIC_PREFIX,
     AccessTokenIssued,
     AccessTokenRefused,
     AccessTokenRevoked,
@@ -45,7 +43,6 @@ from tocsin.org.records.providers import (
 )
 from tocsin.org.records.rate_limit import RATE_LIMIT_TOPIC, RateLimitExceeded
 from tocsin.org.records.risk import (
-    RISK_TOPIC_PREFIX,
     CarriedEvent,
     ConsumedEvent,
     RiskCarried,
@@ -58,15 +55,15 @@ from tocsin.org.records.tokens import TOKEN_TOPIC, Role, TokenCreated, TokenRevo
 __all__ = [
     "BOUNCER_TOPIC",
     "CLIENT_TOPIC",
-    "DIRECTORY_TOPICS",
+    "DIRECTORY_BRANCH",
     "GRANT_TOPIC",
-    "ISSUED_TOPIC_PREFIX",
+    "ISSUED_BRANCH",
     "KEY_TOPIC",
-    "LOG_TOPIC_PREFIX",
+    "LOG_BRANCH",
     "POLICY_TOPIC",
     "PROVIDER_TOPIC",
     "RATE_LIMIT_TOPIC",
-    "RISK_TOPIC_PREFIX",
+    "RISK_BRANCH",
     "SIGN_IN_TOPIC",
     "TOKEN_TOPIC",
     "AccessTokenIssued",

@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
+from tocsin.org.records.branches import DIRECTORY_BRANCH
 from tocsin.org.records.deed import Deed
 
-BOUNCER_TOPIC = "bouncer"
+BOUNCER_TOPIC = DIRECTORY_BRANCH + "bouncer"
 
 
 class BouncerCreated(Struct, frozen=True, tag_field="t", tag="bouncer.created"):

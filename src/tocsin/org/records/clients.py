@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
+from tocsin.org.records.branches import DIRECTORY_BRANCH
 from tocsin.org.records.deed import Deed
 
-CLIENT_TOPIC = "client"
+CLIENT_TOPIC = DIRECTORY_BRANCH + "client"
 
 
 class ClientMetadata(Struct, frozen=True, array_like=True):

@@ -8,18 +8,19 @@ import msgspec
 
 from tocsin.journal.protocol import Entry  # not the door: what decides must not import what waits
 from tocsin.org.errors import OrgError
-from tocsin.org.records.bouncers import BOUNCER_TOPIC, BouncerRecord
-from tocsin.org.records.clients import CLIENT_TOPIC, ClientRecord
+from tocsin.org.records.bouncers import BouncerRecord
+from tocsin.org.records.branches import DIRECTORY_BRANCH, LOG_BRANCH, RISK_BRANCH
+from tocsin.org.records.clients import ClientRecord
 from tocsin.org.records.deed import Dated
-from tocsin.org.records.grants import GRANT_TOPIC, GrantRecord
-from tocsin.org.records.issued import ISSUED_TOPIC_PREFIX, IssuedRecord
-from tocsin.org.records.keys import KEY_TOPIC, SigningKeyMade
-from tocsin.org.records.policy import POLICY_TOPIC, PolicyRecord
-from tocsin.org.records.providers import PROVIDER_TOPIC, ProviderRecord
+from tocsin.org.records.grants import GrantRecord
+from tocsin.org.records.issued import IssuedRecord
+from tocsin.org.records.keys import SigningKeyMade
+from tocsin.org.records.policy import PolicyRecord
+from tocsin.org.records.providers import ProviderRecord
 from tocsin.org.records.rate_limit import RateLimitExceeded
-from tocsin.org.records.risk import RISK_TOPIC_PREFIX, ConsumedEvent, RawEvents, RiskCarried, RiskEventsConsumed
+from tocsin.org.records.risk import ConsumedEvent, RawEvents, RiskCarried, RiskEventsConsumed
 from tocsin.org.records.sign_ins import SignInEvaluated
-from tocsin.org.records.tokens import TOKEN_TOPIC, TokenRecord
+from tocsin.org.records.tokens import TokenRecord
 
 DirectoryRecord = (
     ProviderRecord
@@ -35,11 +36,6 @@ DirectoryRecord = (
 LogRecord = RateLimitExceeded | SignInEvaluated
 """What only the System Log shows."""
 Record = DirectoryRecord | RiskEventsConsumed | RiskCarried | LogRecord
-DIRECTORY_TOPICS = frozenset(
-    {PROVIDER_TOPIC, TOKEN_TOPIC, POLICY_TOPIC, BOUNCER_TOPIC, CLIENT_TOPIC, GRANT_TOPIC, KEY_TOPIC}
-)
-LOG_TOPIC_PREFIX = "log."
-"""Of records that only the System Log shows. Past its retention they may be forgotten, as may risk events."""
 
 _DIRECTORY_DECODER: msgspec.msgpack.Decoder[DirectoryRecord] = msgspec.msgpack.Decoder(DirectoryRecord)
 _RISK_DECODER: msgspec.msgpack.Decoder[RiskEventsConsumed | RiskCarried] = msgspec.msgpack.Decoder(
@@ -59,7 +55,7 @@ def encode_record(record: Record) -> bytes:
 
 def directory_record(entry: Entry) -> DirectoryRecord | None:
     """What `entry` changes in the directory, or None when it is about something else. Raises OrgError."""
-    if entry.topic not in DIRECTORY_TOPICS and not entry.topic.startswith(ISSUED_TOPIC_PREFIX):
+    if not entry.topic.startswith(DIRECTORY_BRANCH):
         return None
     try:
         return _DIRECTORY_DECODER.decode(entry.body)
@@ -75,7 +71,7 @@ def risk_record(entry: Entry) -> RiskEventsConsumed | None:
 
 def asserted_record(entry: Entry) -> RiskEventsConsumed | RiskCarried | None:
     """What `entry` says about IPs, or None when it is about something else. Raises OrgError."""
-    if not entry.topic.startswith(RISK_TOPIC_PREFIX):
+    if not entry.topic.startswith(RISK_BRANCH):
         return None
     try:
         return _RISK_DECODER.decode(entry.body)
@@ -93,7 +89,7 @@ def record_time_ms(entry: Entry) -> int:
 
 def log_record(entry: Entry) -> LogRecord | None:
     """What `entry` holds for the System Log alone, or None when it is about something else. Raises OrgError."""
-    if not entry.topic.startswith(LOG_TOPIC_PREFIX):
+    if not entry.topic.startswith(LOG_BRANCH):
         return None
     try:
         return _LOG_DECODER.decode(entry.body)

@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
+from tocsin.org.records.branches import DIRECTORY_BRANCH
 from tocsin.org.records.deed import Deed
 
-GRANT_TOPIC = "grant"
+GRANT_TOPIC = DIRECTORY_BRANCH + "grant"
 
 
 class GrantCreated(Struct, frozen=True, tag_field="t", tag="grant.created"):

@@ -7,9 +7,8 @@ written, but for the System Log.
 
 from msgspec import Struct
 
+from tocsin.org.records.branches import ISSUED_BRANCH
 from tocsin.org.records.deed import Deed
-
-ISSUED_TOPIC_PREFIX = "issued."
 
 
 class UsedAssertion(Struct, frozen=True, array_like=True):
@@ -66,4 +65,4 @@ IssuedRecord = AccessTokenIssued | AccessTokenRefused | AssertionUsed | AccessTo
 
 def issued_topic(client_id: str) -> str:
     """The topic of what one client got."""
-    return ISSUED_TOPIC_PREFIX + client_id
+    return ISSUED_BRANCH + client_id

@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
+from tocsin.org.records.branches import DIRECTORY_BRANCH
 from tocsin.org.records.deed import Deed
 
-KEY_TOPIC = "key"
+KEY_TOPIC = DIRECTORY_BRANCH + "key"
 
 
 class SigningKeyMade(Struct, frozen=True, tag_field="t", tag="key.made"):

@@ -2,10 +2,11 @@
 
 from msgspec import Struct
 
+from tocsin.org.records.branches import DIRECTORY_BRANCH
 from tocsin.org.records.deed import Deed
 from tocsin.signals import RiskProviderAction
 
-PROVIDER_TOPIC = "provider"
+PROVIDER_TOPIC = DIRECTORY_BRANCH + "provider"
 
 
 class ProviderCreated(Struct, frozen=True, tag_field="t", tag="provider.created"):

@@ -3,9 +3,8 @@
 import msgspec
 from msgspec import Struct
 
+from tocsin.org.records.branches import RISK_BRANCH
 from tocsin.org.records.deed import Deed
-
-RISK_TOPIC_PREFIX = "risk."
 
 
 class ConsumedEvent(Struct, frozen=True, array_like=True):
@@ -66,4 +65,4 @@ class RawEvents(Struct, frozen=True):
 
 def risk_topic(provider_id: str) -> str:
     """The topic of what one provider asserts."""
-    return RISK_TOPIC_PREFIX + provider_id
+    return RISK_BRANCH + provider_id

@@ -4,9 +4,10 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from tocsin.org.records.branches import DIRECTORY_BRANCH
 from tocsin.org.records.deed import Deed
 
-TOKEN_TOPIC = "token"  # noqa: S105 - a topic
+TOKEN_TOPIC = DIRECTORY_BRANCH + "token"
 
 
 class Role(StrEnum):

@@ -1,6 +1,6 @@
 """One document out of the network, as a file for as long as it is read."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Container, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -31,11 +31,14 @@ async def downloaded(
     *,
     headers: Mapping[str, str] | None = None,
     secrets: Mapping[str, str] | None = None,
+    statuses: Container[int] = (200, 304),
 ) -> AsyncIterator[Download]:
     """
     What is at `url` now.
 
-    Raises: SourceError, when there is no answer or another one than 200 and 304.
+    Args:
+        statuses: of the answers that are handed over; there is a body only to 200.
+    Raises: SourceError, when there is no answer or one of another status.
     """
     with ExitStack() as stack:
         try:
@@ -55,7 +58,7 @@ async def downloaded(
         except OSError as error:
             text = f"what {_host(url)} sends cannot be written here: {error.strerror or error}"
             raise SourceError(text, hint="make room where temporary files are kept; it is asked for again") from None
-        if answer.status not in (200, 304):
+        if answer.status not in statuses:
             raise SourceError(f"{_host(url)} answered {answer.status}", hint=_HINTS.get(answer.status, _NOTHING_LOST))
         yield Download(str(path), answer)
 

@@ -1,12 +1,13 @@
 """Messages of a Kafka topic. The position is ours, not the broker's: the next offset of each partition."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
 
-from tocsin.signals import Batch
+from tocsin.signals import Batch, Skipped, SkipReason
 from tocsin.sources.config import SourceConfig
 from tocsin.sources.errors import SourceError
 from tocsin.sources.inputs.portions import Portions
@@ -37,15 +38,23 @@ class KafkaSource:
     async def batches(self, position: bytes) -> AsyncIterator[Batch]:
         """See `Source`."""
         offsets = offsets_of(position)
-        servers = str(self._config.kafka)
-        # Without a group all partitions are ours, also those that are added later.
-        consumer = self._kafka.AIOKafkaConsumer(self._topic, bootstrap_servers=servers, **self._options())
+        consumer = self._kafka.AIOKafkaConsumer(bootstrap_servers=str(self._config.kafka), **self._options())
         try:
-            await consumer.start()
-            for partition in consumer.assignment():
-                if partition.partition in offsets:
-                    consumer.seek(partition, offsets[partition.partition])
+            with _causes() as causes:
+                try:
+                    await consumer.start()
+                except self._kafka.errors.KafkaError as error:
+                    raise self._gone(causes[-1] if causes else error) from None
+            if self._topic not in await consumer.topics():
+                hint = "check its name, and whether this user may read it; it is asked again"
+                raise SourceError(f"{self._config.kafka} has no topic {self._topic}", hint=hint)
+            partitions = set[int]()
             while True:
+                if partitions != (now := consumer.partitions_for_topic(self._topic) or partitions):
+                    partitions = set(now)  # also where some were added
+                    offsets, lost = await self._begin(consumer, partitions, offsets)
+                    if lost:
+                        yield Batch(source=self.name, claims=[], skipped=lost, position=position_of(offsets))
                 taken = await consumer.getmany(timeout_ms=_WAIT_MS, max_records=_MOST_MESSAGES)
                 for partition, messages in taken.items():
                     after = {**offsets, partition.partition: messages[-1].offset + 1}
@@ -53,12 +62,31 @@ class KafkaSource:
                         yield batch
                     offsets = after
         except self._kafka.errors.KafkaError as error:
-            raise SourceError(
-                f"{self._config.kafka}: {error or type(error).__name__}", hint="it is asked again"
-            ) from None
+            raise self._gone(error) from None
         finally:
             with suppress(Exception):  # it is over, whatever the broker says to that
                 await consumer.stop()
+
+    def _gone(self, why: object) -> SourceError:
+        text = f"{self._config.kafka}: {why or type(why).__name__}"
+        return SourceError(text, hint="check servers, key and ca_file; it is asked again")
+
+    async def _begin(self, consumer: Any, partitions: set[int], offsets: Offsets) -> tuple[Offsets, list[Skipped]]:
+        """Have each partition read on from where it was, or from its start; and what it no longer holds."""
+        ours = {number: self._kafka.TopicPartition(self._topic, number) for number in sorted(partitions)}
+        consumer.assign([*ours.values()])
+        firsts = await consumer.beginning_offsets([*ours.values()])
+        ends = await consumer.end_offsets([*ours.values()])
+        lost = list[Skipped]()
+        for number, partition in ours.items():
+            at, first = offsets.get(number, firsts[partition]), firsts[partition]
+            if at < first or at > ends[partition]:  # older than what is kept, or of a topic that was made anew
+                detail = f"partition {number} of {self._topic} was read up to {at:,}, and begins at {first:,} now"
+                lost.append(Skipped(SkipReason.CUT_OFF, at, f"{detail}: what was between is not read", ""))
+                at = first
+            consumer.seek(partition, at)
+            offsets = {**offsets, number: at}
+        return offsets, lost
 
     def _of(self, messages: Sequence[Any], before: Offsets, after: Offsets) -> list[Batch]:
         portion = portion_of([message.value for message in messages])
@@ -70,7 +98,8 @@ class KafkaSource:
         return list(self._portions.batches(portion, lambda read: positions[read >= size]))
 
     def _options(self) -> dict[str, Any]:
-        options: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "group_id": None}
+        # Where to begin is said by us, so that nothing is passed over without a word.
+        options: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "none", "group_id": None}
         if (key := key_of(self._config)) is not None:
             import ssl
 
@@ -82,6 +111,27 @@ class KafkaSource:
                 "ssl_context": ssl.create_default_context(cafile=self._config.ca_file),
             }
         return options
+
+
+class _Causes(logging.Handler):
+    """Why no broker was reached: aiokafka says that in its log alone."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said = list[str]()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
+@contextmanager
+def _causes() -> Iterator[list[str]]:
+    handler, log = _Causes(), logging.getLogger("aiokafka")
+    log.addHandler(handler)
+    try:
+        yield handler.said
+    finally:
+        log.removeHandler(handler)
 
 
 def portion_of(values: Sequence[bytes | None]) -> bytes:

@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from tocsin.loopback import is_loopback
 from tocsin.signals import Batch
-from tocsin.signals.loopback import is_loopback
 from tocsin.sources.config import SourceConfig
 from tocsin.sources.errors import SourceError
 from tocsin.sources.inputs.portions import Portions

@@ -10,7 +10,7 @@ from tocsin.signals import Batch, Skipped
 from tocsin.sources.config import SourceConfig
 from tocsin.sources.format import Format
 from tocsin.sources.formats import format_of
-from tocsin.sources.inputs.settings import form_of, reading_of
+from tocsin.sources.inputs.settings import CurrentReading, form_of
 from tocsin.sources.opening import Opened
 from tocsin.sources.read import Input
 from tocsin.sources.sample import Sample
@@ -23,9 +23,8 @@ class Portions:
     def __init__(self, name: str, config: SourceConfig, clock: Clock) -> None:
         """Raises: SourceError, as `open_source`."""
         self.form = form_of(config)
-        self._name, self._config, self._clock = name, config, clock
-        # Made once: the guard may be read from files.
-        self._reading = reading_of(name, config, now=clock())
+        self._name = name
+        self._reading = CurrentReading(name, config, clock)
 
     def known_by(self, head: bytes, name: str) -> Format:
         """The format, found by `head` where the configuration names none. Raises: SourceError."""
@@ -45,7 +44,7 @@ class Portions:
             line: how many lines were before the portion.
         """
         assert self.form is not None
-        reading = msgspec.structs.replace(self._reading, now=self._clock())
+        reading = self._reading.now()
         opened = Opened(self._name, None, io.BytesIO(header + portion))
         shift = line - header.count(b"\n")
         for part in Input(opened, self.form).pieces(reading):

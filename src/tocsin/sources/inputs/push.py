@@ -19,7 +19,7 @@ from tocsin.sources.config import SourceConfig
 from tocsin.sources.errors import SourceError
 from tocsin.sources.inputs.push_server import listening_on, serving
 from tocsin.sources.inputs.secrets import needed_key_of
-from tocsin.sources.inputs.settings import form_of, reading_of
+from tocsin.sources.inputs.settings import CurrentReading, form_of
 from tocsin.sources.inputs.whole import whole
 from tocsin.sources.source import Clock
 
@@ -51,9 +51,10 @@ class PushSource:
     def __init__(self, name: str, config: SourceConfig, *, clock: Clock) -> None:
         """Raises: SourceError, as `open_source`."""
         self.name = name
-        self._config, self._clock = config, clock
+        self._config = config
         self._form = form_of(config)
-        self._reading = reading_of(name, config, now=clock())
+        # One for all: lines of a log count together, whoever posted them.
+        self._reading = CurrentReading(name, config, clock)
         self.port = 0
         """Where it listens, once `batches` has begun."""
 
@@ -79,9 +80,12 @@ class PushSource:
 
     async def _read(self, posted: _Posted, position: bytes) -> AsyncGenerator[Batch, None]:
         """What was posted; whoever asks for the next batch has kept the one before."""
-        # One for all: lines of a log count together, whoever posted them.
-        reading = msgspec.structs.replace(self._reading, now=self._clock())
         signals = skipped = 0
+        try:
+            reading = await asyncio.to_thread(self._reading.now)
+        except SourceError:
+            posted.kept.cancel()  # the mistake is ours, and not in what was posted
+            raise
         try:
             path = str(posted.path)
             async for batch in whole(path, self._form, reading, before=position, after=position, full_list=False):

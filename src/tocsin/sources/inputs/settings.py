@@ -4,15 +4,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
+
 from tocsin.sources.config import SourceConfig
 from tocsin.sources.errors import SourceError
 from tocsin.sources.format import Format
 from tocsin.sources.formats import format_named
 from tocsin.sources.guard import guard_of
+from tocsin.sources.inputs.again import fingerprint
 from tocsin.sources.mapping.builtin import profile_format
 from tocsin.sources.mapping.profile import load_profile
 from tocsin.sources.mapping.times import span
 from tocsin.sources.reading import Reading
+from tocsin.sources.source import Clock
 
 
 def form_of(config: SourceConfig) -> Format | None:
@@ -37,10 +41,29 @@ def reading_of(name: str, config: SourceConfig, *, now: datetime) -> Reading:
         allow_non_global=config.allow_non_global,
         guard=guard_of(config.own_networks, config.trusted_proxies, config.allow_lists),
         max_expand=config.max_expand,
+        ipv6_prefix=config.ipv6_prefix,
         timezone=time_zone(config.timezone),
         levels=config.levels,
         life=span(config.life) if config.life else None,
     )
+
+
+class CurrentReading:
+    """How a table wants its input read, from one portion to the next: counts go on, and its files are read again."""
+
+    def __init__(self, name: str, config: SourceConfig, clock: Clock) -> None:
+        """Raises: SourceError, as `reading_of`."""
+        self._name, self._config, self._clock = name, config, clock
+        self._state = fingerprint(config)
+        self._reading = reading_of(name, config, now=clock())
+
+    def now(self) -> Reading:
+        """Raises: SourceError, where an allow-list that has changed cannot be read."""
+        state = fingerprint(self._config)
+        if state != self._state:
+            fresh = reading_of(self._name, self._config, now=self._clock())
+            self._reading, self._state = msgspec.structs.replace(fresh, memory=self._reading.memory), state
+        return msgspec.structs.replace(self._reading, now=self._clock())
 
 
 def time_zone(name: str) -> ZoneInfo:

@@ -198,7 +198,6 @@ def _from_now(getter: Getter, now: datetime, otherwise: Ends) -> Ends:
         value = getter(record)
         if value is None or value == "":
             return otherwise(record, observed, level)
-        rest = span(value)
-        return now + (min(longest, rest))
+        return now + min(span(value), longest)
 
     return ends

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from tocsin.signals import RiskLevel, Skipped, SkipReason
+from tocsin.signals import RiskLevel, Skipped, SkipReason, ip_key
 from tocsin.signals.skipped import EXCERPT_CHARS
 from tocsin.sources.mapping.messages import legal_message
 from tocsin.sources.readers.window_counts import Step, WindowCounts
@@ -70,7 +70,9 @@ class CountedReader(RecordReader):
             return event
         assert isinstance(event, Event)
         at = event.observed.timestamp()
-        reached = self._counts.add(event.address.removeprefix("::ffff:"), at, event.weight, event.kind)
+        key = event.address.removeprefix("::ffff:")
+        network = self._network(key) if ":" in key else None
+        reached = self._counts.add(key, at, event.weight, event.kind, network=network)
         if reached is None:
             detail = f"counts for {event.weight}, and reaches no new level{self._scale}"
             return Skipped(SkipReason.BELOW_BANDS, number, detail, text[:EXCERPT_CHARS])
@@ -79,8 +81,16 @@ class CountedReader(RecordReader):
         said = f"{reached.events} {self.rule.what} within {self._window}"
         if self.rule.most_kinds and reached.kinds >= self.rule.most_kinds:
             said = f"{reached.kinds} {self.rule.kinds} within {self._window}"
-        message = legal_message(said)
+        message = legal_message(f"{said} by its IPv6 network" if reached.of_network else said)
         return Claim(number, event.address, level, event.observed, expires, message)
+
+    def _network(self, address: str) -> str | None:
+        """What stands for the IPv6 network that is one attacker's; None for what is no address, which vetting says."""
+        bits = self._reading.ipv6_prefix
+        try:
+            return None if bits == 128 else f"{int.from_bytes(ip_key(address)) >> 128 - bits:x}/{bits}"
+        except ValueError:
+            return None
 
     def _level(self, level: RiskLevel) -> RiskLevel:
         levels = self._reading.levels

@@ -31,6 +31,8 @@ class Reached(NamedTuple):
     """How many there were within the window."""
     kinds: int
     """How many different ones of them."""
+    of_network: bool = False
+    """Whether that takes all addresses of its network together."""
 
 
 class WindowCounts:
@@ -48,15 +50,21 @@ class WindowCounts:
     def __len__(self) -> int:
         return len(self._tallies)
 
-    def add(self, key: str, at: float, weight: int = 1, kind: str | None = None) -> Reached | None:
-        """One event of `key`, which counts for `weight`; `at` in seconds, mostly not before the last one."""
-        tally = self._tallies.get(key)
-        if tally is None or at - tally.opened >= self._window_s:
-            tally = self._open(key, at, tally)
-        tally.count += weight
-        if kind is not None and len(tally.kinds) < self._most_kinds:
-            tally.kinds.add(hash(kind))
-        rank = self._rank(tally)
+    def add(
+        self, key: str, at: float, weight: int = 1, kind: str | None = None, *, network: str | None = None
+    ) -> Reached | None:
+        """
+        One event of `key`, which counts for `weight`; `at` in seconds, mostly not before the last one.
+
+        Args:
+            network: counted as well, where it is one attacker's; what it reaches is said of each key that takes part.
+        """
+        tally = most = self._counted(key, at, weight, kind)
+        rank = self._rank(tally, tally.said)
+        if network is not None:
+            wide = self._counted(network, at, weight, kind)
+            if (wide_rank := self._rank(wide, tally.said)) > rank:
+                rank, most = wide_rank, wide
         if rank <= tally.said:
             return None
         tally.said = rank
@@ -64,12 +72,21 @@ class WindowCounts:
             return None
         step = self._steps[rank]
         tally.held, tally.held_until = rank, at + step.holds_s
-        return Reached(step, tally.count, len(tally.kinds))
+        return Reached(step, most.count, len(most.kinds), most is not tally)
 
-    def _rank(self, tally: "_Tally") -> int:
+    def _counted(self, key: str, at: float, weight: int, kind: str | None) -> "_Tally":
+        tally = self._tallies.get(key)
+        if tally is None or at - tally.opened >= self._window_s:
+            tally = self._open(key, at, tally)
+        tally.count += weight
+        if kind is not None and len(tally.kinds) < self._most_kinds:
+            tally.kinds.add(hash(kind))
+        return tally
+
+    def _rank(self, tally: "_Tally", rank: int) -> int:
+        """The step that it has reached, if that is beyond `rank`."""
         if self._most_kinds and len(tally.kinds) >= self._most_kinds:
             return len(self._steps) - 1
-        rank = tally.said
         while rank + 1 < len(self._steps) and tally.count >= self._steps[rank + 1].least:
             rank += 1
         return rank

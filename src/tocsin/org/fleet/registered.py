@@ -1,0 +1,112 @@
+"""The orgs of a fleet, as they are registered in a bucket that all nodes look at."""
+
+import re
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from tocsin.journal import JournalConflict, KeyValue
+from tocsin.org.errors import OrgError
+from tocsin.org.fleet.declared import STREAM
+from tocsin.org.fleet.secret import FleetSecret
+
+_NAME = re.compile(r"[a-z0-9-]{1,63}")
+_BRANCH = "org"
+_FLEET = "fleet"
+
+
+class RegisteredOrg(Struct, frozen=True):
+    """One org."""
+
+    url: str
+    """Where clients reach it; its host says whose a request is."""
+    created_ms: int
+    stream: str = STREAM
+    """Which one holds its journal."""
+
+    @property
+    def host(self) -> str:
+        """In lower case, without a port."""
+        return urlsplit(self.url).hostname or ""
+
+
+class _Fleet(Struct, frozen=True):
+    """What is said once for all."""
+
+    fingerprint: str
+
+
+class Registered:
+    """The table. All methods raise JournalError."""
+
+    def __init__(self, table: KeyValue) -> None:
+        self._table = table
+
+    async def found(self, secret: FleetSecret) -> None:
+        """Note whose secret opens the keys, unless that stands there. Raises OrgError when it is another one's."""
+        try:
+            await self._table.put(_FLEET, msgspec.json.encode(_Fleet(secret.fingerprint)), revision=0)
+        except JournalConflict:
+            await self.check(secret)
+
+    async def check(self, secret: FleetSecret) -> None:
+        """Raises OrgError, when the fleet has another secret, or none yet."""
+        kept = await self._table.get(_FLEET)
+        if kept is None:
+            raise OrgError("the fleet has not been set up", hint="run `tocsin fleet init` again, now that servers run")
+        if msgspec.json.decode(kept.value, type=_Fleet).fingerprint != secret.fingerprint:
+            raise OrgError(
+                "the fleet has another secret than secret_file holds: its keys could not be opened",
+                hint="copy the secret from another node of this fleet",
+            )
+
+    async def all(self) -> dict[str, RegisteredOrg]:
+        """By name."""
+        kept = await self._table.all(f"{_BRANCH}.")
+        return {
+            key.removeprefix(f"{_BRANCH}."): msgspec.json.decode(one.value, type=RegisteredOrg)
+            for key, one in sorted(kept.items())
+        }
+
+    async def get(self, name: str) -> RegisteredOrg:
+        """The one of that name. Raises OrgError when there is none."""
+        kept = await self._table.get(_key(name))
+        if kept is None:
+            raise OrgError(f"the fleet has no org {name}", hint="`tocsin fleet org list` shows which there are")
+        return msgspec.json.decode(kept.value, type=RegisteredOrg)
+
+    async def add(self, name: str, url: str, *, at_ms: int) -> RegisteredOrg:
+        """
+        Register one.
+
+        Args:
+            url: scheme and host, perhaps a port; without a slash at its end.
+        Raises: OrgError, when it is no name, or that or the host of `url` is another's.
+        """
+        added = RegisteredOrg(url, at_ms)
+        for other, known in (await self.all()).items():
+            if other != name and known.host == added.host:
+                raise OrgError(f"{known.host} is where {other} is reached", hint="give each org a host of its own")
+        try:
+            await self._table.put(_key(name), msgspec.json.encode(added), revision=0)
+        except JournalConflict:
+            raise OrgError(f"there is an org {name} already", hint="choose another name") from None
+        return added
+
+    async def remove(self, name: str) -> RegisteredOrg:
+        """Forget one: it is served no longer. Returns: what was known of it. Raises OrgError when there is none."""
+        known = await self.get(name)
+        await self._table.delete(_key(name))
+        return known
+
+
+def check_org_name(name: str) -> None:
+    """Raises OrgError for what no org can be called."""
+    if not _NAME.fullmatch(name):
+        raise OrgError(f"{name[:80]!r} is no name of an org", hint="1 to 63 of a-z, 0-9 and -")
+
+
+def _key(name: str) -> str:
+    check_org_name(name)
+    return f"{_BRANCH}.{name}"

@@ -1,0 +1,22 @@
+"""What a node is told: how to reach its fleet, and which orgs it is for."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from tocsin.journal.jetstream.settings import JetStreamSettings
+
+MOST_LAG = 10_000
+
+
+class NodeSettings(JetStreamSettings, frozen=True, forbid_unknown_fields=True):
+    """The table `[journal]`: the connection, and what a node has besides."""
+
+    servers: tuple[str, ...] = ()
+    """`tls://HOST:PORT`, or `nats://HOST:PORT` on loopback."""
+    secret_file: str | None = None
+    """The fleet's secret, 32 bytes: the signing keys of all its orgs are opened by it. The same on all nodes."""
+    most_lag: Annotated[int, Meta(ge=1)] = MOST_LAG
+    """How far the index may be behind the journal while decisions are answered; see docs/fleet.md."""
+    orgs: tuple[str, ...] = ()
+    """Names of those that are served; all that are registered when there are none."""

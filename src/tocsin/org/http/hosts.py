@@ -1,0 +1,51 @@
+"""The ASGI application of a node: whose a request is, its Host says."""
+
+from tocsin.org.fleet.node import Node
+from tocsin.org.http.client_ip import TrustedProxies
+from tocsin.org.http.errors import path_not_found
+from tocsin.org.http.exchange import Exchange, Receive, Scope, Send
+from tocsin.org.http.health import HEALTH_PATH, READY_PATH
+from tocsin.org.http.served import NodeStanding, ServedOrg, tell
+from tocsin.org.org import Clock
+
+
+class Hosts:
+    """Hands each request to the org of its Host. Whoever asks how the node is need name none."""
+
+    def __init__(self, node: Node, *, clock: Clock) -> None:
+        self._node, self._clock = node, clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI request."""
+        if scope["type"] != "http":
+            return
+        if (org := self._org_of(scope)) is not None:
+            return await org(scope, receive, send)
+        exchange = Exchange(
+            scope, receive, send, now=self._clock(), proxies=TrustedProxies([]), body_timeout_s=1.0, https=False
+        )
+        if exchange.path in (HEALTH_PATH, READY_PATH):
+            await tell(exchange, self._standing())
+        else:
+            await exchange.refuse(path_not_found())
+
+    def _org_of(self, scope: Scope) -> ServedOrg | None:
+        orgs = self._node.orgs()
+        if len(orgs) == 1:
+            ((_, org),) = orgs.values()
+            return org
+        asked = _host(scope)
+        return next((org for host, org in orgs.values() if host == asked), None)
+
+    def _standing(self) -> NodeStanding:
+        orgs = {name: org.standing() for name, (_, org) in sorted(self._node.orgs().items())}
+        return NodeStanding(all(one.ready for one in orgs.values()), self._node.connected, orgs)
+
+
+def _host(scope: Scope) -> str:
+    """In lower case, without a port; empty when there is none, or several."""
+    named = [value for name, value in scope["headers"] if name == b"host"]
+    if len(named) != 1:
+        return ""
+    host = named[0].decode("latin-1").lower()
+    return host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]

@@ -1,0 +1,10 @@
+"""The branches of the journal: words that the topics of a kind begin with."""
+
+DIRECTORY_BRANCH = "directory."
+"""What changes the directory: who may do what, who asserts, how is decided. What a node must know before it lets in."""
+ISSUED_BRANCH = DIRECTORY_BRANCH + "issued."
+"""Of that, what is issued: past its retention it may be forgotten; the rest is kept for ever."""
+RISK_BRANCH = "risk."
+"""What providers assert. Past its retention it may be forgotten."""
+LOG_BRANCH = "log."
+"""What only the System Log shows. Past its retention it may be forgotten."""

@@ -1,0 +1,162 @@
+"""Connections to real servers: what is told when they do not come about, and that they outlive the servers."""
+
+import asyncio
+from pathlib import Path
+
+import nkeys
+import pytest
+import trustme
+from nacl.utils import random as random_bytes
+
+from support.jetstream import STREAM, jetstream
+from support.nats_cluster import NatsCluster, NatsNode
+from tocsin.journal import JournalError, JournalUnreachable
+from tocsin.journal.jetstream import JetStreamConnection, JetStreamJournal, JetStreamSettings
+from tocsin.journal.jetstream.declared import make
+
+pytestmark = pytest.mark.slow
+SOON_S = 20.0
+PASSWORD = 'authorization { user: me, password: "s3cr3t" }'
+
+
+async def told(settings: JetStreamSettings) -> str:
+    """What is said instead of a connection."""
+    with pytest.raises(JournalError) as caught:
+        await JetStreamConnection.open(settings)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert caught.value.hint
+    assert "s3cr3t" not in text + caught.value.hint
+    return text
+
+
+async def test_servers_that_are_not_there_are_told() -> None:
+    settings = JetStreamSettings(servers=("nats://127.0.0.1:1", "nats://localhost:2"), connect_s=0.5)
+    assert (await told(settings)).startswith("no NATS server answers at 127.0.0.1:1, localhost:2: ")
+
+
+async def test_a_user_is_let_in_or_told(tmp_path: Path) -> None:
+    for name, password in (("right", "s3cr3t\n"), ("wrong", "other")):
+        (tmp_path / name).write_text(password)
+    with NatsCluster(tmp_path / "nats", size=1, more=PASSWORD) as cluster:
+        servers = tuple(cluster.urls)
+        for settings in (
+            JetStreamSettings(servers=servers),
+            JetStreamSettings(servers=servers, user="me", password_file=str(tmp_path / "wrong")),
+        ):
+            assert "does not let this user in" in await told(settings)
+        right = JetStreamSettings(servers=servers, user="me", password_file=str(tmp_path / "right"))
+        await (await JetStreamConnection.open(right)).close()
+        encrypted = tuple(url.replace("nats://", "tls://") for url in servers)
+        settings = JetStreamSettings(servers=encrypted, user="me", password_file=str(tmp_path / "right"), connect_s=0.5)
+        assert "does not speak TLS" in await told(settings), "and was told nothing"
+
+
+async def test_tls_and_nkeys_let_in(tmp_path: Path) -> None:
+    authority, stranger = trustme.CA(), trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    stranger.cert_pem.write_to_path(tmp_path / "stranger.pem")
+    leaf = authority.issue_cert("127.0.0.1")
+    leaf.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    seed = nkeys.encode_seed(random_bytes(32), nkeys.PREFIX_BYTE_USER)
+    (tmp_path / "user.nk").write_bytes(seed + b"\n")
+    public = nkeys.from_seed(bytearray(seed)).public_key.decode()
+    pem = tmp_path / "server.pem"
+    more = f'tls {{ cert_file: "{pem}", key_file: "{pem}" }}\nauthorization {{ users: [ {{ nkey: {public} }} ] }}'
+    with NatsCluster(tmp_path / "nats", size=1, more=more) as cluster:
+        servers = tuple(url.replace("nats://", "tls://") for url in cluster.urls)
+        good = JetStreamSettings(servers=servers, ca_file=str(tmp_path / "ca.pem"), nkey_file=str(tmp_path / "user.nk"))
+        await (await JetStreamConnection.open(good)).close()
+        nobody = JetStreamSettings(servers=servers, ca_file=str(tmp_path / "ca.pem"))
+        assert "does not let this user in" in await told(nobody)
+        other = JetStreamSettings(servers=servers, ca_file=str(tmp_path / "stranger.pem"), connect_s=0.5)
+        assert "certificate verify failed" in await told(other)
+
+
+async def test_servers_without_jetstream_are_told(tmp_path: Path) -> None:
+    with NatsCluster(tmp_path / "off", size=1, jetstream=False) as cluster:
+        settings = JetStreamSettings(servers=tuple(cluster.urls), patience_s=0.3)
+        assert (await told(settings)).startswith("JetStream is off at 127.0.0.1:")
+    more = "accounts { A: { users: [ { user: a, password: a } ] }, B: { jetstream: enabled, users: [ { user: b } ] } }"
+    (tmp_path / "a").write_text("a")
+    with NatsCluster(tmp_path / "account", size=1, more=more) as cluster:
+        settings = JetStreamSettings(servers=tuple(cluster.urls), user="a", password_file=str(tmp_path / "a"))
+        assert "JetStream not enabled for account" in await told(settings)
+
+
+async def test_servers_that_take_short_messages_only_are_told(tmp_path: Path) -> None:
+    with NatsCluster(tmp_path, size=1, more="max_payload: 1MB") as cluster:
+        assert "at most 1048576 bytes" in await told(JetStreamSettings(servers=tuple(cluster.urls)))
+
+
+async def test_a_stream_that_is_not_there_is_told(nats_cluster: NatsCluster) -> None:
+    async with jetstream(nats_cluster) as connection:
+        with pytest.raises(JournalError, match="there is no stream NOTHING"):
+            await JetStreamJournal.open(connection, "acme", stream="NOTHING")
+
+
+async def test_what_a_user_may_not_ask_is_told(tmp_path: Path) -> None:
+    more = 'authorization { users: [ { user: me, password: me, permissions: { publish: ["$JS.API.INFO"] } } ] }'
+    (tmp_path / "me").write_text("me")
+    with NatsCluster(tmp_path / "nats", size=1, more=more) as cluster:
+        settings = JetStreamSettings(servers=tuple(cluster.urls), user="me", password_file=str(tmp_path / "me"))
+        connection = await JetStreamConnection.open(settings)
+        with pytest.raises(JournalError, match=r"may not ask \$JS\.API\.STREAM\.INFO\.TOCSIN"):
+            await connection.api("STREAM.INFO.TOCSIN")
+        await connection.close()
+
+
+async def test_a_connection_outlives_its_server_and_a_server_that_refuses_it_for_a_while(tmp_path: Path) -> None:
+    (tmp_path / "right").write_text("s3cr3t")
+    with NatsCluster(tmp_path / "nats", size=1, more=PASSWORD) as cluster:
+        (node,) = cluster.nodes
+        settings = JetStreamSettings(
+            servers=tuple(cluster.urls), user="me", password_file=str(tmp_path / "right"), patience_s=SOON_S
+        )
+        connection = await JetStreamConnection.open(settings)
+        one_server = STREAM.__class__(name="TOCSIN", subjects=STREAM.subjects, replicas=1)
+        await make(connection, [one_server])
+        journal = await JetStreamJournal.open(connection, "acme", look_again_s=SOON_S)
+        await journal.append("a", b"before")
+        node.kill()
+        appending = asyncio.create_task(journal.append("a", b"while it was down"))
+        await asyncio.sleep(0.1)
+        node.start()
+        await appending
+        for right, wrong in (("me", "you"), ("you", "me")):  # its user is unknown for a while, and it is cut off
+            await reload(node, right, wrong)
+            await until(connection, connected=wrong == "me")
+        follower = journal.follow(await journal.last())
+        following = asyncio.ensure_future(anext(follower))
+        await JetStreamJournal(connection, "acme", "TOCSIN", SOON_S).append("a", b"after")
+        async with asyncio.timeout(SOON_S / 2):
+            assert [entry.body for entry in await following] == [b"after"], "and its news are heard again"
+        assert [entry.body for entry in await journal.read()] == [b"before", b"while it was down", b"after"]
+        await journal.close()
+        await connection.close()
+
+
+async def test_without_a_quorum_nothing_is_promised(tmp_path: Path) -> None:
+    with NatsCluster(tmp_path) as cluster:
+        async with jetstream(cluster, patience_s=0.5) as connection:
+            await make(connection, [STREAM])
+            journal = await JetStreamJournal.open(connection, "acme")
+            await journal.append("a", b"before")
+            for node in cluster.followers("TOCSIN"):
+                node.kill()
+            with pytest.raises(JournalUnreachable, match="no quorum") as caught:
+                await journal.append("a", b"while two are down")
+            assert caught.value.hint
+            await journal.close()
+
+
+async def reload(node: NatsNode, user: str, other: str) -> None:
+    config = node.folder / "server.conf"
+    config.write_text(config.read_text().replace(f"user: {user},", f"user: {other},"))
+    node.reload()
+
+
+async def until(connection: JetStreamConnection, *, connected: bool) -> None:
+    async with asyncio.timeout(SOON_S):
+        while connection.is_connected is not connected:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
