@@ -7,8 +7,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from support.virtual_time import run_virtually
-from tocsin.journal import Entry, JournalError, JournalUnreachable, MemoryJournal
-from tocsin.org.freshness import ANSWER_WITHIN_S, FleetFreshness, Freshness, OwnFreshness
+from tocsin.journal import Entry, JournalError, MemoryJournal
+from tocsin.org.freshness import ANSWER_WITHIN_S, FleetFreshness, Freshness, OwnFreshness, Unconfirmed
 from tocsin.org.projector import Projector
 
 
@@ -110,16 +110,16 @@ def test_while_nobody_answers_nobody_waits_and_it_is_found_out_when_that_ends(is
         with capture_logs() as logs:
             waiting = [freshness.confirm(or_local=number % 2 == 1) for number in range(10)]
             ends = await asyncio.gather(*waiting, return_exceptions=True)
-            assert [type(end) for end in ends] == [JournalUnreachable, type(None)] * 5
+            assert [type(end) for end in ends] == [Unconfirmed, type(None)] * 5
             assert (cluster.asked, freshness.reachable) == (1, False)
             assert now() <= ANSWER_WITHIN_S
             down_at = now()
             for _ in range(200):
                 before = now()
                 await freshness.confirm(or_local=True)
-                with pytest.raises(JournalUnreachable):
+                with pytest.raises(Unconfirmed):
                     await freshness.confirm()
-                with pytest.raises(JournalUnreachable):
+                with pytest.raises(Unconfirmed):
                     await freshness.look_again()
                 assert now() == before
                 await asyncio.sleep(0.05)

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 from tocsin.cli.config import ConfigError, load_config
 from tocsin.cli.relay_file import RelayFile
+from tocsin.org.config import OrgConfig
 from tocsin.signals import RiskLevel
 
 
@@ -76,5 +77,25 @@ def test_a_target_that_names_a_source_that_is_not_there_stops_the_start(tmp_path
         "[targets.acme]\nurl = 'https://a.example'\ntoken_env = 'T'\nsources = ['sensor', 'sensr']\n"
         "[sources.sensor]\npath = 'list'\n"
     )
-    with pytest.raises(ConfigError, match=r"targets\.acme\.sources: there is no source sensr; did you mean sensor\?"):
+    with pytest.raises(
+        ConfigError, match=r"toml: targets\.acme\.sources: there is no source sensr; did you mean sensor\?"
+    ):
         load_config(path, RelayFile)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "key"),
+    [
+        (RelayFile, "never_send = ['10.0.0/8']\ntoken_env = 'T'", "targets.acme.never_send: '10.0.0/8' does not"),
+        (RelayFile, "client_id = 'x'", "targets.acme.client_id: client_id and private_key_file go together"),
+        (OrgConfig, "[http]\ntrusted_proxies = ['10.0.0/8']", "http.trusted_proxies: '10.0.0/8' does not"),
+        (OrgConfig, "[policy]\nallowed = ['10.0.0/8']", "policy.allowed: '10.0.0/8' does not"),
+    ],
+)
+def test_what_no_type_can_say_is_named_with_its_key_too(tmp_path: Path, kind: type, text: str, key: str) -> None:
+    path = tmp_path / "c.toml"
+    relay = f"[targets.acme]\nurl = 'https://a.example'\n{text}\n[sources.sensor]\npath = 'list'\n"
+    path.write_text(relay if kind is RelayFile else text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path, kind)
+    assert str(caught.value).startswith(f"{path}: {key}")

@@ -95,9 +95,46 @@ def test_a_mistake_is_one_line_and_a_hint(arguments: list[str], says: str) -> No
     assert "Traceback" not in run.stderr
 
 
-@pytest.mark.parametrize("arguments", [["none.txt"], ["none.txt", "--dry-run", "--as-of", "noon"]])
-def test_wrong_usage_exits_2(arguments: list[str]) -> None:
-    assert tocsin("send", *arguments).returncode == 2
+AS_OF = ["none.txt", "--dry-run", "--as-of"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["none.txt"],
+        [*AS_OF, "noon"],
+        [*AS_OF, "9999-12-31T23:59:59Z"],
+        [*AS_OF, "0001-01-01T00:00:00Z"],
+        ["none.txt", "--dry-run", "--format", "ipsum", "--mapping", "mapping.toml"],
+    ],
+)
+def test_wrong_usage_exits_2_and_names_the_option(arguments: list[str]) -> None:
+    run = tocsin("send", *arguments)
+    assert run.returncode == 2
+    assert (arguments[-2] if len(arguments) > 1 else "--to") in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(("form", "hint"), [("ipsum", True), (None, False)])
+def test_a_wrong_format_is_told_with_the_right_one(tmp_path: Path, form: str | None, hint: bool) -> None:
+    path = _list(tmp_path, LISTED % (1, "LOW"))
+    run = tocsin("send", path, "--dry-run", *(["--format", form] if form else []))
+    assert ("by its content it is jsonl" in run.stderr) is hint
+    assert ("by its content it is jsonl" in tocsin("explain", path, "--format", "ipsum").stdout) is True
+
+
+def test_what_held_then_and_has_ended_since_is_said(tmp_path: Path) -> None:
+    old, env = tmp_path / "ipsum.txt", {"TOCSIN_TOKEN": "s3cret"}
+    old.write_text("# Last update: Sat, 22 Aug 2020 03:00:29 +0200\n8.8.8.8\t5\n")
+    arguments = ["send", str(old), "--as-of", "2020-08-22T12:00:00Z"]
+    planned = tocsin(*arguments, "--dry-run")
+    assert (planned.returncode, planned.stderr) == (0, "")
+    assert "not sent 1: held at the time of --as-of, and have expired since" in planned.stdout
+    with faulty_org() as org:
+        sent = tocsin(*arguments, "--to", org.url, env=env)
+        assert (sent.returncode, org.arrived) == (1, [])
+    assert "all have expired since" in sent.stderr
+    assert "--as-of now takes" in sent.stderr
 
 
 def test_nobody_listening_is_told_with_what_was_not_delivered(tmp_path: Path) -> None:

@@ -316,7 +316,7 @@ def test_a_database_is_read_while_fail2ban_writes_and_a_ban_for_ever_is_capped(t
         ("1.2.3.4", "MEDIUM", timedelta(days=90)),
         ("1.2.3.5", "HIGH", timedelta(hours=1)),
     ]
-    assert sorted(str(one.reason) for one in part.skipped) == ["bad_address", "no_address"]
+    assert [str(one.reason) for one in part.skipped] == ["no_address"] * 2, "a host by its name, and nobody"
 
 
 def test_a_packed_database_is_unpacked_first(tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from tocsin.sources import (
     Reading,
     SourceError,
     format_named,
+    open_source_input,
     read_source,
     shipped_list,
 )
+from tocsin.sources.vetting import SIGNALS_AT_ONCE
 
 NOW = datetime(2026, 8, 22, 9, 0, tzinfo=UTC)
 HEADER = "# Last update: Sat, 22 Aug 2026 03:00:29 +0200\n"
@@ -261,3 +263,18 @@ def test_an_old_list_is_taken_for_one_of_today_only_when_asked_for_now() -> None
         with shipped_list() as path:
             counts.append(Counter(type(one).__name__ for one in read_source(path, reading))["Signal"])
     assert counts == [30_000, 0, 30_000, 0]
+
+
+def test_a_block_of_many_networks_comes_in_pieces(tmp_path: Path) -> None:
+    """256 addresses each: a chunk of such lines would be millions of signals in memory at once."""
+    path = tmp_path / "nets.txt"
+    path.write_text("".join(f"20.{n // 256}.{n % 256}.0/24\n" for n in range(1_000)))
+    with open_source_input(str(path)) as source:
+        parts = list(source.pieces(_reading()))
+    signals = [len(part.claims) for part in parts]
+    assert (sum(signals), sum(part.records for part in parts)) == (256_000, 1_000)
+    assert max(signals) < 2 * SIGNALS_AT_ONCE
+    ends = [part.end for part in parts]
+    assert ends == sorted(ends)
+    # Until the last of its pieces is durable, a block is read again from its start.
+    assert (ends[0], ends[-1]) == (0, path.stat().st_size)

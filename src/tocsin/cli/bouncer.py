@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tocsin.cli.data_folder import NewOption, expect_org
 from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption
 
 if TYPE_CHECKING:  # imported by the functions that need them
@@ -24,8 +25,9 @@ def bouncers() -> None:
 
 
 @app.command("create")
-def create(name: _Name, data: DataOption = DEFAULT_DATA, org: OrgOption = None) -> None:
+def create(name: _Name, data: DataOption = DEFAULT_DATA, org: OrgOption = None, new: NewOption = False) -> None:
     """Make a bouncer and print its key, alone, once: only its hash is kept. Works while the org runs."""
+    expect_org(data, new=new)
     typer.echo(asyncio.run(_create(name, data, org)))
 
 

@@ -28,7 +28,8 @@ def load_config(path: Path, kind: type[_Config]) -> _Config:
     The configuration in the TOML file `path`.
 
     Args:
-        kind: a Struct with `forbid_unknown_fields` and `rename=None`; its types carry the limits.
+        kind: a Struct with `forbid_unknown_fields` and `rename=None`; its types carry the limits. What its
+            `__post_init__` refuses begins with the key that is wrong and a colon.
     Raises: ConfigError, which names file, key and what is expected, and for an unknown key the nearest one there is.
     """
     values = _read(path)
@@ -86,6 +87,9 @@ def _refused(path: Path, kind: type, text: str) -> ConfigError:
     place = _PLACE.search(text)
     where = place["path"].lstrip(".") if place else ""
     what = _PLACE.sub("", text)
+    key, colon, wrong = what.partition(": ")
+    if colon and key.partition(".")[0] in _fields_at(types.type_info(kind), where):  # the words of a `__post_init__`
+        where, what = f"{where}.{key}" if where else key, wrong
     if unknown := _UNKNOWN.search(what):
         key = f"{where}.{unknown['name']}" if where else unknown["name"]
         known = _fields_at(types.type_info(kind), where)

@@ -8,17 +8,7 @@ from typing import Annotated
 import typer
 
 from tocsin.cli.printable import printable
-from tocsin.cli.reading_options import (
-    AllowListOption,
-    AsOfOption,
-    FormatOption,
-    MappingOption,
-    NonGlobalOption,
-    OwnOption,
-    ProxyOption,
-    TimeZoneOption,
-    how_to_read,
-)
+from tocsin.cli.reading_options import ReadingOptions, utc_now, with_options
 from tocsin.errors import TocsinError
 
 _SHOWN = 5
@@ -29,30 +19,15 @@ class NoSuchRecord(TocsinError):
     """The input holds no record with that number."""
 
 
+@with_options
 def explain(
     place: Annotated[str, typer.Argument(metavar="FILE[:LINE]", help="A record, or a file for its first ones.")],
-    form: FormatOption = None,
-    mapping: MappingOption = None,
-    as_of: AsOfOption = None,
-    allow_non_global: NonGlobalOption = False,
-    own: OwnOption = None,
-    proxy: ProxyOption = None,
-    allow_list: AllowListOption = None,
-    timezone: TimeZoneOption = "UTC",
+    reading: ReadingOptions,
 ) -> None:
     """Say of a record what was read, what was decided, and which rule decided. Nothing is sent."""
     from tocsin.sources import explanations, open_source_input
 
-    how = how_to_read(
-        form=form,
-        mapping=mapping,
-        as_of=as_of,
-        allow_non_global=allow_non_global,
-        own=own,
-        proxy=proxy,
-        allow_list=allow_list,
-        timezone=timezone,
-    )
+    how = reading.how(utc_now())
     path, wanted = _split(place)
     with open_source_input(path, how.form) as source:
         how_known = "as you say" if how.form else "by its content"
@@ -60,12 +35,15 @@ def explain(
         all_of_it = explanations(source, how.reading(source.opened.name))
         chosen = (one for one in all_of_it if wanted is None or one.number == wanted)
         found = list(islice(chosen, _SHOWN))
+        rather = source.by_content if how.form and not any(one.is_signal for one in found) else None
     for one in found:
         typer.echo(f"\nrecord {one.number:,}: {printable(one.record)}")
         for step in one.steps:
             typer.echo(f"  {printable(step)}")
         for outcome in one.outcomes:
             typer.echo(f"  => {printable(outcome)}")
+    if rather is not None and rather is not how.form:
+        typer.echo(f"\nby its content it is {rather.name}: {rather.title}")
     if not found:
         what = f"record {wanted:,}" if wanted is not None else "record at all"
         raise NoSuchRecord(f"{path} has no {what}", hint="comments and blank lines are no records")

@@ -1,30 +1,24 @@
-"""All inputs of one `tocsin send`, read: the signals, and the account of every record that became none, by file."""
+"""The inputs of one `tocsin send`, read as they come: batches to take in, and the account of every record, by file."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from msgspec import Struct, field
 
+from tocsin.cli.distinct import Distinct
 from tocsin.errors import TocsinError
 from tocsin.signals import Batch, Retraction, RiskLevel, Signal, Skipped, SkipReason
 from tocsin.sources import Format, Guard, Input, Piece, Reading, SourceError, display_name, open_source_input
 
 BROKEN_SHOWN = 5
+BATCH_CLAIMS = 16_384
+"""About so many are in one batch, and in memory; fewer would be synced to disk more often."""
 
 
 class AllExpired(TocsinError):
     """There were signals, and none holds any more. Nothing was sent."""
-
-    def __init__(self, count: int, *, dated: bool) -> None:
-        """`dated`: they were read as of a time that the user named, and their own times were too old for it."""
-        undated = "fetch a new list, take it for one of today (--as-of now), or read it as of its day (--as-of TIME)"
-        own_times = "each record has a time of its own, or its list a date, and by that it has ended"
-        super().__init__(
-            f"nothing to send: {count:,} signals were read and all had expired, the list is an old one",
-            hint=own_times if dated else undated,
-        )
 
 
 class HowToRead(Struct, frozen=True, kw_only=True):
@@ -60,35 +54,39 @@ class FileAccount(Struct):
     records: int = 0
     signals: int = 0
     levels: Counter[RiskLevel] = field(default_factory=Counter)
-    addresses: set[str] = field(default_factory=set)
+    addresses: int | None = None
+    """How many different ones the signals are about; None before all of it was read."""
     retractions: int = 0
+    ended: int = 0
+    """Of the signals, those that held at the time as of which the file was read, and hold no more."""
     skipped: Counter[SkipReason] = field(default_factory=Counter)
     refused: str | None = None
     """Why it was not read at all."""
     whole: bool = False
     """Whether it is a list that was read to its end: what it does not hold, it no longer says."""
+    rather: Format | None = None
+    """What its content looks like, where nothing was found in it as what it was said to be."""
 
     @property
     def coalesced(self) -> int:
         """How many signals speak about an address that another one of this file is about too."""
-        return self.signals - len(self.addresses)
+        return 0 if self.addresses is None else self.signals - self.addresses
 
     @property
     def quarantined(self) -> int:
         """How many records someone must mend."""
         return sum(count for reason, count in self.skipped.items() if reason.broken)
 
-    def add(self, part: Piece) -> None:
-        """Count what some of its records came to."""
+    def add(self, part: Piece, *, now: datetime) -> list[str]:
+        """Count what some of its records came to. Returns: the address of each signal."""
         self.records += part.records
-        for claim in part.claims:
-            if isinstance(claim, Signal):
-                self.signals += 1
-                self.levels[claim.level] += 1
-                self.addresses.add(claim.ip)
-            else:
-                self.retractions += 1
+        signals = [claim for claim in part.claims if isinstance(claim, Signal)]
+        self.signals += len(signals)
+        self.retractions += len(part.claims) - len(signals)
+        self.levels.update(claim.level for claim in signals)
+        self.ended += sum(claim.expires <= now for claim in signals)
         self.skipped.update(one.reason for one in part.skipped)
+        return [claim.ip for claim in signals]
 
     def as_json(self) -> dict[str, Any]:
         """For a machine, the names as in the documentation of `send --dry-run --json`."""
@@ -109,18 +107,9 @@ class FileAccount(Struct):
         return account
 
 
-class Said(Struct):
-    """All that the files of one name came to."""
-
-    claims: list[Signal | Retraction] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-
-
 class Intake(Struct):
-    """What was read."""
+    """What was read so far."""
 
-    said: dict[str, Said] = field(default_factory=dict)
-    """By the name of the file; empty when it was only counted."""
     files: list[FileAccount] = field(default_factory=list)
     first_broken: list[str] = field(default_factory=list)
     """`FILE:RECORD: what is wrong`, for the first few."""
@@ -136,15 +125,9 @@ class Intake(Struct):
         return sum(account.signals for account in self.files)
 
     @property
-    def batches(self) -> list[Batch]:
-        """One for each input, also for an empty one: what a list held before is let go."""
-        return [
-            Batch(source=name, claims=said.claims, skipped=said.skipped, ends_list=self._whole(name))
-            for name, said in self.said.items()
-        ]
-
-    def _whole(self, name: str) -> bool:
-        return all(account.whole for account in self.files if account.file == name)
+    def ended(self) -> int:
+        """Over all files."""
+        return sum(account.ended for account in self.files)
 
     @property
     def broken(self) -> int:
@@ -156,50 +139,71 @@ class Intake(Struct):
         """Whether there is a file that was not read."""
         return any(account.refused for account in self.files)
 
+    def batches(self, paths: Sequence[str], how: HowToRead, *, refuse: bool = True) -> Iterator[Batch]:
+        """
+        Read every file to its end, and count. What is asked for next is read then: in memory is one batch at a time.
 
-def take_in(files: Sequence[str], how: HowToRead, *, refuse: bool = True, keep: bool = True) -> Intake:
-    """
-    Read every file to its end before anything is sent: the most dangerous record may be the last.
+        A list that was read whole ends with its last batch, also an empty one: what it held before is let go.
 
-    Args:
-        refuse: whether a file that cannot be read stops everything; else its account says so.
-        keep: False to count only.
-    Raises: SourceError.
-    """
-    intake = Intake()
-    for path in files:
-        account = FileAccount(display_name(path))
-        intake.files.append(account)
-        try:
-            _read(path, how, account, intake, keep=keep)
-        except SourceError as error:
-            if refuse:
-                raise
-            account.refused = error.summary
-    return intake
+        Args:
+            refuse: whether a file that cannot be read stops everything; else its account says so.
+        Raises: SourceError.
+        """
+        names = [display_name(path) for path in paths]
+        for number, (path, name) in enumerate(zip(paths, names, strict=True), start=1):
+            account = FileAccount(name)
+            self.files.append(account)
+            try:
+                yield from self._read(path, how, account)
+            except SourceError as error:
+                if refuse:
+                    raise
+                account.refused = error.summary
+            if name not in names[number:]:  # a file that is named twice is one list
+                yield Batch(source=name, claims=[], ends_list=all(a.whole for a in self.files if a.file == name))
+
+    def _read(self, path: str, how: HowToRead, account: FileAccount) -> Iterator[Batch]:
+        with open_source_input(path, how.form) as source, Distinct() as addresses:
+            account.form = source.form
+            claims, skipped = list[Signal | Retraction](), list[Skipped]()
+            for part in source.pieces(how.reading(account.file)):
+                addresses.add(account.add(part, now=how.now))
+                self._show_broken(part.skipped, account.file)
+                claims += part.claims
+                skipped += part.skipped
+                if len(claims) + len(skipped) >= BATCH_CLAIMS:
+                    yield Batch(source=account.file, claims=claims, skipped=skipped)
+                    claims, skipped = [], []
+            yield Batch(source=account.file, claims=claims, skipped=skipped)
+            account.addresses = addresses.count()
+            account.whole = source.form.full_list and _came_whole(source, account)
+            if how.form is not None and not account.signals + account.retractions:
+                account.rather = source.by_content if source.by_content is not source.form else None
+
+    def _show_broken(self, skipped: Sequence[Skipped], name: str) -> None:
+        for one in skipped:
+            if one.reason.broken and len(self.first_broken) < BROKEN_SHOWN:
+                # repr, because a line of a log may carry escape sequences that a terminal would obey.
+                self.first_broken.append(f"{name}:{one.line}: {one.detail}; it reads {one.excerpt!r}")
 
 
-def _read(path: str, how: HowToRead, account: FileAccount, intake: Intake, *, keep: bool) -> None:
-    with open_source_input(path, how.form) as source:
-        account.form = source.form
-        said = intake.said.setdefault(account.file, Said()) if keep else Said()
-        for part in source.pieces(how.reading(account.file)):
-            account.add(part)
-            if keep:
-                said.claims += part.claims
-                said.skipped += part.skipped
-            for one in part.skipped:
-                _show_broken(intake, one, account.file)
-        account.whole = source.form.full_list and _came_whole(source, account)
+def expect_some(intake: Intake, how: HowToRead) -> None:
+    """Raises: AllExpired, when time alone has left nothing of what was read."""
+    expired = intake.skipped[SkipReason.EXPIRED]
+    if intake.signals > intake.ended or not intake.ended + expired:
+        return
+    if intake.ended:
+        text = f"nothing to send: {intake.ended:,} signals held at the time of --as-of, and all have expired since"
+        hint = "--dry-run --json says what held then; --as-of now takes a list for one of today"
+    else:
+        text = f"nothing to send: {expired:,} signals were read and all had expired, the list is an old one"
+        hint = "fetch a new list, take it for one of today (--as-of now), or read it as of its day (--as-of TIME)"
+        if how.as_of is not None:
+            hint = "each record has a time of its own, or its list a date, and by that it has ended at --as-of"
+    raise AllExpired(text, hint=hint)
 
 
 def _came_whole(source: Input, account: FileAccount) -> bool:
     if source.opened.cut_off is not None or account.skipped[SkipReason.CUT_OFF]:
         return False
     return not account.quarantined or account.signals > 0  # of broken records alone: an error page, not a list
-
-
-def _show_broken(intake: Intake, skipped: Skipped, name: str) -> None:
-    if skipped.reason.broken and len(intake.first_broken) < BROKEN_SHOWN:
-        # repr, because a line of a log may carry escape sequences that a terminal would obey.
-        intake.first_broken.append(f"{name}:{skipped.line}: {skipped.detail}; it reads {skipped.excerpt!r}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tocsin.cli.printable import printable
-from tocsin.cli.reading_options import AsOfOption, NonGlobalOption, TimeZoneOption, how_to_read
+from tocsin.cli.reading_options import RecordOptions, utc_now, with_options
 
 if TYPE_CHECKING:
     from tocsin.sources import Explanation
@@ -16,31 +16,21 @@ if TYPE_CHECKING:
 _FAILURES_SHOWN = 20
 
 
+@with_options
 def map_command(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Records to try it on; - is stdin.")],
     mapping: Annotated[Path, typer.Option("--try", metavar="MAPPING", help="The mapping, TOML or YAML.")],
+    reading: RecordOptions,
     records: Annotated[int, typer.Option("--records", min=1, help="How many to show mapped.")] = 5,
-    as_of: AsOfOption = None,
-    allow_non_global: NonGlobalOption = False,
-    timezone: TimeZoneOption = "UTC",
 ) -> None:
     """Show the first records as a mapping reads them, each failure with its place, and which paths find nothing."""
-    from tocsin.sources import explanations, open_source_input, paths_found
+    from tocsin.sources import explanations, mapping_format, open_source_input, paths_found
 
-    how = how_to_read(
-        form=None,
-        mapping=mapping,
-        as_of=as_of,
-        allow_non_global=allow_non_global,
-        own=None,
-        proxy=None,
-        allow_list=None,
-        timezone=timezone,
-    )
-    with open_source_input(file, how.form) as source:
+    how, form = reading.how(utc_now()), mapping_format(mapping)
+    with open_source_input(file, form) as source:
         failed = _show(explanations(source, how.reading(file)), file, records)
     if file != "-":
-        with open_source_input(file, how.form) as source:
+        with open_source_input(file, form) as source:
             _show_paths(*paths_found(source, how.reading(file)))
     if failed:
         raise typer.Exit(1)

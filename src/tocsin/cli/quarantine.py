@@ -5,15 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
+from tocsin.cli.reading_options import GuardOptions, with_options
 from tocsin.errors import TocsinError
 from tocsin.relay import Kind, Outbox, Refusal, open_outbox
 from tocsin.signals import Signal, Skipped, from_ms, to_ms
+
+if TYPE_CHECKING:  # the readers are imported by the functions that need them: they are slow to start
+    from tocsin.sources import Reading
 
 app = typer.Typer(help="What was refused: list it, show it, retry it, drop it.", no_args_is_help=True)
 StateOption = Annotated[
@@ -56,8 +60,10 @@ def show(id_: IdArgument, config: ConfigOption = DEFAULT_CONFIG, state: StateOpt
 
 
 @app.command()
+@with_options
 def retry(
     id_: IdArgument,
+    reading: GuardOptions,
     config: ConfigOption = DEFAULT_CONFIG,
     state: StateOption = None,
     mended: Annotated[
@@ -65,12 +71,18 @@ def retry(
         typer.Option("--as", metavar="JSON", help='Take this instead, such as {"ip":"8.8.8.8","riskLevel":"LOW"}.'),
     ] = None,
 ) -> None:
-    """Take it out of quarantine: a subject is told again, if it is still claimed; a record needs --as."""
+    """
+    Take it out of quarantine: a subject is told again, if it is still claimed; a record needs --as.
+
+    What --as says is held to the rules of the record's source in FILE; with --state, to --own, --allow-list and so on.
+    """
+    config = config.absolute()  # relative paths start elsewhere once it was read
     with _outbox(config, state) as outbox:
         now = datetime.now(UTC)
         for refusal in _named(outbox, id_):
             if mended is not None:
-                outbox.take_in_mended(_signal(mended, refusal, now), now_ms=to_ms(now))
+                how = _how(refusal, None if state else config, reading, now)
+                outbox.take_in_mended(_signal(mended, how), now_ms=to_ms(now))
             elif refusal.kind is Kind.RECORD:
                 hint = "give the mended record with --as, or drop it"
                 raise NotThere(f"{_hex(refusal)} could not be read, and cannot be now", hint=hint)
@@ -103,17 +115,29 @@ def _named(outbox: Outbox, name: str) -> list[Refusal]:
     return found
 
 
-def _signal(text: str, refusal: Refusal, now: datetime) -> Signal:
-    from tocsin.sources import Reading, format_named, read_source
+def _how(refusal: Refusal, config: Path | None, options: GuardOptions, now: datetime) -> "Reading":
+    """How what is mended is read: as all of its source are."""
+    from tocsin.cli.relay_file import load_relay_file
+    from tocsin.sources.inputs.settings import reading_of
+
+    table = None if config is None else load_relay_file(config).sources.get(refusal.source)
+    if table is None:
+        return options.how(now).reading(refusal.source)
+    if options != GuardOptions():
+        raise typer.BadParameter(f"goes with --state: what is never signalled of {refusal.source} stands in {config}")
+    return reading_of(refusal.source, table, now=now)
+
+
+def _signal(text: str, how: "Reading") -> Signal:
+    from tocsin.sources import format_named, read_source
 
     with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
         file.write(text + "\n")
         file.flush()
-        reading = Reading(now=now, source=refusal.source, allow_non_global=True)
-        found = next(read_source(file.name, reading, form=format_named("jsonl")), None)
+        found = next(read_source(file.name, how, form=format_named("jsonl")), None)
     if not isinstance(found, Signal):
         detail = found.detail if isinstance(found, Skipped) else "it claims nothing"
-        raise NotThere(f"--as cannot be read: {detail}", hint="`tocsin formats jsonl` shows how a record looks")
+        raise NotThere(f"--as is not taken: {detail}", hint="`tocsin formats jsonl` shows how a record looks")
     return found
 
 

@@ -1,80 +1,138 @@
-"""Options of every command that reads inputs, and what they mean together."""
+"""Options of every command that reads inputs, in one place, and what they mean together."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from tocsin.signals import parse_timestamp
 
 if TYPE_CHECKING:  # the readers are imported by the functions that need them: they are slow to start
     from tocsin.cli.intake import HowToRead
+    from tocsin.sources import Format
 
-FormatOption = Annotated[
-    str | None, typer.Option("--format", metavar="NAME", help="Format of the files; else found by content.")
-]
-MappingOption = Annotated[
-    Path | None,
-    typer.Option("--mapping", metavar="FILE", help="A mapping (TOML or YAML) for files in no known format."),
-]
-AsOfOption = Annotated[
-    str | None, typer.Option(metavar="now|TIME", help="Read them as they would have been read then.")
-]
-NonGlobalOption = Annotated[
-    bool, typer.Option("--allow-non-global", help="Also send private, loopback and documentation addresses.")
-]
-OwnOption = Annotated[
-    list[str] | None,
-    typer.Option("--own", metavar="NETWORK", help="Ours, and never signalled: networks, the addresses of our egress."),
-]
-ProxyOption = Annotated[
-    list[str] | None,
-    typer.Option("--proxy", metavar="NETWORK", help="Ours too; X-Forwarded-For tells who is behind it."),
-]
-AllowListOption = Annotated[
-    list[str] | None,
-    typer.Option("--allow-list", metavar="FILE", help="Addresses never signalled: lines, or a MISP warning list."),
-]
-TimeZoneOption = Annotated[
-    str, typer.Option("--timezone", metavar="ZONE", help="Of times that name no offset, such as Europe/Berlin.")
-]
+_YEARS = range(1970, 2200)
+"""A time outside of these leaves no room for what is added to it and taken from it; nobody's file is that old."""
 
 
-def how_to_read(
-    *,
-    form: str | None,
-    mapping: Path | None,
-    as_of: str | None,
-    allow_non_global: bool,
-    own: list[str] | None,
-    proxy: list[str] | None,
-    allow_list: list[str] | None,
-    timezone: str,
-    now: datetime | None = None,
-) -> "HowToRead":
-    """What the options say. Raises: SourceError, for what is no format, mapping, network, file or time zone."""
-    from tocsin.cli.intake import HowToRead
-    from tocsin.sources import format_named, guard_of, mapping_format, time_zone
+class GuardOptions(Struct, frozen=True, kw_only=True):
+    """Which addresses are taken, and how times are read."""
 
-    now = now or datetime.now(UTC)
-    if form and mapping:
-        raise typer.BadParameter("one of --format and --mapping, not both", param_hint="--mapping")
-    named = format_named(form) if form else None
-    return HowToRead(
-        now=now,
-        as_of=_moment(as_of, now),
-        form=mapping_format(mapping) if mapping else named,
-        allow_non_global=allow_non_global,
-        guard=guard_of(own or (), proxy or (), allow_list or ()),
-        timezone=time_zone(timezone),
+    allow_non_global: Annotated[
+        bool, typer.Option("--allow-non-global", help="Also send private, loopback and documentation addresses.")
+    ] = False
+    own: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--own", metavar="NETWORK", help="Ours, and never signalled: networks, the addresses of our egress."
+        ),
+    ] = None
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option("--proxy", metavar="NETWORK", help="Ours too; X-Forwarded-For tells who is behind it."),
+    ] = None
+    allow_list: Annotated[
+        list[str] | None,
+        typer.Option("--allow-list", metavar="FILE", help="Addresses never signalled: lines, or a MISP warning list."),
+    ] = None
+    timezone: Annotated[
+        str, typer.Option("--timezone", metavar="ZONE", help="Of times that name no offset, such as Europe/Berlin.")
+    ] = "UTC"
+
+    def how(self, now: datetime) -> "HowToRead":
+        """What the options say. Raises: SourceError, for what is no network, file, time zone, format or mapping."""
+        from tocsin.cli.intake import HowToRead
+        from tocsin.sources import guard_of, time_zone
+
+        return HowToRead(
+            now=now,
+            as_of=self._as_of(now),
+            form=self._form(),
+            allow_non_global=self.allow_non_global,
+            guard=guard_of(self.own or (), self.proxy or (), self.allow_list or ()),
+            timezone=time_zone(self.timezone),
+        )
+
+    def _as_of(self, now: datetime) -> datetime | None:  # noqa: ARG002
+        return None
+
+    def _form(self) -> "Format | None":
+        return None
+
+
+class RecordOptions(GuardOptions, frozen=True, kw_only=True):
+    """The same, and as of when records are read."""
+
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="now|TIME", help="Read them as they would have been read then."),
+    ] = None
+
+    def _as_of(self, now: datetime) -> datetime | None:
+        if self.as_of is None or self.as_of == "now":
+            return now if self.as_of else None
+        try:
+            moment = parse_timestamp(self.as_of)
+        except ValueError as error:
+            raise typer.BadParameter(f"{error}, or the word now", param_hint="--as-of") from None
+        if moment.year not in _YEARS:
+            text = f"{self.as_of} is a time that nothing was written at: a year from 1970 to 2199 is, or the word now"
+            raise typer.BadParameter(text, param_hint="--as-of")
+        return moment
+
+
+class ReadingOptions(RecordOptions, frozen=True, kw_only=True):
+    """The same, and what the inputs are."""
+
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="NAME", help="Format of the files; else found by content.")
+    ] = None
+    mapping: Annotated[
+        Path | None,
+        typer.Option("--mapping", metavar="FILE", help="A mapping (TOML or YAML) for files in no known format."),
+    ] = None
+
+    def _form(self) -> "Format | None":
+        from tocsin.sources import format_named, mapping_format
+
+        if self.form and self.mapping:
+            raise typer.BadParameter("one of --format and --mapping, not both", param_hint="--mapping")
+        if self.mapping:
+            return mapping_format(self.mapping)
+        return format_named(self.form) if self.form else None
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware."""
+    return datetime.now(UTC)
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """
+    A command for Typer out of one whose parameter `reading` is annotated with one of the classes above.
+
+    On the command line there is an option for each of its fields, in the place of that parameter.
+    """
+    signature = inspect.signature(command)
+    kind = signature.parameters["reading"].annotation
+    options = inspect.signature(kind).parameters
+
+    @functools.wraps(command)
+    def called(**given: Any) -> None:
+        reading = kind(**{name: given.pop(name) for name in options})
+        command(**given, reading=reading)
+
+    typed: Any = called
+    typed.__signature__ = signature.replace(
+        parameters=[
+            each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for one in signature.parameters.values()
+            for each in (options.values() if one.name == "reading" else [one])
+        ]
     )
-
-
-def _moment(text: str | None, now: datetime) -> datetime | None:
-    if text is None or text == "now":
-        return now if text else None
-    try:
-        return parse_timestamp(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}, or the word now", param_hint="--as-of") from None
+    return called

@@ -13,39 +13,23 @@ import msgspec
 import typer
 
 from tocsin.cli.credentials import read_token
-from tocsin.cli.intake import AllExpired, Intake, take_in
+from tocsin.cli.intake import HowToRead, Intake, expect_some
 from tocsin.cli.options import TokenFileOption
 from tocsin.cli.progress import say, shown
-from tocsin.cli.reading_options import (
-    AllowListOption,
-    AsOfOption,
-    FormatOption,
-    MappingOption,
-    NonGlobalOption,
-    OwnOption,
-    ProxyOption,
-    TimeZoneOption,
-    how_to_read,
-)
+from tocsin.cli.reading_options import ReadingOptions, utc_now, with_options
 from tocsin.cli.send_report import Report, as_json, file_lines, lines, plan_line, skipped_lines, subjects_of
 from tocsin.cli.send_state import ORG, Order, forget
 from tocsin.errors import TocsinError
-from tocsin.relay import Kind, Refusal, Relay, Tally, TargetPaused, Window, work_for
-from tocsin.signals import SkipReason, to_ms
+from tocsin.relay import Kind, Refusal, Relay, Staging, Tally, TargetPaused, Window, work_for
+from tocsin.signals import to_ms
 
 
+@with_options
 def send(
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="What detectors wrote; - is stdin.")],
+    reading: ReadingOptions,
     to: Annotated[str, typer.Option(metavar="URL", help="The org, such as https://acme.okta.com.")] = "",
     token_file: TokenFileOption = None,
-    form: FormatOption = None,
-    mapping: MappingOption = None,
-    as_of: AsOfOption = None,
-    allow_non_global: NonGlobalOption = False,
-    own: OwnOption = None,
-    proxy: ProxyOption = None,
-    allow_list: AllowListOption = None,
-    timezone: TimeZoneOption = "UTC",
     state: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Remember here what was sent, and next time send only what has changed."),
@@ -61,48 +45,43 @@ def send(
     if not dry_run:
         read_token(token_file)  # to say what is missing before anything is read
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by a supervisor: the same account as on Ctrl-C
-    now = datetime.now(UTC)
-    how = how_to_read(
-        form=form,
-        mapping=mapping,
-        as_of=as_of,
-        allow_non_global=allow_non_global,
-        own=own,
-        proxy=proxy,
-        allow_list=allow_list,
-        timezone=timezone,
-        now=now,
-    )
-    only_count = dry_run and json_
-    intake = take_in(files, how, refuse=not only_count, keep=not only_count)
-    _tell_broken(intake)
-    order = Order(to, tuple(files), [as_of, form, str(mapping), own, proxy, allow_list, timezone])
-    if dry_run:
-        _dry_run(intake, order, json_, dated=as_of is not None)
-    run = _Run(intake, to, as_json=json_)
-    _deliver(run, order, token_file, state)
+    how = reading.how(utc_now())
+    order, only_count = Order(to, tuple(files), reading), dry_run and json_
+    with Staging() as staging:
+        intake = _read(order.files, how, None if only_count else staging)
+        if dry_run:
+            _dry_run(intake, how, staging, order, json_)
+        run = _Run(intake, to, as_json=json_)
+        _deliver(run, staging, order, token_file, state)
     report = run.tell()
-    _expect_some(intake, dated=as_of is not None)
+    expect_some(intake, how)
     if not report.clean:
         raise typer.Exit(1)
 
 
-def _dry_run(intake: Intake, order: Order, as_json: bool, *, dated: bool) -> NoReturn:
-    now = datetime.now(UTC)
+def _read(files: Sequence[str], how: HowToRead, staging: Staging | None) -> Intake:
+    """Every file to its end, before anything is sent: the most dangerous record may be the last."""
+    intake = Intake()
+    with shown(transient=True) as watcher:
+        for batch in intake.batches(files, how, refuse=staging is not None):
+            if staging is not None:
+                staging.add(batch)
+            watcher.reads(batch.source, intake.files[-1].records)
+    _tell_broken(intake)
+    return intake
+
+
+def _dry_run(intake: Intake, how: HowToRead, staging: Staging, order: Order, as_json: bool) -> NoReturn:
     if as_json:
         typer.echo("\n".join(msgspec.json.encode(account.as_json()).decode() for account in intake.files))
         raise typer.Exit(1 if intake.broken or intake.refused else 0)
     with tempfile.TemporaryDirectory() as folder:
         config = order.config(Path(folder), None)
-        backlog = work_for(Path(folder) / "outbox", config, intake.batches, now_ms=to_ms(now))
-    typer.echo("\n".join([*file_lines(intake), plan_line(backlog, Window(), now=now), *skipped_lines(intake)]))
-    _expect_some(intake, dated=dated)
+        backlog = work_for(Path(folder) / "outbox", config, staging, now_ms=to_ms(how.now))
+    typer.echo("\n".join([*file_lines(intake), plan_line(backlog, Window(), now=how.now), *skipped_lines(intake)]))
+    if not intake.signals:
+        expect_some(intake, how)
     raise typer.Exit(1 if intake.broken else 0)
-
-
-def _expect_some(intake: Intake, *, dated: bool) -> None:
-    if not intake.signals and (expired := intake.skipped[SkipReason.EXPIRED]):
-        raise AllExpired(expired, dated=dated)
 
 
 class _Run:
@@ -135,14 +114,14 @@ class _Run:
         return report
 
 
-def _deliver(run: _Run, order: Order, token_file: Path | None, state: Path | None) -> None:
+def _deliver(run: _Run, staging: Staging, order: Order, token_file: Path | None, state: Path | None) -> None:
     run.kept_in = state or order.folder
     try:
         if run.kept_in is not None:
-            asyncio.run(_delivery(run, order, token_file, run.kept_in))
+            asyncio.run(_delivery(run, staging, order, token_file, run.kept_in))
         else:
             with tempfile.TemporaryDirectory() as folder:
-                asyncio.run(_delivery(run, order, token_file, Path(folder)))
+                asyncio.run(_delivery(run, staging, order, token_file, Path(folder)))
     except TocsinError as stop:
         run.tell(stopped=stop.reason if isinstance(stop, TargetPaused) else str(stop))
         raise
@@ -153,15 +132,16 @@ def _deliver(run: _Run, order: Order, token_file: Path | None, state: Path | Non
         asyncio.run(forget(order.folder))
 
 
-async def _delivery(run: _Run, order: Order, token_file: Path | None, folder: Path) -> None:
+async def _delivery(run: _Run, staging: Staging, order: Order, token_file: Path | None, folder: Path) -> None:
     _stop_once()
     with shown() as watcher:
-        async with Relay(order.config(folder, token_file), patient=False, watcher=watcher) as relay:
+        async with Relay(order.config(folder, token_file), patient=False, hold=True, watcher=watcher) as relay:
             run.tally, run.to = relay.senders[ORG].tally, relay.senders[ORG].to
-            await relay.put(*run.intake.batches)
+            await relay.take_in(staging)
             backlog = await relay.backlog(ORG)
             run.subjects = run.left = watcher.subjects = subjects_of(backlog)
             say(plan_line(backlog, Window(), now=datetime.now(UTC)))
+            relay.release()
             try:
                 await relay.drained()
             finally:
@@ -186,3 +166,7 @@ def _tell_broken(intake: Intake) -> None:
         say(line)
     if more := intake.broken - len(intake.first_broken):
         say(f"and {more:,} more broken lines")
+    for account in intake.files:
+        if account.rather is not None and account.form is not None:
+            nothing = f"nothing was found in {account.file} as {account.form.name}"
+            say(f"  hint: {nothing}; by its content it is {account.rather.name}: name that, or no format")

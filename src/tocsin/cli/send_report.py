@@ -157,6 +157,8 @@ def skipped_lines(intake: Intake) -> Iterator[str]:
     """A line per reason, the most frequent first."""
     for reason, count in intake.skipped.most_common():
         yield f"skipped {count:,}: {TITLES[reason]}"
+    if intake.ended:
+        yield f"not sent {intake.ended:,}: held at the time of --as-of, and have expired since"
 
 
 def _ips(count: int) -> str:

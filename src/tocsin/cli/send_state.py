@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -23,8 +23,8 @@ class Order(Struct, frozen=True):
 
     to: str
     files: tuple[str, ...]
-    reading: Sequence[object] = ()
-    """How they are to be read; anything that JSON can hold."""
+    reading: object = ()
+    """How they are to be read; anything that JSON can hold, or a text says."""
 
     def config(self, folder: Path, token_file: Path | None) -> RelayConfig:
         """For a relay that does just this. Addresses were vetted as they were read."""
@@ -47,7 +47,7 @@ class Order(Struct, frozen=True):
         if _STDIN in self.files:
             return None
         paths = [str(Path(file).resolve()) for file in self.files]
-        what = json.encode([self.to, paths, self.reading])
+        what = json.encode([self.to, paths, self.reading], enc_hook=str)
         return _root() / blake2b(what, digest_size=8).hexdigest()
 
 

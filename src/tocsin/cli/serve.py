@@ -17,6 +17,7 @@ from tocsin.signals.limits import REQUESTS_PER_WINDOW
 
 if TYPE_CHECKING:  # imported by the functions that need it
     from tocsin.org.config import OrgConfig
+    from tocsin.org.fleet.config import ServedConfig
 
 DEFAULT_PORT = 8420
 
@@ -35,18 +36,41 @@ def serve_command(
         int | None,
         typer.Option(min=1, help="Requests of risk events taken in 60 s.", show_default=str(REQUESTS_PER_WINDOW)),
     ] = None,
+    journal: Annotated[
+        str | None,
+        typer.Option(metavar="nats://A,B,C", help="Be a node of the fleet of these servers.", show_default=False),
+    ] = None,
+    org: Annotated[
+        list[str] | None,
+        typer.Option("--org", metavar="NAME", help="Of a fleet: serve this org, not all.", show_default=False),
+    ] = None,
 ) -> None:
     """Run the org until it is stopped. DATA is made on first use."""
     configure_logging()
+    told = load_config(config, _served_config()) if config else _served_config()()
+    settings = _of_org(told, requests_per_minute)
+    if journal is None and told.journal is None:
+        if org:
+            raise typer.BadParameter("only a node of a fleet serves several; name its servers", param_hint="--org")
+        asyncio.run(_run(data, host, port, checked_host(url) if url else None, settings))
+        return
     if url:
-        url = checked_host(url)
-    asyncio.run(_run(data, host, port, url, _settings(config, requests_per_minute)))
+        raise typer.BadParameter("each org of a fleet has the URL that it was added with", param_hint="--url")
+    from tocsin.cli.serve_node import node_settings, run_node
+
+    asyncio.run(run_node(data, host, port, node_settings(config, told.journal, journal, org or []), settings))
 
 
-def _settings(path: Path | None, requests_per_minute: int | None) -> "OrgConfig":
+def _served_config() -> "type[ServedConfig]":
+    from tocsin.org.fleet.config import ServedConfig
+
+    return ServedConfig
+
+
+def _of_org(told: "ServedConfig", requests_per_minute: int | None) -> "OrgConfig":
     from tocsin.org.config import OrgConfig
 
-    config = load_config(path, OrgConfig) if path else OrgConfig()
+    config = OrgConfig(**{name: getattr(told, name) for name in OrgConfig.__struct_fields__})
     if requests_per_minute is None:
         return config
     return replace(config, limits=replace(config.limits, risk_events=requests_per_minute))
@@ -62,9 +86,9 @@ async def _run(data: Path, host: str, port: int, url: str | None, config: "OrgCo
 
     folder = DataFolder.open(data)
     with folder.serving(), listen(host, port) as listening:
-        here = _url_of(host, listening.getsockname()[1])
+        here = url_of(host, listening.getsockname()[1])
         base_url = url or here
-        _warn_if_open(host)
+        warn_if_open(host)
         worker = Worker(worker_command(data))
         async with open_org(folder, config) as org, at_work(org, worker.upkeep), in_background(worker.run()):
             front = Front(org, base_url=base_url)
@@ -88,11 +112,13 @@ def _say_ready(here: str, url: str | None, data: Path) -> None:
     sys.stdout.flush()
 
 
-def _url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int) -> str:
+    """Where who listens on `host` and `port` is reached."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _warn_if_open(host: str) -> None:
+def warn_if_open(host: str) -> None:
+    """Say in the log that tokens travel in the clear, where that can be."""
     import structlog
 
     if not is_loopback(host):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tocsin.cli.data_folder import NewOption, expect_org
 from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption
 from tocsin.org.records import Role
 
@@ -23,12 +24,11 @@ def create(
     data: DataOption = DEFAULT_DATA,
     org: OrgOption = None,
     role: Annotated[Role, typer.Option(help="What its holder may do.")] = Role.SUPER_ADMIN,
+    new: NewOption = False,
 ) -> None:
     """Make an API token and print it, alone, once: only its hash is kept. Works while the org runs."""
-    is_new = not data.exists()
+    expect_org(data, new=new)
     token = asyncio.run(make_token(name, data, role, org=org))
-    if is_new:
-        typer.echo(f"made a new data folder, {data}", err=True)
     typer.echo(token)
 
 

@@ -29,6 +29,9 @@ SECRET_BYTES = 32
 class Backing(Protocol):
     """Of one org."""
 
+    shared: bool
+    """Whether others have projections of the journal too."""
+
     def opened(self) -> AbstractAsyncContextManager[Journal]:
         """The journal, until the block ends. Raises JournalError when that cannot be."""
         ...
@@ -55,6 +58,8 @@ class Backing(Protocol):
 class OwnFiles:
     """All of it in one data folder; both files are made on first use."""
 
+    shared = False
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.journal = folder / "journal.db"
@@ -70,7 +75,7 @@ class OwnFiles:
 
     @asynccontextmanager
     async def stores(
-        self, folder: "DataFolder", journal: Journal, projector: Projector, feed: Feed
+        self, folder: "DataFolder", _journal: Journal, projector: Projector, feed: Feed
     ) -> AsyncIterator[Stores]:
         """See `Backing.stores`."""
         with own_stores(folder, projector, feed, now=self.now()) as stores:

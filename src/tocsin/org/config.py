@@ -28,7 +28,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     principal_share_percent: Annotated[int, Meta(ge=1, le=100)] = 100
     """How much of a bucket one token or client may use; Okta's own default is 50, if it applies here is unknown."""
     concurrent: Annotated[int, Meta(ge=1, le=100_000)] = 75
-    """Requests in flight at a time, over all buckets."""
+    """Requests in flight at a time, over all buckets; of a fleet, at each node."""
 
 
 class Http(Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,7 +48,10 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         for network in self.trusted_proxies:
-            ip_network(network)
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"trusted_proxies: {error}") from None
 
 
 class OAuth(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ from tocsin.journal import Entry
 from tocsin.org.projection_file import ProjectionFile
 from tocsin.org.records import DirectoryRecord, directory_record
 
-LAYOUT = 4  # a file with another one is made again
+LAYOUT = 5  # a file with another one is made again
 
 Statement = tuple[str, tuple[object, ...]]
 """One SQL statement and its values."""

@@ -18,7 +18,15 @@ ANSWER_WITHIN_S = 1.0
 """How long a request waits for those who keep what a fleet has in common, before it goes on without or is refused."""
 _REST_S = 1.0
 _CATCH_UP_WITHIN_S = 5.0
+_A_MOMENT_AGO = "so it was a moment ago"
 _log = structlog.get_logger("tocsin.org")
+
+
+class Unconfirmed(JournalUnreachable):
+    """Nobody could say whether this node knows enough; the log told once. Nothing was changed or accepted."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("who may do what", seconds=ANSWER_WITHIN_S, why=why)
 
 
 class Freshness(Protocol):
@@ -35,7 +43,7 @@ class Freshness(Protocol):
 
         Args:
             or_local: what is known here will do when nobody can be asked.
-        Raises: JournalUnreachable, when nobody can; JournalError, when this node is too far behind.
+        Raises: Unconfirmed, when nobody can; JournalError, when this node is too far behind.
         """
         ...
 
@@ -86,9 +94,9 @@ class FleetFreshness:
         try:
             if not self._reachable:
                 self._try_again()
-                raise _unreachable()
+                raise Unconfirmed(_A_MOMENT_AGO)
             await asyncio.shield(self._question())
-        except JournalUnreachable:
+        except Unconfirmed:
             if not or_local:
                 raise
 
@@ -121,7 +129,7 @@ class FleetFreshness:
             await asyncio.wait([before])
         self._asking, self._next = self._next, None
         if was_reachable and not self._reachable:
-            raise _unreachable()  # so the one before has found
+            raise Unconfirmed(_A_MOMENT_AGO)  # so the one before has found
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 last = await self._journal.last(DIRECTORY_BRANCH)
@@ -141,17 +149,13 @@ class FleetFreshness:
         except JournalError as error:
             raise self._unanswered(error) from error
 
-    def _unanswered(self, error: JournalError | TimeoutError) -> JournalUnreachable:
-        unreachable = _unreachable(str(error) or "no answer")
+    def _unanswered(self, error: JournalError | TimeoutError) -> Unconfirmed:
+        unreachable = Unconfirmed(str(error) or "no answer")
         if self._reachable:
             _log.error("journal.unreachable", error=str(unreachable), remedy=unreachable.hint)
         self._reachable = False
         self._ask_again_at = asyncio.get_running_loop().time() + _REST_S
         return unreachable
-
-
-def _unreachable(why: str = "a moment ago") -> JournalUnreachable:
-    return JournalUnreachable("who may do what", seconds=ANSWER_WITHIN_S, why=why)
 
 
 def _look_at(task: asyncio.Task[None]) -> None:

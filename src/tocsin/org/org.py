@@ -29,6 +29,7 @@ from tocsin.org.sign_ins import SignIns
 from tocsin.org.stores import Stores
 from tocsin.org.sweeper import Sweeper
 from tocsin.org.tokens import Token
+from tocsin.org.trimmed import delete_what_missed_it
 from tocsin.org.verdict import Verdict, Weighed
 from tocsin.signals import RiskEvent, RiskLevel
 
@@ -53,8 +54,10 @@ class Org:
         stores: Stores,
         config: OrgConfig,
         clock: Clock,
+        shared: bool,
     ) -> None:
-        """For `open_org`."""
+        """For `open_org`. `shared` says whether others have projections of the journal too."""
+        self.trimmed = registry.trimmed if shared else None
         self.clock, self.config = clock, config
         self.journal, self.index, self.feed, self.log_index = journal, index, feed, log_index
         self.system_log = SystemLog(journal, log_index, config.log)
@@ -164,6 +167,10 @@ async def open_org(
 
     Raises: OrgError or JournalError, when a file of the folder cannot be used.
     """
+    if folder.backing.shared:
+        async with open_registry(folder) as registry:
+            before = registry.trimmed.before
+        delete_what_missed_it(folder, before)
     with folder.in_use():
         async with org_behind(folder, config, clock=clock) as org:
             await org.projector.catch_up()
@@ -187,7 +194,17 @@ async def org_behind(
         registry = Registry(journal, folder.directory, [index, feed, log_index], clock=clock)
         stack.push_async_callback(registry.close)
         stores = await stack.enter_async_context(folder.backing.stores(folder, journal, registry.projector, feed))
-        org = Org(journal, registry, index, feed, log_index, stores=stores, config=config, clock=clock)
+        org = Org(
+            journal,
+            registry,
+            index,
+            feed,
+            log_index,
+            stores=stores,
+            config=config,
+            clock=clock,
+            shared=folder.backing.shared,
+        )
         stack.push_async_callback(org.system_log.close)
         yield org
 
@@ -199,12 +216,19 @@ async def open_registry(folder: DataFolder) -> AsyncIterator[Registry]:
 
     Raises: OrgError or JournalError, when a file of the folder cannot be used.
     """
+    async with registry_behind(folder) as registry:
+        await registry.projector.catch_up()
+        yield registry
+
+
+@asynccontextmanager
+async def registry_behind(folder: DataFolder) -> AsyncIterator[Registry]:
+    """`open_registry`, but it may be behind the journal."""
     async with AsyncExitStack() as stack:
         stack.enter_context(folder.in_use())
         journal = await stack.enter_async_context(folder.backing.opened())
         registry = Registry(journal, folder.directory, clock=folder.backing.now)
         stack.push_async_callback(registry.close)
-        await registry.projector.catch_up()
         yield registry
 
 
@@ -237,7 +261,9 @@ async def upkeep(org: Org) -> None:
     live = org.providers_with_words
     sweeper = Sweeper(org.projector, org.index, live=live, clock=org.clock)
     keep_s = org.config.log.retention_days * _DAY_S
-    retention = Retention(org.journal, org.projector, org.index, keep_s=keep_s, live=live, clock=org.clock)
+    retention = Retention(
+        org.journal, org.projector, org.index, keep_s=keep_s, live=live, clock=org.clock, trimmed=org.trimmed
+    )
     log_retention = LogRetention(org.projector, org.log_index, org.system_log, clock=org.clock)
     async with asyncio.TaskGroup() as tasks:
         for work in (org.projector.run(), sweeper.run(), retention.run(), log_retention.run()):

@@ -64,7 +64,10 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         for network in self.allowed:
-            ip_network(network)
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"allowed: {error}") from None
 
     def for_level(self, level: RiskLevel) -> Action:
         """What to do about an IP of this effective level."""

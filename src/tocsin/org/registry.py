@@ -16,6 +16,7 @@ from tocsin.org.policies import Policies, PolicyTable
 from tocsin.org.projector import Projection, Projector
 from tocsin.org.providers import Providers, ProviderTable
 from tocsin.org.tokens import Tokens, TokenTable
+from tocsin.org.trimmed import Trimmed, TrimmedTable
 
 
 class Registry:
@@ -36,9 +37,21 @@ class Registry:
             clock: epoch seconds.
         Raises: OrgError, when the file cannot be used.
         """
+        self.journal = journal
         providers, tokens, policy, bouncers = ProviderTable(), TokenTable(), PolicyTable(), BouncerTable()
         clients, grants, issued, self.signing_key_table = ClientTable(), GrantTable(), IssuedTable(), SigningKeyTable()
-        parts: list[Part] = [providers, tokens, policy, bouncers, clients, grants, issued, self.signing_key_table]
+        trimmed = TrimmedTable()
+        parts: list[Part] = [
+            providers,
+            tokens,
+            policy,
+            bouncers,
+            clients,
+            grants,
+            issued,
+            self.signing_key_table,
+            trimmed,
+        ]
         self.directory = Directory(path, parts)
         self.projector = Projector(journal, [self.directory, *others])
         self.changes = changes = Changes(journal, self.projector)
@@ -49,6 +62,7 @@ class Registry:
         self.issued = Issued(issued, self.directory, changes)
         self.policy = Policies(policy, changes)
         self.bouncers = Bouncers(bouncers, changes)
+        self.trimmed = Trimmed(trimmed, changes)
         self._clock = clock
 
     @property

@@ -37,6 +37,7 @@ from tocsin.org.records import (
 )
 from tocsin.org.risk_index import STEP_IPS, RiskIndex, Straggler
 from tocsin.org.rounds import in_rounds
+from tocsin.org.trimmed import Trimmed
 from tocsin.signals.limits import SUBJECTS_PER_EVENT
 
 _PAUSE_S = 0.05
@@ -63,13 +64,17 @@ class Retention:
         keep_s: float,
         live: Callable[[], Collection[str]],
         clock: Callable[[], float],
+        trimmed: Trimmed | None = None,
     ) -> None:
         """
         Args:
             keep_s: age at which an entry may be forgotten.
             live: ids of the providers whose words are kept; what others said is not carried forward.
             clock: epoch seconds.
+            trimmed: where it is said what is about to go, when others have projections of the journal too. Each node
+                trims: what one has done, another finds done.
         """
+        self._trimmed = trimmed
         self._journal, self._projector, self._index = journal, projector, index
         self._keep_ms = int(keep_s * 1000)
         self._live, self._clock = live, clock
@@ -88,6 +93,8 @@ class Retention:
         await self._projector.catch_up()
         horizon = await self._horizon(int(self._clock() * 1000) - self._keep_ms)
         await self._carry_all(horizon, pause_s)
+        if self._trimmed is not None and await self._forgets_any(self._trimmed.before, horizon):
+            await self._trimmed.note(horizon, at_ms=int(self._clock() * 1000))
         await self._projector.catch_up()  # so that nothing in the index points to what goes now
         return sum([await self._journal.forget(branch, horizon) for branch in _FORGOTTEN])
 
@@ -102,6 +109,15 @@ class Retention:
             else:
                 young = middle
         return young
+
+    async def _forgets_any(self, known: int, horizon: int) -> bool:
+        """Whether anything that may be forgotten stands from `known`, up to where it was trimmed, to `horizon`."""
+        after = max(0, known - 1)
+        while batch := [entry for entry in await self._journal.read(after) if entry.seq < horizon]:
+            if any(entry.topic.startswith(_FORGOTTEN) for entry in batch):
+                return True
+            after = batch[-1].seq
+        return False
 
     async def _carry_all(self, horizon: int, pause_s: float) -> None:
         place: bytes | None = b""

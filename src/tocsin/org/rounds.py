@@ -1,7 +1,8 @@
-"""Work that comes round again for ever beside a running org, and does not end over what can be mended."""
+"""Work that goes on for ever beside a running org, and does not end over what can be mended."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from traceback import format_exception
 
 import structlog
 
@@ -18,3 +19,25 @@ async def in_rounds(work: Callable[[], Awaitable[object]], *, rest_s: float, fai
         except TocsinError as error:
             _log.error(failed, error=str(error), remedy=error.hint)
         await asyncio.sleep(rest_s)
+
+
+async def of_one_org(work: Callable[[], Awaitable[object]], *, org: str, rest_s: float, failed: str) -> None:
+    """The same for one org of several: the others must not suffer for a mistake of ours about it, which is logged."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            match _one_of(error):
+                case TocsinError() as known:
+                    _log.error(failed, org=org, error=str(known), remedy=known.hint)
+                case _:
+                    # Text, not `exc_info`: some logs would print local variables.
+                    _log.error(failed, org=org, exception="".join(format_exception(error)))
+        await asyncio.sleep(rest_s)
+
+
+def _one_of(error: Exception) -> Exception:
+    """What a group holds when that is one error."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -54,11 +54,11 @@ class Pulls(Protocol):
     """How far each bouncer has come."""
 
     async def of(self, bouncer_id: str) -> Pull | None:
-        """How far this bouncer has come; None when that is not known. Raises OrgError."""
+        """How far this bouncer has come; None when that is not known. Raises OrgError, JournalError."""
         ...
 
     async def note(self, bouncer_id: str, pull: Pull) -> None:
-        """From now on this bouncer has come this far; also after a restart. Raises OrgError."""
+        """From now on this bouncer has come this far; also after a restart. Raises OrgError, JournalError."""
         ...
 
 

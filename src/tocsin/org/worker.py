@@ -16,17 +16,16 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from traceback import format_exception
 
 import msgspec
 import structlog
 from msgspec import Struct
 
-from tocsin.errors import TocsinError
 from tocsin.org.config import OrgConfig
 from tocsin.org.data import ALONE, Orgs
-from tocsin.org.org import Org, in_background, open_org, upkeep
+from tocsin.org.org import Org, in_background, org_behind, upkeep
 from tocsin.org.projector import Projector
+from tocsin.org.rounds import of_one_org
 
 _START_AGAIN_S = 1.0
 _END_WITHIN_S = 5.0
@@ -172,7 +171,8 @@ class _Work:
     def __init__(self, orgs: Orgs, name: str, config: OrgConfig) -> None:
         self._orgs, self._name, self._config = orgs, name, config
         self._org: Org | None = None
-        self._task = asyncio.create_task(self._for_ever())
+        again = of_one_org(self._once, org=name, rest_s=_START_AGAIN_S, failed="work.failed")
+        self._task = asyncio.create_task(again)
 
     def look(self) -> None:
         """There may be news in its journal."""
@@ -185,24 +185,16 @@ class _Work:
         with suppress(asyncio.CancelledError):
             await self._task
 
-    async def _for_ever(self) -> None:
-        while True:
-            try:
-                await self._once()
-            except TocsinError as error:
-                _log.error("work.failed", org=self._name, error=str(error), remedy=error.hint)
-            except Exception as error:  # a mistake of ours, about one org: the others must not suffer for it
-                _log.error("work.failed", org=self._name, exception="".join(format_exception(error)))
-            await asyncio.sleep(_START_AGAIN_S)
-
     async def _once(self) -> None:
-        async with open_org(await self._orgs.folder(self._name), self._config) as org:
-            self._org = org
-            try:
-                async with in_background(_say(self._name, org.projector)):
+        folder = await self._orgs.folder(self._name)
+        with folder.in_use():
+            async with org_behind(folder, self._config) as org, in_background(_say(self._name, org.projector)):
+                await org.projector.catch_up()
+                self._org = org
+                try:
                     await upkeep(org)
-            finally:
-                self._org = None
+                finally:
+                    self._org = None
 
 
 async def _say(name: str, projector: Projector) -> None:

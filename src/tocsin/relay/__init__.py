@@ -11,6 +11,7 @@ from tocsin.relay.plan import Request, Telling, pack, requests_needed
 from tocsin.relay.reconcile import Rank
 from tocsin.relay.relay import Guards, Relay, work_for
 from tocsin.relay.ruling import Answer, Failure
+from tocsin.relay.staging import Staging
 from tocsin.relay.status import SourceStatus, Status, TargetStatus, open_outbox, status_of
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
@@ -36,6 +37,7 @@ __all__ = [
     "ServiceApp",
     "SourceBook",
     "SourceStatus",
+    "Staging",
     "Status",
     "Tally",
     "Target",

@@ -65,9 +65,13 @@ class TargetConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             kinds = "token_file, token_env, access_token_file, access_token_env and client_id"
             raise ValueError(f"exactly one of {kinds} is needed")
         if (self.client_id is None) != (self.private_key_file is None):
-            raise ValueError("client_id and private_key_file go together")
+            alone = "private_key_file" if self.client_id is None else "client_id"
+            raise ValueError(f"{alone}: client_id and private_key_file go together")
         for network in self.never_send:
-            ip_network(network)
+            try:
+                ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"never_send: {error}") from None
 
     def credential(self) -> Credential:
         """What to show the org; nothing is read yet."""

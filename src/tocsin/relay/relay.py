@@ -18,12 +18,14 @@ from tocsin.relay.changes import Served
 from tocsin.relay.config import RelayConfig, TargetConfig
 from tocsin.relay.folder_lock import only_relay
 from tocsin.relay.intake import Prepared, prepare, prepare_signals
+from tocsin.relay.ledger import Ledger
 from tocsin.relay.okta_target import okta_target
 from tocsin.relay.outbox import Backlog, Outbox
 from tocsin.relay.outbox_thread import OutboxThread
 from tocsin.relay.reconcile import Policy, Rank
 from tocsin.relay.record import NEVER_MS
 from tocsin.relay.sender import Sender, utc_now
+from tocsin.relay.staging import Staging
 from tocsin.relay.status import Status, status_of
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Watcher
@@ -68,20 +70,25 @@ class Relay:
         config: RelayConfig,
         *,
         patient: bool = True,
+        hold: bool = False,
         watcher: Watcher | None = None,
         guards: Guards | None = None,
         open_target: OpenTarget = open_okta,
+        ledger: Ledger | None = None,
         clock: Callable[[], datetime] = utc_now,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """
         Args:
             patient: False to send as fast as the budget allows, and to fail when a target does (see `drained`).
+            hold: True to tell no target anything before `release`.
             guards: what sources never speak of; what they did is let go.
             open_target: opens a target of another kind.
+            ledger: that of its one target, in a fleet.
         """
-        self._config, self._patient, self._watcher, self._guards = config, patient, watcher, guards or Guards()
-        self._open_target, self._clock, self._draw = open_target, clock, draw
+        self._config, self._patient, self._hold = config, patient, hold
+        self._watcher, self._guards = watcher, guards or Guards()
+        self._open_target, self._ledger, self._clock, self._draw = open_target, ledger, clock, draw
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self.senders: dict[str, Sender] = {}
@@ -119,6 +126,24 @@ class Relay:
         self._check()
         await self._box.put(await self._box.do(_prepared, claims))
 
+    async def put_prepared(self, batches: Sequence[Prepared]) -> None:
+        """The same for what was prepared elsewhere. Raises: RelayError, when it could not be written."""
+        self._check()
+        await self._box.put(batches)
+
+    async def take_in(self, staging: Staging) -> None:
+        """
+        Keep all of a long reading; durable when this returns. Each of its sources is told apart from its last reading.
+
+        Raises: RelayError, when it could not be written; a part of it may have been, and does no harm.
+        """
+        for source in staging.sources:
+            await self.begin_reading(source)
+        for prepared in staging.in_order():
+            self._check()
+            await self._box.put(prepared)
+        await self.settled()
+
     async def guard(self, guards: Guards) -> None:
         """From now on sources never speak of these; what they said of them is let go, and what others said stands."""
         if guards.terms != self._guards.terms:
@@ -146,14 +171,23 @@ class Relay:
         """What a target is still to be told, by rank."""
         return await self._box.do(lambda: self._box.outbox.backlog(self._box.outbox.target(target).number))
 
+    async def settled(self) -> None:
+        """Wait until all that was taken in is decided: lists are walked to their end, what is due was looked at."""
+        while await self._box.do(self._step):
+            self._check()
+            await self._box.do(self._box.outbox.store.let_memory_go)
+
+    def release(self) -> None:
+        """Begin to tell the targets, once, where that was put on hold."""
+        self._tasks += [asyncio.create_task(sender.serve()) for sender in self.senders.values()]
+
     async def drained(self) -> None:
         """
-        Wait until every target was told all there is to tell at the moment.
+        Wait until every target was told all there is to tell at the moment; not while the relay is on hold.
 
         Raises: TargetPaused, when it will not come to that, unless the relay is patient.
         """
-        while await self._box.do(self._step):
-            self._check()
+        await self.settled()
         for sender in self.senders.values():
             sender.idle.clear()
             sender.changed.set()
@@ -161,6 +195,10 @@ class Relay:
             await asyncio.wait([idle, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
             idle.cancel()
             self._check()
+
+    async def end(self) -> None:
+        """Send nothing more; returns when what is on its way has been answered."""
+        await asyncio.gather(*(sender.end() for sender in self.senders.values()))
 
     async def failed(self) -> None:
         """Wait until something fails that the relay cannot go on without, and raise that."""
@@ -175,6 +213,7 @@ class Relay:
             target,
             book,
             self._box,
+            ledger=self._ledger,
             patient=self._patient,
             watcher=self._watcher,
             clock=self._clock,
@@ -189,8 +228,9 @@ class Relay:
 
     def _start(self) -> None:
         works = [self._box.write_for_ever(on_written=self._changed), self._tick()]
-        works += [sender.serve() for sender in self.senders.values()]
         self._tasks = [asyncio.create_task(work) for work in works]
+        if not self._hold:
+            self.release()
 
     async def _tick(self) -> None:
         """Look again at what is due, and let go what lists no longer hold; also what another process left to do."""
@@ -229,14 +269,16 @@ def _prepared(claims: Iterable[Batch | Iterable[Signal | Retraction]]) -> list[P
     ]
 
 
-def work_for(path: Path, config: RelayConfig, batches: Iterable[Batch], *, now_ms: int) -> dict[Rank, Backlog]:
-    """What the first target would be told if `batches` came in now, kept in an outbox at `path`. Tells nobody."""
+def work_for(path: Path, config: RelayConfig, staging: Staging, *, now_ms: int) -> dict[Rank, Backlog]:
+    """What the first target would be told if `staging` came in now, kept in an outbox at `path`. Tells nobody."""
     outbox = Outbox(path)
     try:
         _serve(outbox, config, Guards())
-        outbox.take_in([prepare(batch) for batch in batches], now_ms=now_ms)
+        for prepared in staging.in_order():
+            outbox.take_in(prepared, now_ms=now_ms)
+            outbox.store.let_memory_go()
         while outbox.let_go_step(now_ms=now_ms, limit=STEP_RECORDS):
-            """Until the lists are walked through."""
+            outbox.store.let_memory_go()
         return outbox.backlog(outbox.target(next(iter(config.targets))).number)
     finally:
         outbox.close()

@@ -14,7 +14,8 @@ def keys_of(text: str) -> tuple[bytes, int]:
     """
     The key of the address in `text`, or of the first of a network, and how many addresses it is.
 
-    `203.0.113.9:4711`, `[2001:db8::1]:80`, `"2001:db8::1"` and `fe80::1%eth0` are the address in them.
+    `203.0.113.9:4711`, `[2001:db8::1]:80`, `"2001:db8::1"` and `fe80::1%eth0` are the address in them; a range such as
+    `203.0.113.4-203.0.113.7` is as many as it holds.
     Raises: ValueError, which quotes the input.
     """
     try:
@@ -26,6 +27,11 @@ def keys_of(text: str) -> tuple[bytes, int]:
         # Host bits may be set: 203.0.113.9/24 is the network it lies in.
         network = ip_network(bare, strict=False)
         return ip_key(str(network.network_address)), network.num_addresses
+    if "-" in bare:
+        first, last = (ip_key(end.strip()) for end in bare.split("-", 1))
+        if last < first:
+            raise ValueError(f"{text[:60]!r} ends before it begins")
+        return first, int.from_bytes(last) - int.from_bytes(first) + 1
     return ip_key(bare), 1
 
 

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
-from tocsin.sources.framing import lines
+from tocsin.sources.framing.journal import journal_or_lines
 from tocsin.sources.opening import Opened
 from tocsin.sources.reading import Block, Reader, Reading
 from tocsin.sources.sample import Sample
 
 
 def text_lines(opened: Opened) -> Iterator[Block]:
-    """The records of a format whose records are lines."""
-    return lines(opened.chunks())
+    """The records of a format whose records are lines, also where a journal holds them."""
+    return journal_or_lines(opened.chunks())
 
 
 def no_header(_head: bytes) -> bytes:

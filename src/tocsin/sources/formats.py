@@ -12,12 +12,14 @@ from tocsin.sources.readers import (
     fail2ban_log,
     fail2ban_sqlite,
     fast_alerts,
+    firewall_sets,
     ipsum,
     jsonl,
     spamhaus,
     sshd,
     tor,
     web_access,
+    web_access_json,
     web_errors,
     zeek_intel,
 )
@@ -41,6 +43,8 @@ def formats() -> tuple[Format, ...]:
         *fast_alerts.FORMATS,
         *web_errors.FORMATS,
         *web_access.FORMATS,
+        *web_access_json.FORMATS,
+        *firewall_sets.FORMATS,
         *address_list.FORMATS,
     )
 

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from tocsin.signals import Retraction, Signal, Skipped, SkipReason
+from tocsin.sources.errors import SourceError
 from tocsin.sources.format import Format
 from tocsin.sources.formats import format_of
 from tocsin.sources.opening import Opened, open_input
 from tocsin.sources.reading import Block, Found, Reading
 from tocsin.sources.sample import Sample
-from tocsin.sources.vetting import Vetting
+from tocsin.sources.vetting import SIGNALS_AT_ONCE, Vetting
 
 
 class Piece(NamedTuple):
@@ -28,15 +29,26 @@ class Input(NamedTuple):
 
     opened: Opened
     form: Format
+    sample: Sample | None = None
+    """Its beginning, where that was looked at."""
+
+    @property
+    def by_content(self) -> Format | None:
+        """What it would be taken for by its content, whatever it was said to be; None when no format knows it."""
+        try:
+            return None if self.sample is None else format_of(self.sample, name=self.opened.name)
+        except SourceError:
+            return None
 
     def pieces(self, reading: Reading) -> Iterator[Piece]:
         """What there is, in order, as it is read; nothing is kept in memory. Where it breaks off, that is skipped."""
         reader, vetting, seen = self.form.reader(reading), Vetting(reading), _Seen()
-        block = Block(range(0), [], 0)
+        block, start = Block(range(0), [], 0), 0
         for block in self.form.records(self.opened):
-            part = piece(reader.read(block), block, vetting)
-            seen.note(part, block)
-            yield part
+            for part in _parts(reader.read(block), block, vetting, start):
+                seen.note(part, block)
+                yield part
+            start = block.end
         last = Block(range(0), [], block.end)
         part = piece(reader.end(), last, vetting)
         seen.note(part, last)
@@ -54,10 +66,8 @@ def open_source_input(path: str, form: Format | None = None) -> Iterator[Input]:
     Raises: SourceError, when it cannot be opened or is in no known format.
     """
     with open_input(path) as opened:
-        if form is None:
-            sample = Sample(opened.head, name=path, whole=opened.whole)
-            form = format_of(sample, name=opened.name)
-        yield Input(opened, form)
+        sample = Sample(opened.head, name=path, whole=opened.whole)
+        yield Input(opened, form or format_of(sample, name=opened.name), sample)
 
 
 def read_source(path: str, reading: Reading, *, form: Format | None = None) -> Iterator[Signal | Retraction | Skipped]:
@@ -78,6 +88,20 @@ def piece(found: Found, block: Block, vetting: Vetting) -> Piece:
     vetted = vetting.vet(found.claims, block)
     skipped = [*block.broken, *found.skipped, *vetted.skipped]
     return Piece(found.records + len(block.broken), vetted.claims, skipped, block.end)
+
+
+def _parts(found: Found, block: Block, vetting: Vetting, start: int) -> Iterator[Piece]:
+    """What one block came to: one piece, unless the addresses of its networks would fill memory."""
+    records, claims, skipped = found.records + len(block.broken), list[Signal | Retraction](), list[Skipped]()
+    skipped += (*block.broken, *found.skipped)
+    for at in range(0, len(found.claims), vetting.claims_at_once):
+        vetted = vetting.vet(found.claims[at : at + vetting.claims_at_once], block)
+        claims += vetted.claims
+        skipped += vetted.skipped
+        if len(claims) >= SIGNALS_AT_ONCE:
+            yield Piece(records, claims, skipped, start)
+            records, claims, skipped = 0, [], []
+    yield Piece(records, claims, skipped, block.end)
 
 
 class _Seen:

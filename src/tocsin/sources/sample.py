@@ -3,8 +3,8 @@
 from functools import cached_property
 from typing import Any
 
+from tocsin.sources.framing.journal import journal_or_lines
 from tocsin.sources.framing.json_values import closed, json_values
-from tocsin.sources.framing.lines import lines
 from tocsin.sources.framing.rows import rows
 from tocsin.sources.framing.zeek_rows import zeek_rows
 
@@ -34,11 +34,11 @@ class Sample:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The first lines, whole ones only."""
+        """The first lines, whole ones only; of a journal those that its entries stand for."""
         if self.is_binary:
             return []
         head = self.head if self._whole else self.head.rpartition(b"\n")[0] or self.head
-        return [text for block in lines([head]) for text in block.records][:_MOST]
+        return [text for block in journal_or_lines([head]) for text in block.records][:_MOST]
 
     @cached_property
     def values(self) -> list[Any]:

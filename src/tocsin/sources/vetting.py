@@ -21,6 +21,8 @@ from tocsin.sources.reading import FUTURE_TOLERANCE, Block, Claim, Reading, exce
 
 MAX_LIFE = timedelta(days=90)
 """No claim holds longer than this, whatever its source says."""
+SIGNALS_AT_ONCE = 65_536
+"""What the claims of one go may become; a network is as many signals as it has addresses."""
 _ENDED = "claimed until a time that has passed"
 _MOST_KNOWN = 16_384
 _SPECIAL = AddressRanges((network, "") for network in special_networks())
@@ -47,6 +49,7 @@ class Vetting:
     """The rules, as one reading has them."""
 
     def __init__(self, reading: Reading) -> None:
+        self.claims_at_once = max(1, SIGNALS_AT_ONCE // reading.max_expand)
         self._reading = reading
         self._clear = _clear_blocks(reading)
         self._plain_v6 = dict[str, bool]()

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 MIN_PAYLOAD = 2 * MAX_ENTRY_BYTES  # one entry, its headers, and the base64 of neither
 _ATTEMPT_S = 2.0
-_START_S = 5.0  # servers that have just been started take a moment until JetStream is there
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
 _PING_S, _PINGS = 1.0, 2  # a server that hangs is left after three seconds: well inside the patience of an append
 _RECONNECT_S = 0.2
@@ -76,9 +75,12 @@ class JetStreamConnection:
         self._renewal: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, settings: JetStreamSettings) -> Self:
+    async def open(cls, settings: JetStreamSettings, *, jetstream: bool = True) -> Self:
         """
         Connect, and see that JetStream is on and takes entries of full length.
+
+        Args:
+            jetstream: False for the system account, which has none.
 
         Raises: JournalError, which says what is to be mended, when no server can be reached, none lets this user in,
             or JetStream is off.
@@ -87,7 +89,8 @@ class JetStreamConnection:
         connection = cls(settings)
         try:
             connection._client = await connection._connected()
-            await connection._check_jetstream()
+            if jetstream:
+                await connection._check_jetstream()
         except BaseException:
             await connection.close()
             raise
@@ -111,11 +114,17 @@ class JetStreamConnection:
         """One answer to a question. Raises: OSError or nats.errors.Error, when none came; JournalError, if denied."""
         if self._client is None or self._client.is_closed:
             raise ConnectionError("not connected")
+        task = asyncio.current_task()
+        assert task is not None
+        cancelled = task.cancelling()
         try:
-            return await self._client.request(subject, payload, timeout=timeout_s, headers=headers)
+            answer = await self._client.request(subject, payload, timeout=timeout_s, headers=headers)
         except TimeoutError:
             self._check_denied(subject)
             raise
+        if task.cancelling() > cancelled:  # by 3.11's `wait_for`, when the answer comes at that moment, not passed on
+            raise asyncio.CancelledError
+        return answer
 
     async def tell(self, subject: str, payload: bytes) -> None:
         """Publish without an answer; lost when no server is there."""
@@ -129,13 +138,13 @@ class JetStreamConnection:
             raise ConnectionError("not connected")
         await self._client.publish(subject, payload, reply=reply)
 
-    async def api(self, operation: str, body: object = None, *, patience: Patience | None = None) -> Any:
+    async def api(self, operation: str, body: object = None) -> Any:
         """
         What JetStream answers to `operation` (such as `STREAM.INFO.X`), asked again while it gives no answer.
 
-        Raises: Refused, for an answer of no; JournalUnreachable, when nothing answers for as long as is set.
+        Raises: Refused, for an answer of no; JournalUnreachable, when nothing answers for `patience_s`.
         """
-        patience, what = patience or self.patience(), f"asked JetStream for {operation}"
+        patience, what = self.patience(), f"asked JetStream for {operation}"
         payload = b"" if body is None else msgspec.json.encode(body)
         while True:
             try:
@@ -252,7 +261,7 @@ class JetStreamConnection:
     async def _check_jetstream(self) -> None:
         assert self._client is not None
         try:
-            await self.api("INFO", patience=Patience(min(_START_S, self.settings.patience_s)))
+            await self.api("INFO")
         except Refused as refused:
             raise JournalError(
                 f"JetStream is off at {self.where}: {refused.description}",

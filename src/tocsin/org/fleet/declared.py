@@ -7,11 +7,12 @@ ORGS_BUCKET = "tocsin_orgs"
 _WINDOWS, _PROOFS, _USES, _PULLS = "tocsin_windows", "tocsin_proofs", "tocsin_uses", "tocsin_pulls"
 BUCKETS = (ORGS_BUCKET, _WINDOWS, _PROOFS, _USES, _PULLS)
 """The orgs, and what `stores.Tables` holds."""
+REPLICAS = 3
 STREAM = "TOCSIN"
 _JOURNAL = "tocsin.journal"
 
 
-def declared(*, replicas: int = 3) -> list[Declared]:
+def declared(*, replicas: int = REPLICAS) -> list[Declared]:
     """All of them."""
     return [
         StreamDeclared(name=STREAM, subjects=(f"{_JOURNAL}.>",), replicas=replicas),

@@ -25,6 +25,8 @@ from tocsin.org.stores import Stores, Tables, Uses, fleet_stores
 class FleetOrg:
     """`Backing` of one org of a fleet."""
 
+    shared = True
+
     def __init__(self, fleet: "Fleet", name: str, org: RegisteredOrg) -> None:
         self._fleet, self._name, self._org = fleet, name, org
 
@@ -101,7 +103,7 @@ async def open_fleet(node: NodeFolder, settings: NodeSettings) -> AsyncIterator[
     Raises: JournalError or OrgError, which say what is to be mended, when it cannot be reached, lets this user not in,
         has not all streams and buckets as they are declared, or has another secret.
     """
-    secret = FleetSecret.read(_secret_file(settings))
+    secret = secret_of(settings)
     async with AsyncExitStack() as stack:
         connection = await JetStreamConnection.open(settings)
         stack.push_async_callback(connection.close)
@@ -121,7 +123,8 @@ async def _table(stack: AsyncExitStack, connection: JetStreamConnection, bucket:
     return table
 
 
-def _secret_file(settings: NodeSettings) -> Path:
+def secret_of(settings: NodeSettings) -> FleetSecret:
+    """The one in the file that `settings` name. Raises OrgError."""
     if settings.secret_file is None:
         raise OrgError("no secret_file is named", hint="write it into the table [journal] of the configuration")
-    return Path(settings.secret_file)
+    return FleetSecret.read(Path(settings.secret_file))

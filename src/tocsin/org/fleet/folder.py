@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Self
 
 import msgspec
-from msgspec.structs import asdict
 
 from tocsin.org.backing import Backing
 from tocsin.org.errors import OrgError
@@ -23,7 +22,6 @@ from tocsin.org.locks import serving
 from tocsin.org.marker import NODE, NODE_ORG, make_ours, mark_again, replace_whole
 
 _SETTINGS = "node.json"
-_PATHS = ("ca_file", "cert_file", "key_file", "credentials_file", "nkey_file", "password_file", "secret_file")
 
 
 class NodeFolder:
@@ -50,9 +48,8 @@ class NodeFolder:
 
     def remember(self, settings: NodeSettings) -> None:
         """From now on commands that are given this folder reach the fleet so. Raises OrgError."""
-        absolute = {name: str(Path(path).absolute()) for name in _PATHS if (path := getattr(settings, name)) is not None}
         with telling(self.path):
-            replace_whole(self.path / _SETTINGS, msgspec.json.encode(asdict(settings) | absolute))
+            replace_whole(self.path / _SETTINGS, msgspec.json.encode(settings))
 
     @contextmanager
     def serving(self) -> Iterator[None]:

@@ -3,25 +3,25 @@
 import asyncio
 from collections.abc import Collection, Coroutine
 from contextlib import suppress
-from traceback import format_exception
+from functools import partial
 
-import structlog
-
-from tocsin.errors import TocsinError
+from tocsin.journal import Journal
 from tocsin.journal.jetstream import JetStreamJournal
 from tocsin.org.config import OrgConfig
+from tocsin.org.errors import OrgError
 from tocsin.org.fleet.fleet import Fleet
 from tocsin.org.fleet.lag import Lag
 from tocsin.org.fleet.registered import RegisteredOrg
 from tocsin.org.http.front import Front
 from tocsin.org.http.served import ServedOrg
-from tocsin.org.org import org_behind, start
-from tocsin.org.rounds import in_rounds
+from tocsin.org.org import Org, org_behind, registry_behind, start
+from tocsin.org.projector import Projector
+from tocsin.org.rounds import in_rounds, of_one_org
+from tocsin.org.trimmed import delete_what_missed_it
 from tocsin.org.worker import Worker
 
 _LOOK_EVERY_S = 1.0
 _TRY_AGAIN_S = 1.0
-_log = structlog.get_logger("tocsin.org")
 
 
 class Node:
@@ -74,33 +74,51 @@ class Node:
     def _begun(self, name: str, registered: RegisteredOrg) -> "_Running":
         https = registered.url.startswith("https://")
         served = ServedOrg(self._config, clock=self._fleet.clock, most_lag=self._most_lag, https=https)
-        return _Running(registered, served, self._serve(name, registered, served))
+        work = partial(self._serve, name, registered, served)
+        return _Running(registered, served, of_one_org(work, org=name, rest_s=_TRY_AGAIN_S, failed="org.not_served"))
 
     async def _serve(self, name: str, registered: RegisteredOrg, served: ServedOrg) -> None:
-        while True:
-            try:
-                await self._serve_once(name, registered, served)
-            except TocsinError as error:
-                _log.error("org.not_served", org=name, error=str(error), remedy=error.hint)
-            except Exception as error:  # a mistake of ours, about one org: the others must not suffer for it
-                _log.error("org.not_served", org=name, exception="".join(format_exception(error)))
-            finally:
-                served.stop()
-                served.lag = served.front = None
-            await asyncio.sleep(_TRY_AGAIN_S)
+        try:
+            await self._serve_once(name, registered, served)
+        finally:
+            served.stop()
+            served.lag = served.front = None
 
     async def _serve_once(self, name: str, registered: RegisteredOrg, served: ServedOrg) -> None:
         folder = self._fleet.folder_of(name, registered)
+        async with registry_behind(folder) as registry:
+            served.lag = await _lag(registry.projector, registry.journal)
+            await registry.projector.catch_up()
+            before = registry.trimmed.before
+        delete_what_missed_it(folder, before)
         with folder.in_use():
             async with org_behind(folder, self._config) as org:
-                assert isinstance(org.journal, JetStreamJournal)
-                served.lag = Lag(org.projector, org.journal, last=await org.journal.last())
+                served.lag = lag = await _lag(org.projector, org.journal)
+                await start(org)
+                served.front = Front(org, base_url=registered.url)
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._worker.upkeep(org, name=name))
-                    tasks.create_task(served.lag.run())
-                    await start(org)
-                    served.front = Front(org, base_url=registered.url)
-                    tasks.create_task(org.notes.run())
+                    for work in (self._worker.upkeep(org, name=name), org.notes.run(), lag.run(), _outrun(org)):
+                        tasks.create_task(work)
+
+
+class Outrun(OrgError):
+    """What this node has not applied is gone from the journal. It makes its projections anew by itself."""
+
+
+async def _lag(projector: Projector, journal: Journal) -> Lag:
+    assert isinstance(journal, JetStreamJournal)
+    return Lag(projector, journal, last=await journal.last())
+
+
+async def _outrun(org: Org) -> None:
+    """Raises Outrun, when the journal was trimmed beyond what is applied here."""
+    assert org.trimmed is not None
+    known = org.trimmed.before
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        if org.trimmed.before > known and org.projector.applied < org.trimmed.before - 1:
+            raise Outrun(f"entries before {org.trimmed.before} are gone, and not applied here", hint="wait for it")
+        known = org.trimmed.before
 
 
 class _Running:

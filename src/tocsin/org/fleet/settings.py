@@ -1,12 +1,15 @@
 """What a node is told: how to reach its fleet, and which orgs it is for."""
 
+from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta
+from msgspec.structs import replace
 
 from tocsin.journal.jetstream.settings import JetStreamSettings
 
 MOST_LAG = 10_000
+_PATHS = ("ca_file", "cert_file", "key_file", "credentials_file", "nkey_file", "password_file", "secret_file")
 
 
 class NodeSettings(JetStreamSettings, frozen=True, forbid_unknown_fields=True):
@@ -20,3 +23,9 @@ class NodeSettings(JetStreamSettings, frozen=True, forbid_unknown_fields=True):
     """How far the index may be behind the journal while decisions are answered; see docs/fleet.md."""
     orgs: tuple[str, ...] = ()
     """Names of those that are served; all that are registered when there are none."""
+
+
+def placed(settings: NodeSettings, folder: Path) -> NodeSettings:
+    """The same with whole paths: those that are not are meant to begin in `folder`, where the configuration lies."""
+    told = {name: path for name in _PATHS if (path := getattr(settings, name)) is not None}
+    return replace(settings, **{name: str((folder / path).absolute()) for name, path in told.items()})

@@ -15,6 +15,7 @@ from litestar.routes import HTTPRoute
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError, JournalUnreachable
+from tocsin.org.freshness import Unconfirmed
 from tocsin.org.http.access import AREAS, SCOPES, Area, area_of
 from tocsin.org.http.api import OPENAPI_PATH, allowed_methods
 from tocsin.org.http.authorization import authorize, check_allowed, use_up_proof
@@ -241,7 +242,8 @@ def _refusal_for(error: Exception) -> Refusal:
         case MethodNotAllowedException():
             return method_not_allowed()
         case JournalUnreachable():
-            _log.error("journal.unreachable", error=str(error), remedy=error.hint)
+            if not isinstance(error, Unconfirmed):  # of which the log has told
+                _log.error("journal.failed", error=str(error), remedy=error.hint)
             return cannot_write("No quorum of the servers that keep this org's journal answers.")
         case JournalError():
             _log.error("journal.failed", error=str(error), remedy=error.hint)

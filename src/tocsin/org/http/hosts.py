@@ -17,10 +17,11 @@ class Hosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
+        if (org := self._org_of(scope)) is not None:
+            await org(scope, receive, send)
+            return
         if scope["type"] != "http":
             return
-        if (org := self._org_of(scope)) is not None:
-            return await org(scope, receive, send)
         exchange = Exchange(
             scope, receive, send, now=self._clock(), proxies=TrustedProxies([]), body_timeout_s=1.0, https=False
         )
@@ -47,5 +48,5 @@ def _host(scope: Scope) -> str:
     named = [value for name, value in scope["headers"] if name == b"host"]
     if len(named) != 1:
         return ""
-    host = named[0].decode("latin-1").lower()
+    host = str(named[0], "latin-1").lower()
     return host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]

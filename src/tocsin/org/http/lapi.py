@@ -150,11 +150,15 @@ class BouncerDoor:
 
     async def _stream(self, scope: Scope, _receive: Receive, send: Send, bouncer: Bouncer) -> None:
         startup = b"startup=true" in scope["query_string"].split(b"&")
-        pull = await self._org.pulls.of(bouncer.id)
+        is_alone = not self._org.freshness.reachable
+        pull = None if startup or is_alone else await self._org.pulls.of(bouncer.id)
         wanted = _stream_filter(scope["query_string"], startup=startup, pull=pull)
         if scope["method"] == "HEAD":  # nobody was told anything, so nothing is noted
             return await self._answers.head(send)
-        if pull is not None and not startup and not await self._org.projector.wait_for(pull.seq, at_most_s=CATCH_UP_S):
+        if is_alone and not startup:
+            # Nothing is heard of. What ends, ends by the duration that was told; the rest is told afterwards.
+            return await self._answers.whole(send, 200, b'{"deleted":null,"new":null}')
+        if pull is not None and not await self._org.projector.wait_for(pull.seq, at_most_s=CATCH_UP_S):
             # Another node told it more than this one has: it would be told as new what was deleted since.
             return await self._answers.told(send, 503, "this node is behind what was told before")
         scribe = Scribe(self._org, wanted)

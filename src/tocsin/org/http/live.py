@@ -122,18 +122,24 @@ class LiveDoor:
     ) -> AsyncIterator[bytes]:
         """What to send, until one of `ends` is done, or `principal` is not let in any more."""
         here = Place(self._org.projector.applied)
-        if place is None or place.seq > max(here.seq, await self._org.journal.last()):
+        if place is None or (place.seq > here.seq and place.seq > await self._org.journal.last()):
             yield _event("ready" if place is None else "reset", here, {"cursor": here.seq})
             place = here
         while not any(task.done() for task in ends) and is_still_let_in(self._org, principal):
-            batch = await self._org.journal.read(_before(place), limit=_ENTRIES_AT_ONCE)
-            applied = [entry for entry in batch if entry.seq <= self._org.projector.applied]
+            applied = await self._applied(_before(place))
             for entry in applied:
                 for text in self._told(entry, place):
                     yield text
                 place = Place(entry.seq)
             if not applied and not await self._news_of(place.seq, ends):
                 yield _BEAT
+
+    async def _applied(self, after: int) -> list[Entry]:
+        """The next entries beyond `after` that were applied. The journal is asked only when there are some."""
+        if self._org.projector.applied <= after:
+            return []
+        batch = await self._org.journal.read(after, limit=_ENTRIES_AT_ONCE)
+        return [entry for entry in batch if entry.seq <= self._org.projector.applied]
 
     async def _news_of(self, seq: int, ends: list[asyncio.Task[bool]]) -> bool:
         """Whether something beyond `seq` was applied, or one of `ends` is done, before it is time for a heartbeat."""

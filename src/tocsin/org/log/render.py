@@ -28,6 +28,7 @@ from tocsin.org.records import (
     ClientSecretRenewed,
     GrantCreated,
     GrantRevoked,
+    JournalTrimmed,
     PolicyReplaced,
     ProviderCreated,
     ProviderDeleted,
@@ -80,6 +81,8 @@ def drafts(record: Record, known: Known, *, show_messages: bool = False) -> list
             return [oauth.signing_key_made(record)]
         case RiskCarried():
             return []  # it was shown when its provider said it
+        case JournalTrimmed():
+            return []  # of the journal's own upkeep
         case AssertionUsed():
             return []  # what it was used for shows, where it changed something
         case AccessTokenIssued() | AccessTokenRefused() | AccessTokenRevoked():

@@ -50,8 +50,12 @@ class SigningKey(Struct, frozen=True):
 
 
 def signer(keys: Sequence[SigningKey], now_ms: int) -> SigningKey | None:
-    """Of `keys`, by when they sign from, the one that signs now."""
-    return next((key for key in reversed(keys) if key.signs_from_ms <= now_ms), None)
+    """
+    Of `keys`, by when they sign from, the one that signs now; None when there are none.
+
+    Before the first signs it does all the same: another node made it, whose clock is ahead by milliseconds.
+    """
+    return next((key for key in reversed(keys) if key.signs_from_ms <= now_ms), keys[0] if keys else None)
 
 
 def due(keys: Sequence[SigningKey], now_ms: int, *, period_ms: int) -> int | None:

@@ -51,6 +51,7 @@ from tocsin.org.records.risk import (
 )
 from tocsin.org.records.sign_ins import SIGN_IN_TOPIC, PartnerWord, SignInEvaluated, SignInUser
 from tocsin.org.records.tokens import TOKEN_TOPIC, Role, TokenCreated, TokenRevoked
+from tocsin.org.records.trimmed import TRIMMED_TOPIC, JournalTrimmed
 
 __all__ = [
     "BOUNCER_TOPIC",
@@ -66,6 +67,7 @@ __all__ = [
     "RISK_BRANCH",
     "SIGN_IN_TOPIC",
     "TOKEN_TOPIC",
+    "TRIMMED_TOPIC",
     "AccessTokenIssued",
     "AccessTokenRefused",
     "AccessTokenRevoked",
@@ -85,6 +87,7 @@ __all__ = [
     "DirectoryRecord",
     "GrantCreated",
     "GrantRevoked",
+    "JournalTrimmed",
     "LogRecord",
     "Origin",
     "PartnerWord",

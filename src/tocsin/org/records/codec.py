@@ -21,6 +21,7 @@ from tocsin.org.records.rate_limit import RateLimitExceeded
 from tocsin.org.records.risk import ConsumedEvent, RawEvents, RiskCarried, RiskEventsConsumed
 from tocsin.org.records.sign_ins import SignInEvaluated
 from tocsin.org.records.tokens import TokenRecord
+from tocsin.org.records.trimmed import JournalTrimmed
 
 DirectoryRecord = (
     ProviderRecord
@@ -31,6 +32,7 @@ DirectoryRecord = (
     | GrantRecord
     | SigningKeyMade
     | IssuedRecord
+    | JournalTrimmed
 )
 """What changes the directory. All but what is issued is kept for ever: the directory is made again from it."""
 LogRecord = RateLimitExceeded | SignInEvaluated

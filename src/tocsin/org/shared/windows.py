@@ -6,8 +6,9 @@ saw: when another node was quicker nothing is written, and it reads and decides 
 limit, whoever is quick. A window that is full stays full until it closes, so who is refused again costs no write.
 
 Beyond 1,000 requests a window, a write for each would cost too much: a node then counts about a thousandth of the limit
-ahead for a principal, and gives that out by itself. What it has counted ahead counts as used for all others, and is
-lost when the window closes or the node ends: a window may give out a little less than its limit, never more.
+ahead for its principals together, and gives that out by itself. What it has counted ahead counts as used for all
+others, and is lost when the window closes or the node ends: a window may give out a little less than its limit, never
+more.
 
 One who has a bucket for itself has a key for itself. Entries live as long as a window, and some more.
 """
@@ -60,7 +61,8 @@ def decide(counted: Counted, principal: str, *, limit: int, share: int, now: flo
     org, own, grant = take(counted.org, before, limit=limit, share=share, now=now)
     ahead = 0
     if grant.allowed:
-        ahead = min(max(1, min(limit, share) // _ONE_BY_ONE) - 1, limit - org.used, share - own.used)
+        at_once = min(limit, share) // _ONE_BY_ONE // (1 + len(others))
+        ahead = max(0, min(at_once - 1, limit - org.used, share - own.used))
         org, own = org._replace(used=org.used + ahead), own._replace(used=own.used + ahead)
     elif (org, own) == (counted.org, before):
         return Decided(counted, grant)

@@ -1,10 +1,9 @@
 """From counts to claims: what readers share for whom a single line says nothing."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason, ip_key
-from tocsin.signals.skipped import EXCERPT_CHARS
 from tocsin.sources.mapping.messages import legal_message
 from tocsin.sources.readers.window_counts import Step, WindowCounts
 from tocsin.sources.reading import Claim, Reading, RecordReader, skipped
@@ -50,15 +49,15 @@ class CountedReader(RecordReader):
         self._window = _said(rule.window)
         self._scale = f": {', '.join(f'{least} {level}' for least, level in rule.steps)} within {self._window}"
 
-    def event(self, number: int, text: str) -> Event | Skipped | None:
+    def event(self, number: int, text: Any) -> Event | Skipped | None:
         """
-        What one line tells: something that counts, why it does not, or None for a blank line.
+        What one line, or other record, tells: something that counts, why it does not, or None for a blank line.
 
         Raises: ValueError, for a time that is none.
         """
         raise NotImplementedError
 
-    def record(self, number: int, text: str) -> Claim | Skipped | None:
+    def record(self, number: int, text: Any) -> Claim | Skipped | None:
         """See `RecordReader`."""
         try:
             event = self.event(number, text)
@@ -75,7 +74,7 @@ class CountedReader(RecordReader):
         reached = self._counts.add(key, at, event.weight, event.kind, network=network)
         if reached is None:
             detail = f"counts for {event.weight}, and reaches no new level{self._scale}"
-            return Skipped(SkipReason.BELOW_BANDS, number, detail, text[:EXCERPT_CHARS])
+            return skipped(number, text, SkipReason.BELOW_BANDS, detail)
         level = reached.step.level
         expires = event.observed + timedelta(seconds=reached.step.holds_s)
         said = f"{reached.events} {self.rule.what} within {self._window}"

@@ -78,11 +78,12 @@ class DatedList:
 
 def list_date(text: str) -> datetime:
     """
-    A date as lists write it: RFC 5322, RFC 3339, or FireHOL's `Tue Jul 30 16:30:18 UTC 2019`.
+    A date as lists write it: RFC 5322, RFC 3339, FireHOL's `Tue Jul 30 16:30:18 UTC 2019`, `2026-01-05 10:00:00 UTC`.
 
     Raises: ValueError, also when it names no offset.
     """
-    text = text.strip()
+    text = text.strip(" #;\t")  # some draw a box around it
+    text = f"{text.removesuffix(' UTC')}+00:00" if text[:4].isdecimal() and text.endswith(" UTC") else text
     for parse in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             moment = parse(text)

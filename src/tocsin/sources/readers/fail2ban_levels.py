@@ -1,5 +1,6 @@
 """What a ban of fail2ban says, wherever it is read."""
 
+import re
 from datetime import timedelta
 
 from tocsin.signals import RiskLevel
@@ -9,6 +10,15 @@ LIFE = timedelta(hours=24)
 """Where the record does not tell when the ban ends."""
 _REPEATED = 3
 _RECIDIVE = "recidive"  # the jail for those whom other jails banned again and again
+
+
+HOST_DETAIL = "names a host, and host names are not looked up"
+_NO_HEX = re.compile(r"[g-zG-Z]")
+
+
+def is_host(name: str) -> bool:
+    """Whether a ban is of a host by its name, as fail2ban allows (`usedns = no`)."""
+    return _NO_HEX.search(name) is not None
 
 
 def ban_level(jail: str, count: int, reading: Reading) -> RiskLevel:

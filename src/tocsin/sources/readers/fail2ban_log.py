@@ -6,7 +6,7 @@ from datetime import timedelta
 from tocsin.signals import Skipped, SkipReason
 from tocsin.sources.format import Format
 from tocsin.sources.mapping.messages import legal_message
-from tocsin.sources.readers.fail2ban_levels import LIFE, ban_level
+from tocsin.sources.readers.fail2ban_levels import HOST_DETAIL, LIFE, ban_level, is_host
 from tocsin.sources.readers.log_times import LogTimes
 from tocsin.sources.reading import Claim, Reading, RecordReader, skipped
 from tocsin.sources.sample import Sample
@@ -14,7 +14,8 @@ from tocsin.sources.sample import Sample
 # fail2ban's own file, or syslog with or without the name of the daemon, or the journal without a time.
 _LINE = re.compile(
     r"(?:(?P<time>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
-    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) )?(?:[^\s\[]+ )??(?:fail2ban(?:-server)?\[\d+\]: )?"
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d+)?) )?(?:[^\s\[]+ )??"
+    r"(?:fail2ban(?:-server)?\[\d+\]: (?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ )?(?:[A-Z]+\s+)?)?"
     r"(?:fail2ban\.(?P<part>\w+)\s*(?:\[\d+\])?:\s+[A-Z]+\s+)?(?P<said>\[.*)"
 )
 _BAN = re.compile(
@@ -43,6 +44,8 @@ class Fail2banLogReader(RecordReader):
         ban = _BAN.fullmatch(line["said"]) if line and line["part"] in ("actions", "observer", None) else None
         if line is None or ban is None:
             return skipped(number, text, SkipReason.NO_CLAIM, "tells of no ban")
+        if is_host(ban["ip"]):
+            return skipped(number, text, SkipReason.NO_ADDRESS, HOST_DETAIL)
         try:
             return self._claim(number, line, ban)
         except ValueError as error:

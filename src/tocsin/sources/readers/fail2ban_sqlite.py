@@ -11,7 +11,7 @@ from tocsin.signals import Skipped, SkipReason
 from tocsin.sources.format import Format
 from tocsin.sources.mapping.messages import legal_message
 from tocsin.sources.opening import Opened, on_disk
-from tocsin.sources.readers.fail2ban_levels import LIFE, ban_level
+from tocsin.sources.readers.fail2ban_levels import HOST_DETAIL, LIFE, ban_level, is_host
 from tocsin.sources.reading import Block, Claim, Reading, RecordReader, skipped
 from tocsin.sources.sample import SQLITE_MAGIC, Sample
 from tocsin.sources.vetting import MAX_LIFE
@@ -34,6 +34,8 @@ class Fail2banSqliteReader(RecordReader):
         jail, address, reading = str(row["jail"]), row["ip"], self._reading
         if not isinstance(address, str):
             return skipped(number, row, SkipReason.NO_ADDRESS, "the ban names no address")
+        if is_host(address):
+            return skipped(number, row, SkipReason.NO_ADDRESS, HOST_DETAIL)
         try:
             observed = datetime.fromtimestamp(row["timeofban"], UTC)
         except (TypeError, ValueError, OverflowError, OSError):

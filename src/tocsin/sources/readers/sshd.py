@@ -19,10 +19,12 @@ from tocsin.sources.reading import Reading, skipped
 from tocsin.sources.sample import Sample
 
 _LINE = re.compile(
-    r"(?:<\d{1,3}>(?:1 )?)?(?P<time>[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d"
-    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?) (?:[^\s\[]+ )?"
+    r"(?:<\d{1,3}>)?(?:1 |[A-Z][a-z]{2} (?=\d{4}-))?"
+    r"(?P<time>[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,6})?"
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)(?: [A-Z]{3,5})? "
+    r"(?:[^\s\[]+ )?"
     r"\[?sshd(?:-session|-auth)?(?:\[(?P<pid>\d+)\]:?|\]:?| (?P<pid5424>\d+|-) \S+ (?:-|\[.*?\])|:) "
-    r"(?:\[ID \d+ [\w.]+\] )?(?P<said>.*)"
+    r"\ufeff?(?:\[ID \d+ [\w.]+\] )?(?P<said>.*)"
 )
 _AT = r"(?P<ip>\S+)(?: port \d+)?"
 _NAMED = r"(?:authenticating|invalid) user (?P<user>.*) (?P<ip>\S+) port \d+"
@@ -118,7 +120,10 @@ def _no_line_of_sshd(number: int, text: str) -> Skipped | None:
 
 
 _IN_SYSLOG = re.compile(rb" sshd(?:-session)?\[\d+\]: ")
-_SYSLOG = re.compile(r"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d|(?:1 )?\d{4}-\d\d-\d\d[T ])")
+_SYSLOG = re.compile(
+    r"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d"
+    r"|(?:1 |[A-Z][a-z]{2} )?\d{4}-\d\d-\d\d[T ])"
+)
 
 
 def _recognises(sample: Sample) -> bool:

@@ -38,7 +38,7 @@ _SCANNED = (
     "/wp-config.php",
 )  # fmt: skip
 _SCAN_POINTS = 10
-_ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
+ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 
 
 class WebAccessReader(CountedReader):
@@ -59,24 +59,19 @@ class WebAccessReader(CountedReader):
                 return None
             return skipped(number, text, SkipReason.NOT_A_RECORD, "is no line of an access log")
         _, who, time, request, status, rest = line.groups()
-        asked = request.lower()
-        points = 1 if status in _REFUSED else 0
-        for scanned in _SCANNED:
-            if scanned in asked:
-                points = _SCAN_POINTS
-                break
+        points = points_of(request, status)
         if not points:
             return Skipped(SkipReason.NO_CLAIM, number, "a request like others", text[:EXCERPT_CHARS])
         # Where X-Forwarded-For stands in place of the peer, its last entry is the nearest.
         chain, _, peer = who.rpartition(",")
         address = peer.strip()
-        if not _ADDRESS.fullmatch(address):
+        if not ADDRESS.fullmatch(address):
             return skipped(number, text, SkipReason.NO_ADDRESS, "names a host, and host names are not looked up")
         if not self._behind_proxies:
             return Event(address, self._time(time), points)
-        return Event(self._client(address, chain or _forwarded(rest)), self._time(time), points)
+        return Event(self.client(address, chain or _forwarded(rest)), self._time(time), points)
 
-    def _client(self, peer: str, chain: str) -> str:
+    def client(self, peer: str, chain: str) -> str:
         """Whom to count: `peer`, or who is behind it where it is one of our proxies."""
         try:
             key = ip_key(peer)
@@ -84,6 +79,15 @@ class WebAccessReader(CountedReader):
             return peer
         reading = self._reading
         return (client_behind(chain, reading) if reading.guard.proxies.word(key) else None) or peer
+
+
+def points_of(request: str, status: str) -> int:
+    """What a request counts for; 0 for one like others."""
+    asked = request.lower()
+    for scanned in _SCANNED:
+        if scanned in asked:
+            return _SCAN_POINTS
+    return 1 if status in _REFUSED else 0
 
 
 def _forwarded(rest: str) -> str:

@@ -38,6 +38,7 @@ class LapiError(Struct):
 _REFUSALS = {
     403: Answer("The key is not known", body=LapiError),
     500: Answer("As CrowdSec answers to a filter that it cannot read", body=LapiError),
+    503: Answer("This node cannot know now whose key it is, or is behind what was told before", body=LapiError),
 }
 _IP = Parameter("ip", "query", "Decisions about this IP", example="203.0.113.9")
 _SCOPES = Parameter("scopes", "query", "Of these scopes, such as `Ip`")
@@ -83,6 +84,7 @@ CROWDSEC_OPERATIONS = (
         refusals={
             400: Answer("Not JSON", body=LapiError),
             403: _REFUSALS[403],
+            503: _REFUSALS[503],
             408: Answer("The body did not come in time", body=LapiError),
             413: Answer("The body is too large", body=LapiError),
         },

@@ -1,0 +1,160 @@
+"""The files that `tocsin fleet init` writes: a config for each server, keys of the roles, and what nodes are told."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from tocsin.errors import TocsinError
+from tocsin.journal.jetstream.permissions import Permissions
+from tocsin.journal.jetstream.servers import to_ask_servers
+from tocsin.loopback import is_loopback
+from tocsin.org.fleet import roles
+from tocsin.org.fleet.declared import REPLICAS
+from tocsin.org.fleet.roles import inbox_of
+from tocsin.org.fleet.secret import FleetSecret
+
+NODE, ADMIN, SYSTEM = "fleet.toml", "admin.toml", "system.toml"
+_ROUTES_ABOVE = 2000
+_SERVER = """\
+# Server {name} of a Tocsin fleet. Start it in this folder: nats-server -c server.conf
+server_name: {name}
+listen: "{listen}:{port}"
+max_payload: 2MB
+{tls}
+jetstream {{
+  store_dir: "store"
+  # What is acknowledged is on the disk. The default is to sync every two minutes.
+  sync_interval: always
+}}
+cluster {{
+  name: tocsin
+  listen: "{listen}:{route_port}"
+  routes: [{routes}]
+{route_tls}
+}}
+accounts {{
+  TOCSIN {{
+    jetstream: enabled
+    users: [
+{users}
+    ]
+  }}
+  SYS {{
+    users: [
+{system}
+    ]
+  }}
+}}
+system_account: SYS
+"""
+_TLS = 'tls {{ cert_file: "server.pem", key_file: "server-key.pem"{more} }}'
+_SETTINGS = """\
+[journal]
+servers = [{servers}]
+nkey_file = "keys/{role}.nk"
+inbox_prefix = "{inbox}"
+"""
+
+
+class NotInitialised(TocsinError):
+    """The files of a fleet cannot be written. Nothing that was there was changed."""
+
+
+def write_files(folder: Path, urls: Sequence[str]) -> list[Path]:
+    """
+    Make `folder` and all in it. Secrets are for their owner alone.
+
+    Args:
+        urls: of the servers, each with scheme and port.
+    Returns: the folders of the servers.
+    Raises: NotInitialised.
+    """
+    if len(set(urls)) < REPLICAS:
+        raise NotInitialised(
+            f"{len(set(urls))} servers are too few: what is acknowledged has to be on two when one is lost",
+            hint="name three, or five: --servers tls://a,b,c",
+        )
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))  # made with mode 0700
+        try:
+            names = _fill(unfinished, urls)
+            unfinished.rename(folder)  # whole, or not there at all
+        except BaseException:
+            shutil.rmtree(unfinished)
+            raise
+    except OSError as error:
+        text = f"{folder} cannot be made: {error.strerror}"
+        raise NotInitialised(text, hint="name a new folder, where one can be made") from None
+    return [folder / name for name in names]
+
+
+def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
+    """Returns: the names of the folders of the servers."""
+    plain = not urls[0].startswith("tls://")
+    (folder / "keys").mkdir(mode=0o700)
+    keys = {role: _key(folder / "keys" / f"{role}.nk") for role in ("admin", "org", "system")}
+    _write(folder / "fleet.secret", FleetSecret.new_text())
+    users = "\n".join([_user(keys["admin"], roles.admin()), _user(keys["org"], roles.org())])
+    system = _user(keys["system"], to_ask_servers(inbox_of("system")))
+    hosts = [urlsplit(url) for url in urls]
+    routes = ", ".join(f'"nats-route://{_host(host)}:{_route_port(host)}"' for host in hosts)
+    names = []
+    for number, host in enumerate(hosts, 1):
+        names.append(f"n{number}")
+        (folder / names[-1]).mkdir(mode=0o700)
+        text = _SERVER.format(
+            name=names[-1],
+            listen=_host(host) if is_loopback(host.hostname or "") else "0.0.0.0",  # noqa: S104 - of a server
+            port=host.port,
+            route_port=_route_port(host),
+            routes=routes,
+            tls="" if plain else _TLS.format(more=""),
+            route_tls="" if plain else "  " + _TLS.format(more=', ca_file: "ca.pem", verify: true'),
+            users=users,
+            system=system,
+        )
+        _write(folder / names[-1] / "server.conf", text)
+    for name, role, more in _told(plain):
+        servers = ", ".join(f'"{url}"' for url in urls)
+        _write(folder / name, _SETTINGS.format(servers=servers, role=role, inbox=inbox_of(role)) + more)
+    return names
+
+
+def _host(host: SplitResult) -> str:
+    return f"[{host.hostname}]" if ":" in (host.hostname or "") else str(host.hostname)
+
+
+def _route_port(host: SplitResult) -> int:
+    return (host.port or 0) + _ROUTES_ABOVE
+
+
+def _told(plain: bool) -> Iterator[tuple[str, str, str]]:
+    """Name of the file, role, and what it has besides."""
+    trusted = "" if plain else 'ca_file = "ca.pem"\n'
+    yield NODE, "org", trusted + 'secret_file = "fleet.secret"\n'
+    yield ADMIN, "admin", trusted + 'secret_file = "fleet.secret"\n'
+    yield SYSTEM, "system", trusted
+
+
+def _user(public_key: str, allowed: Permissions) -> str:
+    publish, subscribe = (", ".join(f'"{one}"' for one in each) for each in (allowed.publish, allowed.subscribe))
+    permissions = f"publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{subscribe}] }}"
+    return f"      {{ nkey: {public_key}, permissions: {{ {permissions} }} }}"
+
+
+def _key(path: Path) -> str:
+    """Make a user's key, its seed in the file at `path`. Returns: the public one."""
+    import nkeys
+
+    seed = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)
+    _write(path, seed.decode() + "\n")
+    return str(nkeys.from_seed(bytearray(seed)).public_key.decode())
+
+
+def _write(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)

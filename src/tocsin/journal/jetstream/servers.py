@@ -1,0 +1,118 @@
+"""How the servers of a cluster are set up, as the system account is told: what a stream's settings do not say."""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import Struct
+
+from tocsin.journal.jetstream.connection import MIN_PAYLOAD, JetStreamConnection
+from tocsin.journal.jetstream.permissions import Permissions
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+_QUESTION = "$SYS.REQ.SERVER.PING.VARZ"
+_ANSWERS_WITHIN_S = 2.0
+_LEAST = (2, 11)  # the first that answers a batch of direct gets
+_CLOCKS_APART_S = 1.0
+
+
+class Server(Struct, frozen=True):
+    """What one says of itself."""
+
+    name: str
+    version: str
+    ahead_s: float
+    """How far its clock is ahead of this machine's, and of the way of its answer."""
+    max_payload: int
+    sync_always: bool
+    cluster_size: int
+    """How many it knows of that keep streams, itself among them; 0 when it does not."""
+
+    @classmethod
+    def of(cls, answer: Any, *, received_s: float) -> "Server":
+        """`answer` to the system account; it came at this epoch second."""
+        who, told = answer["server"], answer["data"]
+        streams = told.get("jetstream") or {}
+        config = streams.get("config") or {}
+        size = (streams.get("meta") or {}).get("cluster_size", 1 if config else 0)
+        ahead_s = datetime.fromisoformat(who["time"]).timestamp() - received_s
+        always = bool(config.get("sync_always"))
+        return cls(who["name"], who["ver"], ahead_s, told.get("max_payload", 0), always, size if config else 0)
+
+
+class Fault(Struct, frozen=True):
+    """One thing that is not as it has to be."""
+
+    where: str
+    text: str
+    hint: str
+
+
+def to_ask_servers(inbox_prefix: str) -> Permissions:
+    """What a user of the system account must be allowed for `servers`, and nothing else."""
+    return Permissions((_QUESTION,), (f"{inbox_prefix}.>",))
+
+
+async def servers(connection: JetStreamConnection, *, within_s: float = _ANSWERS_WITHIN_S) -> list[Server]:
+    """All that answer, by name; `connection` is of a user of the system account. Raises JournalError."""
+    inbox, heard, enough = connection.new_inbox(), dict[str, Server](), asyncio.Event()
+
+    def hear(message: "Msg") -> None:
+        server = Server.of(msgspec.json.decode(message.data), received_s=time.time())
+        heard[server.name] = server
+        if len(heard) >= max(one.cluster_size for one in heard.values()) > 0:
+            enough.set()
+
+    await connection.listen(inbox, hear)
+    try:
+        await connection.publish(_QUESTION, b"", inbox)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await enough.wait()
+    finally:
+        await connection.unlisten(inbox)
+    return [heard[name] for name in sorted(heard)]
+
+
+def faults(found: list[Server], *, replicas: int) -> Iterator[Fault]:
+    """What is wrong with the servers that were found, for streams of so many replicas."""
+    known = max((server.cluster_size for server in found), default=0)
+    if known < replicas:
+        text = f"{known} servers keep streams, and {replicas} replicas need as many"
+        yield Fault("servers", text, "start the others, with routes to each other; what is lost of one must be on two")
+    elif len(found) < known:
+        yield Fault("servers", f"{len(found)} of {known} answer", "start the others, or look into their logs")
+    for server in found:
+        yield from _faults_of(server)
+    ahead = [server.ahead_s for server in found]
+    if ahead and max(ahead) - min(ahead) > _CLOCKS_APART_S:
+        text = f"their clocks are {max(ahead) - min(ahead):.1f} s apart"
+        yield Fault("clocks", text, "run a time service on each: when another one leads, the fleet's time would jump")
+
+
+def _faults_of(server: Server) -> Iterator[Fault]:
+    if server.cluster_size and not server.sync_always:
+        yield Fault(
+            server.name,
+            "it syncs its disk every two minutes or so: what was acknowledged can be lost when machines go down"
+            " together, as Jepsen's report on NATS 2.12.1 (December 2025) shows",
+            "write `sync_interval: always` into its jetstream block, and start it again",
+        )
+    if not server.cluster_size:
+        yield Fault(server.name, "JetStream is off", "add a `jetstream {}` block to its config")
+    if server.max_payload < MIN_PAYLOAD:
+        text = f"it takes messages of at most {server.max_payload} bytes"
+        yield Fault(server.name, text, "write `max_payload: 2MB` into its config")
+    if _numbers(server.version) < _LEAST:
+        yield Fault(server.name, f"it is of version {server.version}", "use 2.11 or later")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:2])

@@ -1,0 +1,114 @@
+"""A fleet that is not as it has to be, or loses its servers: a clear line, nothing half made, nothing falsely said."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.fleet import TestFleet
+from support.jetstream import jetstream
+from support.nats_cluster import NatsCluster, until
+from support.org import RISK_EVENTS, OrgProcess, event, send, tocsin
+from tocsin.journal.jetstream.declared import BucketDeclared, make
+from tocsin.org.fleet.secret import FleetSecret
+
+pytestmark = pytest.mark.slow
+IP = "203.0.113.9"
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[NatsCluster]:
+    with NatsCluster(tmp_path / "nats") as cluster:
+        yield cluster
+
+
+def refused(why: str, hint: str, *arguments: str) -> None:
+    """One line that says why, one that says what to do, nothing on standard output."""
+    ended: subprocess.CompletedProcess[str] = tocsin(*arguments)
+    assert (ended.returncode, ended.stdout) == (1, ""), ended.stderr
+    first, second = ended.stderr.splitlines()
+    assert why in first
+    assert hint in second
+
+
+async def test_with_two_of_three_servers_gone_decisions_are_answered_and_nothing_is_taken_in(
+    tmp_path: Path, cluster: NatsCluster
+) -> None:
+    fleet = TestFleet(tmp_path / "fleet", cluster)
+    await fleet.found(acme="http://acme.example")
+    with fleet.node("one") as node, node.client(node.token()) as client:
+        until(lambda: client.get("/readyz").status_code == 200, "not ready")
+        send(client, event((IP, "HIGH")))
+        until(lambda: client.get(f"/risk/v1/ips/{IP}").json()["level"] == "HIGH", "not indexed")
+        for server in cluster.nodes[:2]:
+            server.kill()
+        answer = client.post(RISK_EVENTS, json=[event((IP, "LOW"))])
+        assert (answer.status_code, answer.json()["errorCode"]) == (503, "E0000010")
+        assert int(answer.headers["retry-after"]) > 0
+        known = client.get(f"/risk/v1/ips/{IP}")
+        assert (known.status_code, known.json()["level"]) == (200, "HIGH")
+        assert client.get("/readyz").status_code == 200
+        assert client.get("/healthz").status_code == 200
+        for server in cluster.nodes[:2]:
+            server.start()
+        until(lambda: client.post(RISK_EVENTS, json=[event((IP, "LOW"))]).status_code == 202, "not well again")
+        until(lambda: client.get(f"/risk/v1/ips/{IP}").json()["level"] == "LOW", "not indexed")
+        assert "quorum" in node.log.read_text() or "does not answer" in node.log.read_text()
+
+
+async def test_a_node_does_not_start_on_a_fleet_that_is_not_as_it_has_to_be(
+    tmp_path: Path, cluster: NatsCluster
+) -> None:
+    fleet = TestFleet(tmp_path / "fleet", cluster)
+    serve: tuple[str, ...] = ("serve", "--port", "0", "--data", str(tmp_path / "node"), "--journal", fleet.servers)
+    refused("no secret_file is named", "table [journal]", *serve)
+    fleet.secret_file.write_text(FleetSecret.new_text())
+    fleet.config.write_text('[journal]\nsecret_file = "fleet.secret"\n')
+    serve = (*serve, "--config", str(fleet.config))
+    refused("TOCSIN: it is not there", "`tocsin fleet init`", *serve)
+    async with jetstream(cluster) as connection:
+        await make(connection, [BucketDeclared(name="tocsin_orgs", replicas=1)])
+    with pytest.raises(Exception, match="replicas 1 instead of 3"):
+        await fleet.found()
+    async with jetstream(cluster) as connection:
+        await connection.api("STREAM.DELETE.KV_tocsin_orgs")
+    await fleet.found(acme="http://acme.example")
+    refused("has no org bolt", "`tocsin fleet org list`", *serve, "--org", "bolt")
+    fleet.secret_file.write_text(FleetSecret.new_text())
+    refused("another secret", "copy the secret", *serve)
+    fleet.secret_file.write_text("hunter2")
+    refused("holds no secret of a fleet", "copy it from another node", *serve)
+    fleet.secret_file.write_text(FleetSecret.new_text())
+    refused("no NATS server answers", "check that the servers run", *serve, "--journal", "nats://127.0.0.1:1")
+    refused("not asked in clear text", "tls://", *serve, "--journal", "nats://192.0.2.1")
+    assert not (tmp_path / "node" / "orgs").exists()
+
+
+def test_a_folder_of_the_one_kind_is_not_opened_as_the_other(tmp_path: Path) -> None:
+    with OrgProcess(tmp_path / "org"):
+        pass
+    refused(
+        "of an org, not of a node",
+        "without --journal",
+        "serve",
+        "--data",
+        str(tmp_path / "org"),
+        "--journal",
+        "nats://127.0.0.1:1",
+    )
+    tocsin("serve", "--data", str(tmp_path / "node"), "--journal", "nats://127.0.0.1:1")
+    refused("of a node of a fleet, not of an org", "with --journal", "serve", "--data", str(tmp_path / "node"))
+
+
+def test_too_few_servers_or_a_folder_that_is_there_make_no_fleet(tmp_path: Path) -> None:
+    folder = tmp_path / "fleet"
+    refused(
+        "2 servers are too few", "three", "fleet", "init", str(folder), "--servers", "nats://127.0.0.1:1,127.0.0.1:2"
+    )
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    three = "nats://127.0.0.1:1,127.0.0.1:2,127.0.0.1:3"
+    refused("cannot be made", "name a new folder", "fleet", "init", str(folder), "--servers", three)
+    refused("holds no fleet", "tocsin fleet init", "fleet", "check", "--fleet", str(folder))
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".fleet")] == []

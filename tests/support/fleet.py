@@ -1,0 +1,62 @@
+"""A fleet of the test's own: streams and buckets on a real cluster, registered orgs, nodes in processes."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from support.jetstream import jetstream
+from support.nats_cluster import NatsCluster
+from support.org import OrgProcess
+from tocsin.journal.jetstream.declared import make
+from tocsin.journal.jetstream.key_value import JetStreamKeyValue
+from tocsin.org.fleet.declared import ORGS_BUCKET, declared
+from tocsin.org.fleet.registered import Registered
+from tocsin.org.fleet.secret import FleetSecret
+
+
+class TestFleet:
+    """What its nodes are told, in `folder`."""
+
+    __test__ = False
+
+    def __init__(self, folder: Path, cluster: NatsCluster) -> None:
+        self.folder, self.cluster = folder, cluster
+        self.servers = "nats://" + ",".join(url.removeprefix("nats://") for url in cluster.urls)
+        self.secret_file, self.config = folder / "fleet.secret", folder / "fleet.toml"
+        folder.mkdir(exist_ok=True)
+
+    async def found(self, **urls: str) -> None:
+        """Make what a fleet needs, and register an org for each name and URL."""
+        if not self.secret_file.exists():
+            self.secret_file.write_text(FleetSecret.new_text())
+        self.config.write_text(f'[journal]\nsecret_file = "{self.secret_file}"\n')
+        async with jetstream(self.cluster) as connection:
+            await make(connection, declared())
+        async with registered(self.cluster) as orgs:
+            await orgs.found(FleetSecret.read(self.secret_file))
+            for name, url in urls.items():
+                await orgs.add(name, url, at_ms=1)
+
+    def node(self, name: str, *arguments: str) -> OrgProcess:
+        """A node, ready."""
+        return OrgProcess(self.folder / name, "--journal", self.servers, "--config", str(self.config), *arguments)
+
+
+async def add_org(cluster: NatsCluster, name: str, url: str) -> None:
+    """Register one more."""
+    async with registered(cluster) as orgs:
+        await orgs.add(name, url, at_ms=2)
+
+
+async def remove_org(cluster: NatsCluster, name: str) -> None:
+    """Forget one."""
+    async with registered(cluster) as orgs:
+        await orgs.remove(name)
+
+
+@asynccontextmanager
+async def registered(cluster: NatsCluster) -> AsyncIterator[Registered]:
+    async with jetstream(cluster) as connection:
+        table = await JetStreamKeyValue.open(connection, ORGS_BUCKET)
+        yield Registered(table)
+        await table.close()
