@@ -104,8 +104,8 @@ def remove(name: _Name, folder: _DirOption = _DEFAULT_DIR) -> None:
 
 
 async def _make(folder: Path) -> list[str]:
+    from tocsin.cli.fleet_roles import declared
     from tocsin.journal.jetstream.declared import make
-    from tocsin.org.fleet.declared import declared
 
     async with as_admin(folder) as (connection, settings):
         made = await make(connection, declared())

@@ -6,11 +6,12 @@ from msgspec import Struct
 
 from tocsin.cli.fleet import as_admin, told
 from tocsin.cli.fleet_files import SYSTEM
+from tocsin.cli.fleet_roles import declared
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamKeyValue
 from tocsin.journal.jetstream.declared import differences
 from tocsin.journal.jetstream.servers import faults, servers
-from tocsin.org.fleet.declared import ORGS_BUCKET, REPLICAS, declared
+from tocsin.org.fleet.declared import ORGS_BUCKET, REPLICAS
 from tocsin.org.fleet.fleet import secret_of
 from tocsin.org.fleet.registered import Registered
 from tocsin.org.fleet.settings import NodeSettings

@@ -7,16 +7,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from tocsin.cli.fleet_roles import permissions
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream.permissions import Permissions
-from tocsin.journal.jetstream.servers import to_ask_servers
 from tocsin.loopback import is_loopback
-from tocsin.org.fleet import roles
 from tocsin.org.fleet.declared import REPLICAS
 from tocsin.org.fleet.roles import inbox_of
 from tocsin.org.fleet.secret import FleetSecret
 
 NODE, ADMIN, SYSTEM = "fleet.toml", "admin.toml", "system.toml"
+RELAY, DETECTOR = "relay-journal.toml", "detector-journal.toml"
+"""The table `[journal]` of the configuration of a relay worker, and of a program that hands signals over."""
 _ROUTES_ABOVE = 2000
 _SERVER = """\
 # Server {name} of a Tocsin fleet. Start it in this folder: nats-server -c server.conf
@@ -96,10 +97,11 @@ def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
     """Returns: the names of the folders of the servers."""
     plain = not urls[0].startswith("tls://")
     (folder / "keys").mkdir(mode=0o700)
-    keys = {role: _key(folder / "keys" / f"{role}.nk") for role in ("admin", "org", "system")}
+    allowed = permissions()
+    keys = {role: _key(folder / "keys" / f"{role}.nk") for role in allowed}
     _write(folder / "fleet.secret", FleetSecret.new_text())
-    users = "\n".join([_user(keys["admin"], roles.admin()), _user(keys["org"], roles.org())])
-    system = _user(keys["system"], to_ask_servers(inbox_of("system")))
+    users = "\n".join(_user(keys[role], may) for role, may in allowed.items() if role != "system")
+    system = _user(keys["system"], allowed["system"])
     hosts = [urlsplit(url) for url in urls]
     routes = ", ".join(f'"nats-route://{_host(host)}:{_route_port(host)}"' for host in hosts)
     names = []
@@ -138,6 +140,8 @@ def _told(plain: bool) -> Iterator[tuple[str, str, str]]:
     yield NODE, "org", trusted + 'secret_file = "fleet.secret"\n'
     yield ADMIN, "admin", trusted + 'secret_file = "fleet.secret"\n'
     yield SYSTEM, "system", trusted
+    yield RELAY, "relay", trusted
+    yield DETECTOR, "detector", trusted
 
 
 def _user(public_key: str, allowed: Permissions) -> str:
