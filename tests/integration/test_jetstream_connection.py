@@ -2,14 +2,17 @@
 
 import asyncio
 from pathlib import Path
+from uuid import uuid4
 
 import nkeys
 import pytest
 import trustme
 from nacl.utils import random as random_bytes
 
+from support.deaf_proxy import DeafProxy
 from support.jetstream import STREAM, jetstream
 from support.nats_cluster import NatsCluster, NatsNode
+from support.nats_jwt import operator_and_user
 from tocsin.journal import JournalError, JournalUnreachable
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamJournal, JetStreamSettings
 from tocsin.journal.jetstream.declared import make
@@ -73,6 +76,17 @@ async def test_tls_and_nkeys_let_in(tmp_path: Path) -> None:
         assert "certificate verify failed" in await told(other)
 
 
+async def test_a_credentials_file_lets_in(tmp_path: Path) -> None:
+    with NatsCluster(tmp_path / "nats", size=1, more=operator_and_user(tmp_path)) as cluster:
+        servers = tuple(cluster.urls)
+        good = JetStreamSettings(servers=servers, credentials_file=str(tmp_path / "user.creds"))
+        connection = await JetStreamConnection.open(good)
+        await connection.api("STREAM.NAMES")
+        await connection.close()
+        operator_and_user(tmp_path)  # of another operator
+        assert "does not let this user in" in await told(good)
+
+
 async def test_servers_without_jetstream_are_told(tmp_path: Path) -> None:
     with NatsCluster(tmp_path / "off", size=1, jetstream=False) as cluster:
         settings = JetStreamSettings(servers=tuple(cluster.urls), patience_s=0.3)
@@ -134,6 +148,29 @@ async def test_a_connection_outlives_its_server_and_a_server_that_refuses_it_for
         assert [entry.body for entry in await journal.read()] == [b"before", b"while it was down", b"after"]
         await journal.close()
         await connection.close()
+
+
+@pytest.mark.parametrize("reason", ["account authentication expired", "maximum connections exceeded", "whatever"])
+async def test_a_client_that_is_told_to_go_comes_again(nats_cluster: NatsCluster, reason: str) -> None:
+    async with DeafProxy(nats_cluster.nodes[0].port) as proxy, jetstream(nats_cluster) as other:
+        await make(other, [STREAM])
+        async with jetstream(nats_cluster, proxy.url) as connection:
+            name = uuid4().hex
+            journal = await JetStreamJournal.open(connection, name, look_again_s=SOON_S)
+            await journal.append("a", b"before")
+            proxy.say(f"-ERR '{reason}'\r\n".encode())
+            async with asyncio.timeout(SOON_S):
+                while proxy.accepted < 2:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.01)
+            after = await journal.append("a", b"after")
+            following = asyncio.ensure_future(anext(journal.follow(after)))
+            await asyncio.sleep(0.1)
+            teller = await JetStreamJournal.open(other, name)
+            await teller.append("a", b"news")
+            async with asyncio.timeout(SOON_S / 2):
+                assert [entry.body for entry in await following] == [b"news"]
+            for each in (journal, teller):
+                await each.close()
 
 
 async def test_without_a_quorum_nothing_is_promised(tmp_path: Path) -> None:

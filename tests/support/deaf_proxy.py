@@ -13,10 +13,13 @@ class DeafProxy:
         self.swallows_answers = False
         self.swallowed = 0
         """How often something from the server was swallowed."""
+        self.accepted = 0
+        """How many connections there have been."""
         self._to = port
         self._server: asyncio.Server | None = None
         self._passing = set[asyncio.Task[None]]()
         self._writers = set[asyncio.StreamWriter]()
+        self._clients = set[asyncio.StreamWriter]()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -39,10 +42,18 @@ class DeafProxy:
         for writer in self._writers:
             writer.close()
         self._writers.clear()
+        self._clients.clear()
+
+    def say(self, words: bytes) -> None:
+        """Tell the clients what no server said."""
+        for writer in self._clients:
+            writer.write(words)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
         there, server = await asyncio.open_connection("127.0.0.1", self._to)
         self._writers |= {writer, server}
+        self._clients.add(writer)
         for passing in (self._pass(reader, server, answers=False), self._pass(there, writer, answers=True)):
             task = asyncio.create_task(passing)
             self._passing.add(task)

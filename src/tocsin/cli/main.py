@@ -6,13 +6,12 @@ from typing import Annotated
 import typer
 
 from tocsin import __version__
-from tocsin.cli import bouncer, fleet, quarantine, token
+from tocsin.cli import bouncer, fleet, quarantine, relay, token
 from tocsin.cli.check import check_command
 from tocsin.cli.demo import demo
 from tocsin.cli.explain import explain
 from tocsin.cli.formats import formats
 from tocsin.cli.map import map_command
-from tocsin.cli.relay import relay_command
 from tocsin.cli.send import send
 from tocsin.cli.serve import serve_command
 from tocsin.cli.status import status_command
@@ -45,7 +44,7 @@ def tocsin(
 
 app.command()(demo)
 app.command()(send)
-app.command("relay")(relay_command)
+app.add_typer(relay.app, name="relay")
 app.command("status")(status_command)
 app.command()(explain)
 app.command("map")(map_command)

@@ -8,8 +8,10 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from tocsin.cli.config import load_config
+from tocsin.journal.jetstream.settings import JetStreamSettings
 from tocsin.relay import RelayConfig, TargetConfig
 from tocsin.relay.config import Name
+from tocsin.relay.fleet.config import FleetConfig
 from tocsin.sources import SourceConfig
 
 
@@ -20,12 +22,31 @@ class RelayFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The folder of the outbox; made on first use."""
     targets: Annotated[dict[Name, TargetConfig], Meta(min_length=1)]
     """The orgs to tell."""
-    sources: Annotated[dict[Name, SourceConfig], Meta(min_length=1)]
-    """Where signals come from."""
+    sources: dict[Name, SourceConfig] = {}
+    """Where signals come from; a fleet may have none of its own, where others hand signals over to its stream."""
     metrics_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
     """Of this machine alone (127.0.0.1), for Prometheus; none when absent."""
+    journal: JetStreamSettings | None = None
+    """How to reach the fleet that this relay is a worker of; it is one of its own when absent."""
+    fleet: FleetConfig | None = None
+    """What all workers of the fleet are told alike."""
 
     def __post_init__(self) -> None:
+        if self.journal is None:
+            self._check_alone()
+        for name, target in self.targets.items():
+            self.of_fleet.check(name, target)
+
+    @property
+    def of_fleet(self) -> FleetConfig:
+        """See `fleet`."""
+        return self.fleet or FleetConfig()
+
+    def _check_alone(self) -> None:
+        if not self.sources:
+            raise ValueError("sources: a relay needs one, such as [sources.list] with a path")
+        if self.fleet is not None:
+            raise ValueError("fleet: it needs [journal], which says how to reach the fleet")
         for name, target in self.targets.items():
             for source in target.sources or ():
                 if source not in self.sources:

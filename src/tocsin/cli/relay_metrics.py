@@ -2,18 +2,27 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from tocsin.cli.config import ConfigError
-from tocsin.relay import Relay, Status
+from tocsin.relay import Status
 
 LOOKED_AT_EVERY_S = 2.0
 
 
-async def serve_metrics(relay: Relay, port: int) -> None:
+class HasStatus(Protocol):
+    """A relay, or all that a worker serves."""
+
+    async def status(self) -> Status:
+        """How it is doing."""
+        ...
+
+
+async def serve_metrics(relay: HasStatus, port: int) -> None:
     """Until cancelled. Raises: ConfigError, when the port is taken."""
     figures = _Figures(await relay.status())
     registry = CollectorRegistry()

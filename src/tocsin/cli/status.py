@@ -22,14 +22,22 @@ def status_command(
     """Say how a relay is doing, whether it runs or not."""
     from tocsin.cli.relay_file import load_relay_file
 
-    state = Path(load_relay_file(config).state)
+    file = load_relay_file(config)
+    state = Path(file.state)
     running = state.is_dir() and is_running(state)
+    if file.journal is not None:
+        from tocsin.cli.fleet_status import fleet_lines, fleet_status
+
+        found = fleet_status(file, file.journal, running=running)
+        typer.echo(msgspec.json.encode(found).decode() if json else "\n".join(fleet_lines(found)))
+        return
     with closing(open_outbox(state)) as outbox:
         status = status_of(outbox, running=running, now_ms=to_ms(datetime.now(UTC)))
-    typer.echo(msgspec.json.encode(status).decode() if json else "\n".join(_lines(status)))
+    typer.echo(msgspec.json.encode(status).decode() if json else "\n".join(status_lines(status)))
 
 
-def _lines(status: Status) -> Iterator[str]:
+def status_lines(status: Status) -> Iterator[str]:
+    """For a person."""
     does = "runs" if status.running else "does not run"
     yield f"the relay of {status.state} {does}; it holds something about {status.ips:,} IPs"
     for target in status.targets:

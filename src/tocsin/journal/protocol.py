@@ -79,7 +79,8 @@ class Journal(Protocol):
         """
         Entries with a seq beyond `after`, in order; empty when there is none yet.
 
-        At most `limit`, and fewer when their bodies together exceed `READ_BYTES`: only an empty list says "no more".
+        At most `limit`, and fewer when their bodies together exceed `READ_BYTES`, or when whoever is asked has not got
+        more yet: only an empty list says "no more".
         Raises: ValueError for a limit below 1.
         """
         ...

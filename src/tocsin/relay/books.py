@@ -53,6 +53,8 @@ class TargetBook(Struct, kw_only=True):
     left: int = 0
     """Requests left in its window, which closes at `closes_ms`."""
     closes_ms: int = 0
+    ledger_seq: int = 0
+    """Of its ledger, the last entry that is known here."""
     paused: str = ""
     """Why nothing is sent to it; empty while it works."""
     remedy: str = ""

@@ -7,6 +7,10 @@ class RelayError(TocsinError):
     """A target cannot be served, or there is nothing to serve it with."""
 
 
+class LeaseLost(RelayError):
+    """Another worker has, or may have by now, what this one had. Nothing was sent or written."""
+
+
 class TargetPaused(RelayError):
     """`target` gave a reason to stop sending to it; `hint` says how to go on."""
 

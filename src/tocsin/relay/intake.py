@@ -26,6 +26,10 @@ class Prepared(Struct, frozen=True):
     skipped: Sequence[Skipped] = ()
     position: bytes | None = None
     ends_list: bool = False
+    begins: bool = False
+    """Whether the source starts again with this: what it lists from now on is told apart from what it listed before."""
+    stopped: str = ""
+    """Why nothing comes from the source after this; empty while it works."""
 
 
 def prepare(batch: Batch) -> Prepared:
@@ -57,6 +61,8 @@ class Intake:
         book = self.books.get(batch.source)
         if book is None:
             book = self.books[batch.source] = self._book_of(batch.source)
+        if batch.begins:
+            book.generation += 1
         number, generation, claims = book.number, book.generation, self.claims
         newest_ms = book.newest_ms
         for key, severity, observed_ms, expires_ms, message in batch.rows:
@@ -68,7 +74,7 @@ class Intake:
                 known.append(claim)
             if observed_ms > newest_ms:
                 newest_ms = observed_ms
-        book.newest_ms, book.heard_ms, book.stopped = newest_ms, self._now_ms, ""
+        book.newest_ms, book.heard_ms, book.stopped = newest_ms, self._now_ms, batch.stopped
         book.taken += len(batch.rows)
         self._account(book, batch)
 

@@ -14,6 +14,7 @@ from msgspec import Struct, msgpack
 from tocsin.relay.books import Kind, Refusal, SourceBook, TargetBook, dump, load_source, load_target
 from tocsin.relay.changes import Changes, Served, Told, pending_count, records, told_by
 from tocsin.relay.intake import Intake, Prepared, prepare_signals
+from tocsin.relay.ledger import Answered, Intent, Outcome, Page
 from tocsin.relay.plan import Request, Telling
 from tocsin.relay.quarantine import TARGET_BOOK, Quarantine, keep, refuse
 from tocsin.relay.reconcile import PENDING, Rank, rank, until_ms
@@ -271,24 +272,28 @@ class Outbox:
     def refuse(self, name: str, book: TargetBook, telling: Telling, reason: str, *, now_ms: int) -> Refusal:
         """The target will not take `telling`. Returns: what now lies in quarantine."""
         with self.store.writing() as txn:
-            numbers = {number: source for source, number in self._numbers(txn).items()}
-            refusal = Refusal(
-                kind=Kind.SUBJECT,
-                by=name,
-                reason=reason,
-                first_ms=now_ms,
-                last_ms=now_ms,
-                source=numbers.get(telling.source, ""),
-                ip=telling.ip,
-                level=str(telling.level),
-                message=telling.message,
-            )
-            txn.delete(_IN_FLIGHT + name.encode(), db=self.store.books)
-            changes = self._changes(txn, now_ms)
-            refuse(self.store, txn, changes, refusal, book.number, telling.severity)
-            changes.write()
+            refusal = self._refuse(txn, name, book.number, telling, reason, now_ms)
             self._keep_target(txn, name, book)
             return refusal
+
+    def recover(self, name: str, book: TargetBook, page: Page, *, now_ms: int) -> bool:
+        """
+        Learn from its ledger what a target was told by others; `book` is brought up to date.
+
+        Returns: whether the last request has no answer there.
+        """
+        with self.store.writing() as txn:
+            for entry in page.entries:
+                if isinstance(entry, Intent):
+                    self._land(txn, name, book.number, sure=False, now_ms=now_ms)
+                    txn.put(_IN_FLIGHT + name.encode(), msgpack.encode(entry.told), db=self.store.books)
+                    book.told_ms = max(book.told_ms, entry.told.told_ms)
+                else:
+                    self._hear(txn, name, book, entry, now_ms)
+                book.limit, book.left, book.closes_ms = entry.spent.limit, entry.spent.left, entry.spent.closes_ms
+            book.ledger_seq = page.seq
+            self._keep_target(txn, name, book)
+            return txn.get(_IN_FLIGHT + name.encode(), db=self.store.books) is not None
 
     # The whole
 
@@ -306,6 +311,38 @@ class Outbox:
     def close(self) -> None:
         """Let go."""
         self.store.close()
+
+    def _hear(self, txn: Txn, name: str, book: TargetBook, answered: Answered, now_ms: int) -> None:
+        """What others heard in answer to the request that is in flight."""
+        stored = txn.get(_IN_FLIGHT + name.encode(), db=self.store.books)
+        if stored is None:
+            return
+        if answered.outcome is Outcome.REFUSED:
+            (key,) = msgpack.decode(stored, type=Told).subjects
+            telling = Telling(key, 0, answered.severity, 0)
+            self._refuse(txn, name, book.number, telling, answered.reason, now_ms)
+        elif answered.outcome is not Outcome.NOT_TAKEN:
+            self._land(txn, name, book.number, sure=answered.outcome is Outcome.DELIVERED, now_ms=now_ms)
+        txn.delete(_IN_FLIGHT + name.encode(), db=self.store.books)
+
+    def _refuse(self, txn: Txn, name: str, target: int, telling: Telling, reason: str, now_ms: int) -> Refusal:
+        numbers = {number: source for source, number in self._numbers(txn).items()}
+        refusal = Refusal(
+            kind=Kind.SUBJECT,
+            by=name,
+            reason=reason,
+            first_ms=now_ms,
+            last_ms=now_ms,
+            source=numbers.get(telling.source, ""),
+            ip=telling.ip,
+            level=str(telling.level),
+            message=telling.message,
+        )
+        txn.delete(_IN_FLIGHT + name.encode(), db=self.store.books)
+        changes = self._changes(txn, now_ms)
+        refuse(self.store, txn, changes, refusal, target, telling.severity)
+        changes.write()
+        return refusal
 
     def _land(self, txn: Txn, name: str, target: int, *, sure: bool, now_ms: int) -> None:
         stored = txn.get(_IN_FLIGHT + name.encode(), db=self.store.books)

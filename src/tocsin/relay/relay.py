@@ -18,6 +18,7 @@ from tocsin.relay.changes import Served
 from tocsin.relay.config import RelayConfig, TargetConfig
 from tocsin.relay.folder_lock import only_relay
 from tocsin.relay.intake import Prepared, prepare, prepare_signals
+from tocsin.relay.ledger import Ledger
 from tocsin.relay.okta_target import okta_target
 from tocsin.relay.outbox import Backlog, Outbox
 from tocsin.relay.outbox_thread import OutboxThread
@@ -73,6 +74,7 @@ class Relay:
         watcher: Watcher | None = None,
         guards: Guards | None = None,
         open_target: OpenTarget = open_okta,
+        ledger: Ledger | None = None,
         clock: Callable[[], datetime] = utc_now,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -82,10 +84,11 @@ class Relay:
             hold: True to tell no target anything before `release`.
             guards: what sources never speak of; what they did is let go.
             open_target: opens a target of another kind.
+            ledger: that of its one target, in a fleet.
         """
         self._config, self._patient, self._hold = config, patient, hold
         self._watcher, self._guards = watcher, guards or Guards()
-        self._open_target, self._clock, self._draw = open_target, clock, draw
+        self._open_target, self._ledger, self._clock, self._draw = open_target, ledger, clock, draw
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
         self.senders: dict[str, Sender] = {}
@@ -122,6 +125,11 @@ class Relay:
         """
         self._check()
         await self._box.put(await self._box.do(_prepared, claims))
+
+    async def put_prepared(self, batches: Sequence[Prepared]) -> None:
+        """The same for what was prepared elsewhere. Raises: RelayError, when it could not be written."""
+        self._check()
+        await self._box.put(batches)
 
     async def take_in(self, staging: Staging) -> None:
         """
@@ -188,6 +196,10 @@ class Relay:
             idle.cancel()
             self._check()
 
+    async def end(self) -> None:
+        """Send nothing more; returns when what is on its way has been answered."""
+        await asyncio.gather(*(sender.end() for sender in self.senders.values()))
+
     async def failed(self) -> None:
         """Wait until something fails that the relay cannot go on without, and raise that."""
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -201,6 +213,7 @@ class Relay:
             target,
             book,
             self._box,
+            ledger=self._ledger,
             patient=self._patient,
             watcher=self._watcher,
             clock=self._clock,

@@ -12,14 +12,16 @@ from msgspec.structs import replace
 from tocsin.errors import TocsinError
 from tocsin.relay.books import TargetBook
 from tocsin.relay.budget import Haste, may_go_at
+from tocsin.relay.changes import told_by
 from tocsin.relay.errors import TargetPaused
+from tocsin.relay.ledger import Answered, Intent, Ledger, NoLedger, Outcome, Spent
 from tocsin.relay.outbox_thread import OutboxThread
 from tocsin.relay.plan import Request, Telling, halves
 from tocsin.relay.reconcile import Rank
 from tocsin.relay.ruling import Answer, Bisect, Delivered, PauseTarget, Quarantine, Ruling, SendAgain, in_words, rule
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
-from tocsin.relay.window import STEP, Window
+from tocsin.relay.window import STEP, Told, Window
 from tocsin.signals import from_ms, to_ms
 
 REFUSED_IN_A_ROW = 5
@@ -58,6 +60,7 @@ class Sender:
         book: TargetBook,
         outbox: OutboxThread,
         *,
+        ledger: Ledger | None = None,
         patient: bool = True,
         watcher: Watcher | None = None,
         clock: Callable[[], datetime] = utc_now,
@@ -66,12 +69,14 @@ class Sender:
         """
         Args:
             name: that of the target in the outbox.
+            ledger: where it is written down what the target is told, for others; None on one machine.
             patient: True to spread the work over the window and to wait for a target that fails; False to send as
                 fast as the budget allows, and to raise when a person has to mend something.
         """
         self.name, self.tally = name, Tally()
         self.changed, self.idle = asyncio.Event(), asyncio.Event()
         self._target, self._book, self._box = target, book, outbox
+        self._ledger = ledger or NoLedger()
         self._patient, self._watcher = patient, watcher
         self._clock, self._draw = clock, draw
         self._window = _known(target.window, book)
@@ -80,22 +85,35 @@ class Sender:
         self._suspects: list[list[bytes]] = []
         self._suspects_turn = True
         self._tries, self._known, self._refused_alone = 0, False, 0
+        self._ending = False
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
 
     async def serve(self) -> None:
         """
-        Tell the target whatever there is to tell, until cancelled.
+        Tell the target whatever there is to tell, until cancelled, or ended.
 
-        Raises: TargetPaused, unless patient; RelayError, for what no waiting can mend.
+        Raises: TargetPaused, unless patient; LeaseLost, when it is another's to tell; RelayError, for what no waiting
+            can mend.
         """
-        while True:
+        await self._take_over()
+        while not self._ending:
             self.changed.clear()
             haste = await self._box.do(self._haste)
             if haste is None:
                 self.idle.set()
                 await self.changed.wait()
                 self.idle.clear()
-            elif not await self._waited(haste):
+            elif not await self._waited(haste) and not self._ending:
+                self._at_rest.clear()
                 await self._send()
+                self._at_rest.set()
+
+    async def end(self) -> None:
+        """Send nothing more; returns when the request that is on its way has been answered."""
+        self._ending = True
+        self.changed.set()
+        await self._at_rest.wait()
 
     @property
     def to(self) -> str:
@@ -142,8 +160,12 @@ class Sender:
             return
         self._book.told_ms = _later(self._book.told_ms, to_ms(now))
         request = self._target.pack(tellings, now_ms=self._book.told_ms)
+        spent, _ = self._window.spend(now)
+        intent = await self._ledger.intends(Intent(told_by(request), _spent(spent)))
         await self._box.do(self._box.outbox.sends, self.name, request)
+        self._window = spent
         answer = await self._tell(request, now)
+        self._book.ledger_seq = intent
         ruling = rule(
             answer,
             subjects=len(request.tellings),
@@ -158,7 +180,30 @@ class Sender:
         self._note(ruling)
         lost = answer.sent and (answer.status is None or answer.status >= 500)
         outcome = await self._obey(ruling, request, lost=lost, suspected=suspected)
+        await self._write_down(outcome, request, answer, lost=lost)
         await self._report(request, answer, outcome, sent_at=now)
+
+    async def _take_over(self) -> None:
+        """Learn from the ledger what the target was told by others, and what they used of its budget."""
+        outbox, unanswered = self._box.outbox, False
+        async for page in self._ledger.begin(self._book.ledger_seq):
+            now_ms = to_ms(self._clock())
+            unanswered = await self._box.do(outbox.recover, self.name, self._book, page, now_ms=now_ms)
+        self._window = _known(self._target.window, self._book)
+        if unanswered:
+            # It has used up one request, and may have opened a window at any moment until now.
+            self._window = self._window.heard(Told(), now=self._clock())
+            await self._keep(lost=True)
+
+    async def _write_down(self, outcome: str, request: Request, answer: Answer, *, lost: bool) -> None:
+        if outcome == "delivered":
+            became = Outcome.DELIVERED
+        elif outcome == "refused":
+            became = Outcome.REFUSED
+        else:
+            became = Outcome.LOST if lost else Outcome.NOT_TAKEN
+        answered = Answered(became, _spent(self._window), answer.reason, request.tellings[0].severity)
+        self._book.ledger_seq = await self._ledger.answered(answered)
 
     def _choose(self, now_ms: int) -> tuple[list[Telling], bool]:
         """What to tell now, and whether it is suspected to be refused."""
@@ -178,7 +223,6 @@ class Sender:
         return best.tellings, False
 
     async def _tell(self, request: Request, now: datetime) -> Answer:
-        self._window, _ = self._window.spend(now)
         self._last_sent, self._pause = now, None
         self._count(requests=1, retries=int(self._tries > 0))
         self.tally.in_flight = len(request.tellings)
@@ -258,9 +302,8 @@ class Sender:
         self._book.retries += retries
 
     def _note(self, ruling: Ruling) -> None:
-        book, window = self._book, self._window
-        book.limit, book.left = window.limit, window.left
-        book.closes_ms = 0 if window.closes_at is None else to_ms(window.closes_at)
+        book, spent = self._book, _spent(self._window)
+        book.limit, book.left, book.closes_ms = spent.limit, spent.left, spent.closes_ms
         book.paused = book.remedy = ""
         book.answered_ms = to_ms(self._clock())
         book.answer = in_words(ruling)
@@ -286,6 +329,11 @@ class Sender:
             ahead=self._window.time_for(requests, now=now),
         )
         self._watcher.sent(sent)
+
+
+def _spent(window: Window) -> Spent:
+    """A window as it is written down."""
+    return Spent(window.limit, window.left, 0 if window.closes_at is None else to_ms(window.closes_at))
 
 
 def _known(window: Window, book: TargetBook) -> Window:

@@ -32,12 +32,14 @@ _SUBJECTS_AT_ONCE = 100_000  # as many as a server tells in one answer
 class JetStreamJournal:
     """A `Journal` that several machines share. Belongs to the event loop of its connection, and leaves that open."""
 
-    def __init__(self, connection: JetStreamConnection, name: str, stream: str, look_again_s: float) -> None:
+    def __init__(
+        self, connection: JetStreamConnection, name: str, stream: str, look_again_s: float, root: str = JOURNALS
+    ) -> None:
         """For `open`."""
         self.name, self.stream = name, stream
         self._connection = connection
-        self._branch = f"{JOURNALS}.{name}."
-        self._news = f"{NEWS}.{name}"
+        self._branch = f"{root}.{name}."
+        self._news = news_of(root, name)
         self._look_again_s = look_again_s
         self._bell = Bell()
         self._heard = 0
@@ -49,18 +51,25 @@ class JetStreamJournal:
 
     @classmethod
     async def open(
-        cls, connection: JetStreamConnection, name: str, *, stream: str = "TOCSIN", look_again_s: float = LOOK_AGAIN_S
+        cls,
+        connection: JetStreamConnection,
+        name: str,
+        *,
+        stream: str = "TOCSIN",
+        root: str = JOURNALS,
+        look_again_s: float = LOOK_AGAIN_S,
     ) -> Self:
         """
         The journal `name` in `stream`; there is nothing to make for it.
 
         Args:
             name: letters, digits, `-` and `_`.
+            root: what the subjects of all journals of `stream` begin with.
             look_again_s: how late a follower may notice an entry whose news got lost on the way.
         Raises: JournalError, when there is no such stream, or no quorum; ValueError for a bad name.
         """
         check_name(name)
-        journal = cls(connection, name, stream, look_again_s)
+        journal = cls(connection, name, stream, look_again_s, root)
         await journal.last()
         await connection.listen(journal._news, journal._hear)
         return journal
@@ -212,3 +221,8 @@ class JetStreamJournal:
 
     def _entry(self, stored: Stored) -> Entry:
         return Entry(stored.seq, stored.subject.removeprefix(self._branch), stored.body)
+
+
+def news_of(root: str, name: str) -> str:
+    """Where it is told that the journal `name` under `root` has grown."""
+    return f"{NEWS}.{name}" if root == JOURNALS else f"{NEWS}.{root.rpartition('.')[2]}.{name}"

@@ -7,7 +7,7 @@ a stream or a bucket may read all of it, since what is asked for stands in the b
 from msgspec import Struct
 
 from tocsin.journal.jetstream.declared import Declared, stream_of
-from tocsin.journal.jetstream.journal import JOURNALS, NEWS
+from tocsin.journal.jetstream.journal import JOURNALS, news_of
 
 _API = "$JS.API"
 
@@ -29,17 +29,17 @@ def to_connect(inbox_prefix: str) -> Permissions:
     return Permissions((f"{_API}.INFO",), (f"{inbox_prefix}.>",))
 
 
-def to_read_journals(stream: str, name: str = "*") -> Permissions:
+def to_read_journals(stream: str, name: str = "*", *, root: str = JOURNALS) -> Permissions:
     """`JetStreamJournal` without `append` and `forget`; hears the news of the journal `name`, or of all."""
     return Permissions(
         (f"{_API}.STREAM.MSG.GET.{stream}", f"{_API}.DIRECT.GET.{stream}"),
-        (f"{NEWS}.{name}",),
+        (news_of(root, name),),
     )
 
 
-def to_append_to_journals(stream: str, name: str = "*") -> Permissions:
+def to_append_to_journals(stream: str, name: str = "*", *, root: str = JOURNALS) -> Permissions:
     """`append`, to the journal `name` or to all. What it expects is looked up, so it reads as well."""
-    return Permissions((f"{JOURNALS}.{name}.>", f"{NEWS}.{name}")) | to_read_journals(stream, name)
+    return Permissions((f"{root}.{name}.>", news_of(root, name))) | to_read_journals(stream, name, root=root)
 
 
 def to_forget_of_journals(stream: str) -> Permissions:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from support.fake_org import FakeOrg, relay
 from support.virtual_time import T0, run_virtually
-from tocsin.cli.relay import SOURCE_AGAIN_AFTER_S, feed, guards_of
+from tocsin.cli.guards import guards_of
+from tocsin.relay.feeding import SOURCE_AGAIN_AFTER_S, feed
 from tocsin.signals import Batch, RiskLevel, Signal, ip_key
 from tocsin.sources import SourceConfig
 

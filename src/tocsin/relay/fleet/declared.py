@@ -1,0 +1,49 @@
+"""The streams and buckets that relay workers share: the one list, and what each role may do with them."""
+
+from tocsin.journal.jetstream.declared import BucketDeclared, Declared, StreamDeclared, stream_of
+from tocsin.journal.jetstream.permissions import (
+    Permissions,
+    to_append_to_journals,
+    to_forget_of_journals,
+    to_read_clock,
+    to_write_table,
+)
+from tocsin.relay.fleet.config import FleetConfig
+
+SIGNALS_STREAM, TOLD_STREAM = "TOCSIN_SIGNALS", "TOCSIN_TOLD"
+SIGNALS_ROOT, SIGNALS = "tocsin.signals", "all"
+"""The subjects of the one journal of signals begin so."""
+TOLD_ROOT = "tocsin.told"
+"""Under it each target has a journal, by its name."""
+WORKERS_BUCKET, OWNERS_BUCKET = "tocsin_workers", "tocsin_targets"
+
+
+def declared(fleet: FleetConfig, *, replicas: int = 3) -> list[Declared]:
+    """All of them."""
+    return [
+        StreamDeclared(name=SIGNALS_STREAM, subjects=(f"{SIGNALS_ROOT}.>",), replicas=replicas),
+        StreamDeclared(name=TOLD_STREAM, subjects=(f"{TOLD_ROOT}.>",), replicas=replicas),
+        BucketDeclared(name=WORKERS_BUCKET, replicas=replicas, life_s=fleet.timing.life_s),
+        BucketDeclared(name=OWNERS_BUCKET, replicas=replicas),
+    ]
+
+
+def worker_permissions() -> Permissions:
+    """What a relay worker does."""
+    streams = (SIGNALS_STREAM, TOLD_STREAM, stream_of(WORKERS_BUCKET), stream_of(OWNERS_BUCKET))
+    looks = Permissions(tuple(f"$JS.API.STREAM.INFO.{stream}" for stream in streams))  # are they as declared?
+    return (
+        to_append_to_journals(SIGNALS_STREAM, root=SIGNALS_ROOT)
+        | to_append_to_journals(TOLD_STREAM, root=TOLD_ROOT)
+        | to_forget_of_journals(SIGNALS_STREAM)
+        | to_forget_of_journals(TOLD_STREAM)
+        | to_write_table(WORKERS_BUCKET)
+        | to_write_table(OWNERS_BUCKET)
+        | to_read_clock(SIGNALS_STREAM)
+        | looks
+    )
+
+
+def detector_permissions() -> Permissions:
+    """What a program does that only hands signals over."""
+    return to_append_to_journals(SIGNALS_STREAM, root=SIGNALS_ROOT) | to_read_clock(SIGNALS_STREAM)

@@ -1,0 +1,88 @@
+"""How signals get into a fleet: published to its stream, durable before whoever has them hears so."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from secrets import token_hex
+
+from tocsin.journal import Entry, Journal
+from tocsin.relay.books import SourceBook
+from tocsin.relay.fleet.fenced import FencedTopic, Holding, sealed
+from tocsin.relay.fleet.stream import Published, cut, published, put_topic_of, topic_of
+from tocsin.relay.intake import Prepared, prepare, prepare_signals
+from tocsin.signals import Batch, Retraction, Signal, to_ms
+
+
+class Detector:
+    """
+    Hands signals over to a fleet, as a program that finds them does:
+
+        await Detector(journal, clock=clock, life=timedelta(days=7)).put(signals)
+    """
+
+    def __init__(self, journal: Journal, *, clock: Callable[[], datetime], life: timedelta) -> None:
+        """
+        Args:
+            journal: the stream of signals.
+            life: how long the stream remembers; nothing is claimed for longer.
+        """
+        self._journal, self._clock, self._life = journal, clock, life
+        self._by = f"put/{token_hex(8)}"
+
+    async def put(self, *claims: Batch | Iterable[Signal | Retraction]) -> None:
+        """
+        Keep signals and retractions; durable when this returns.
+
+        When it raises, some may have been kept: put all of them again, twice is once.
+
+        Args:
+            claims: any number of any sources, or one source's batches, whose positions are not kept.
+        Raises: InvalidSignals, when one of them can never be told (then none is kept); JournalError.
+        """
+        now_ms = to_ms(self._clock())
+        ends_ms = now_ms + self._life // timedelta(milliseconds=1)
+        batches = [batch for some in claims for batch in _prepared(some)]
+        for batch in batches:
+            for part in cut(batch, ends_ms=ends_ms):
+                body = sealed(Published(part), by=self._by, at_ms=now_ms)
+                await self._journal.append(put_topic_of(batch.source), body)
+
+
+class SourceDoor:
+    """Where the holder of one source hands over what it reads. The three methods that the feeding of a relay uses."""
+
+    def __init__(
+        self, journal: Journal, source: str, holding: Holding, *, clock: Callable[[], datetime], life: timedelta
+    ) -> None:
+        """See `Detector`."""
+        self._clock, self._life = clock, life
+        self._topic = FencedTopic(journal, topic_of(source), holding, clock=clock)
+        self._position = b""
+
+    async def begin_reading(self, source: str) -> SourceBook:
+        """The source starts, or starts again. Returns: with the position to go on from. Raises: LeaseLost."""
+        await self._topic.take_after_last(partial(self._begun, source))
+        return SourceBook(number=0, position=self._position)
+
+    async def put(self, batch: Batch) -> None:
+        """Durable when this returns. Raises: InvalidSignals; LeaseLost, then from some part on nothing is kept."""
+        await self._publish(prepare(batch))
+
+    async def note_stopped(self, source: str, why: str) -> None:
+        """Nothing comes from the source now. Raises: LeaseLost."""
+        await self._publish(Prepared(source, [], stopped=why))
+
+    def _begun(self, source: str, last: Entry | None) -> Published:
+        self._position = b"" if last is None else published(last).position
+        return Published(Prepared(source, [], begins=True), self._position)
+
+    async def _publish(self, batch: Prepared) -> None:
+        ends_ms = to_ms(self._clock()) + self._life // timedelta(milliseconds=1)
+        for part in cut(batch, ends_ms=ends_ms):
+            position = self._position if part.position is None else part.position
+            await self._topic.append(Published(part, position))
+            self._position = position
+
+
+def _prepared(claims: Batch | Iterable[Signal | Retraction]) -> list[Prepared]:
+    return [prepare(claims)] if isinstance(claims, Batch) else prepare_signals(claims)

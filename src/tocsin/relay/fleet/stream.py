@@ -1,0 +1,81 @@
+"""The stream of signals: what every target's outbox of the fleet takes in, in one order. Pure.
+
+An entry holds one batch as it goes into an outbox (`intake.Prepared`), cut so that it fits. Who reads a source writes
+to the topic `signals.<source>`, and its last entry tells where the next one goes on; what a program hands over itself
+goes to `signals.<source>.put`, where anyone may write.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from msgspec import Struct, msgpack
+from msgspec.structs import replace
+
+from tocsin.journal import Entry
+from tocsin.relay.fleet.fenced import opened, unreadable
+from tocsin.relay.fleet.names import word
+from tocsin.relay.intake import Prepared
+
+BRANCH = "signals."
+STREAM = "(signals)"
+"""What the outbox calls the stream, which is a source to it; no source of a configuration can have this name."""
+ROWS_PER_ENTRY = 1_000
+SKIPPED_PER_ENTRY = 500
+
+
+class Published(Struct, frozen=True, array_like=True):
+    """What one entry says."""
+
+    batch: Prepared
+    position: bytes = b""
+    """Where the source goes on from after this, whether this batch brought it there or one before."""
+
+
+def topic_of(source: str) -> str:
+    """Of what the holder of a source reads."""
+    return BRANCH + word(source)
+
+
+def put_topic_of(source: str) -> str:
+    """Of what is handed over under the name of a source."""
+    return f"{BRANCH}{word(source)}.put"
+
+
+def cut(batch: Prepared, *, ends_ms: int) -> Iterator[Prepared]:
+    """
+    The same batch in parts that fit; only the last moves the position and ends the list, only the first begins it.
+
+    Args:
+        ends_ms: nothing is claimed beyond this moment, for the stream does not remember for longer.
+    """
+    rows = [row if row[3] <= ends_ms else (*row[:3], ends_ms, row[4]) for row in batch.rows]
+    parts = max(1, -(-len(rows) // ROWS_PER_ENTRY), -(-len(batch.skipped) // SKIPPED_PER_ENTRY))
+    for part in range(parts):
+        last = part == parts - 1
+        yield replace(
+            batch,
+            rows=rows[part * ROWS_PER_ENTRY : (part + 1) * ROWS_PER_ENTRY],
+            skipped=batch.skipped[part * SKIPPED_PER_ENTRY : (part + 1) * SKIPPED_PER_ENTRY],
+            position=batch.position if last else None,
+            ends_list=batch.ends_list and last,
+            begins=batch.begins and part == 0,
+        )
+
+
+def published(entry: Entry) -> Published:
+    """What an entry says. Raises: JournalError, for one that another version wrote."""
+    try:
+        return msgpack.decode(opened(entry).content, type=Published)
+    except msgspec.DecodeError:
+        raise unreadable(entry) from None
+
+
+def taken(entries: Sequence[Entry]) -> list[Prepared]:
+    """What entries of the stream say to an outbox, and how far it has come with them: kept together, or not at all."""
+    seq = entries[-1].seq
+    return [*(published(entry).batch for entry in entries), Prepared(STREAM, [], position=b"%d" % seq)]
+
+
+def seq_of(position: bytes) -> int:
+    """How far an outbox has come, by the position of the source `STREAM`."""
+    return int(position or b"0")

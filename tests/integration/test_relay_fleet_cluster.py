@@ -1,0 +1,262 @@
+"""Real relay workers over a real cluster: killed, stopped with SIGSTOP, told to end; many targets over its tables."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from support.faulty_org import FaultyOrg, Handler, faulty_org
+from support.jetstream import jetstream
+from support.nats_cluster import NatsCluster
+from support.org import tocsin
+from support.relay_fleet import Quiet
+from support.relay_process import RelayProcess, write_list
+from tocsin.journal.jetstream import JetStreamSettings
+from tocsin.journal.jetstream.declared import make
+from tocsin.relay.fleet import FleetConfig, Holding, Worker
+from tocsin.relay.fleet.declared import declared
+from tocsin.relay.fleet.membership import owned, present
+from tocsin.relay.fleet.opening import open_detector, open_stores
+from tocsin.signals import RiskLevel, Signal
+
+pytestmark = pytest.mark.slow
+FLEET = FleetConfig(lease_s=3)
+IPS = {f"8.8.8.{n}": "HIGH" for n in range(1, 9)}
+SEEN_WITHIN_S = 30.0
+
+
+@pytest.fixture
+async def cluster(nats_cluster: NatsCluster) -> AsyncIterator[NatsCluster]:
+    """With the streams and buckets of a fleet, empty."""
+    async with jetstream(nats_cluster) as connection:
+        await make(connection, declared(FLEET))
+        yield nats_cluster
+        for one in declared(FLEET):
+            await connection.api(f"STREAM.DELETE.{one.config()['name']}")
+
+
+class _Workers:
+    """Worker processes that serve one target, `acme`, and read one list."""
+
+    def __init__(self, folder: Path, cluster: NatsCluster, org: FaultyOrg) -> None:
+        self._folder, self._cluster, self._org = folder, cluster, org
+        self.list = folder / "list.txt"
+        self.running: dict[str, RelayProcess] = {}
+        (folder / "token").write_text("s3cret")
+
+    def start(self, *names: str) -> None:
+        for name in names:
+            self.running[name] = RelayProcess(self.config(name))
+
+    def config(self, name: str) -> Path:
+        servers = ", ".join(f'"{url}"' for url in self._cluster.urls)
+        (self._folder / name).mkdir(exist_ok=True)
+        path = self._folder / name / "relay.toml"
+        path.write_text(
+            f'state = "state"\n[journal]\nservers = [{servers}]\n[fleet]\nlease_s = {FLEET.lease_s}\n'
+            f'[targets.acme]\nurl = "{self._org.url}"\ntoken_file = "../token"\n'
+            f'[sources.list]\npath = "{self.list}"\nevery_s = 1\nformat = "ipsum"\n'
+        )
+        return path
+
+    def status(self, name: str) -> dict[str, Any]:
+        told = tocsin("relay", "status", "--config", str(self.config(name)), "--json")
+        assert told.returncode == 0, told.stderr
+        found: dict[str, Any] = msgspec.json.decode(told.stdout)
+        return found
+
+    def owner(self) -> str:
+        """Who has the target now, by the name of its process; empty for nobody who is there."""
+        names = {(self._folder / name / "state" / "worker").read_text().strip(): name for name in self.running}
+        held = self.status(next(iter(self.running)))["fleet"]["workers"]
+        return next((names.get(worker, worker) for worker, items in held.items() if "target.acme" in items), "")
+
+    def log(self) -> str:
+        return "\n".join(one.log.read_text() for one in self.running.values())
+
+
+@contextmanager
+def _workers(
+    folder: Path, cluster: NatsCluster, *faults: Callable[[Handler], None]
+) -> Iterator[tuple[_Workers, FaultyOrg]]:
+    with faulty_org(*faults) as org:
+        workers = _Workers(folder, cluster, org)
+        write_list(workers.list, IPS, at=datetime.now(UTC))
+        try:
+            yield workers, org
+        finally:
+            for one in workers.running.values():
+                one.kill()
+
+
+def _until(holds: Callable[[], object], workers: _Workers) -> None:
+    deadline = time.monotonic() + SEEN_WITHIN_S
+    while not holds():
+        assert time.monotonic() < deadline, workers.log()
+        time.sleep(0.05)
+
+
+def _never_answer(handler: Handler) -> None:
+    time.sleep(1.5 * SEEN_WITHIN_S)
+
+
+async def test_when_a_worker_is_killed_in_a_request_another_repeats_that_one_and_goes_on(
+    tmp_path: Path, cluster: NatsCluster
+) -> None:
+    def main() -> None:
+        with _workers(tmp_path, cluster, _never_answer) as (workers, org):
+            workers.start("w1", "w2")
+            _until(lambda: len(org.arrived) == 1, workers)
+            dead = workers.owner()
+            workers.running[dead].kill()
+            killed = time.monotonic()
+            del workers.running[dead]
+            _until(lambda: len(org.arrived) == 2, workers)
+            assert org.arrived[1] - killed < 3 * FLEET.lease_s  # the lease, and what a busy machine adds
+            (other,) = workers.running
+            _until(lambda: workers.status(other)["here"]["targets"][0]["delivered"] == len(IPS), workers)
+            assert Counter(org.ips) == Counter(IPS.keys())
+            write_list(workers.list, IPS | {"9.9.9.9": "HIGH"}, at=datetime.now(UTC))
+            _until(lambda: "9.9.9.9" in org.ips, workers)
+            assert len(org.arrived) == 3
+            status = tocsin("relay", "status", "--config", str(workers.config(other)))
+            assert "target acme: 0 waiting" in status.stdout
+            assert "(this one): 3 held\n  source.list\n  target.acme\n  upkeep.signals" in status.stdout
+
+    await asyncio.to_thread(main)
+
+
+async def test_a_worker_that_was_stopped_and_goes_on_sends_nothing(tmp_path: Path, cluster: NatsCluster) -> None:
+    def main() -> None:
+        with _workers(tmp_path, cluster) as (workers, org):
+            workers.start("w1", "w2")
+            _until(lambda: set(org.ips) == set(IPS), workers)
+            zombie = workers.owner()
+            pid = workers.running[zombie]._process.pid
+            os.kill(pid, signal.SIGSTOP)
+            held = workers.running.pop(zombie)
+            try:
+                _until(lambda: workers.owner() in workers.running, workers)
+                more = IPS | {"9.9.9.9": "HIGH"}
+                write_list(workers.list, more, at=datetime.now(UTC))
+                _until(lambda: "9.9.9.9" in org.ips, workers)
+                arrived = len(org.arrived)
+                os.kill(pid, signal.SIGCONT)
+                workers.running[zombie] = held
+                _until(lambda: "worker.lease_ended" in held.log.read_text(), workers)
+                _until(lambda: workers.owner() == zombie, workers)  # it falls to it, and is handed back
+                write_list(workers.list, more | {"9.9.9.8": "HIGH"}, at=datetime.now(UTC))
+                _until(lambda: "9.9.9.8" in org.ips, workers)
+                assert len(org.arrived) == arrived + 1
+                assert max(Counter(org.ips).values()) == 1
+            finally:
+                workers.running[zombie] = held
+
+    await asyncio.to_thread(main)
+
+
+async def test_a_worker_that_is_told_to_end_hands_over(tmp_path: Path, cluster: NatsCluster) -> None:
+    def main() -> None:
+        with _workers(tmp_path, cluster) as (workers, org):
+            workers.start("w1", "w2")
+            _until(lambda: set(org.ips) == set(IPS), workers)
+            leaving = workers.owner()
+            assert workers.running[leaving].stop() == 0
+            del workers.running[leaving]
+            _until(lambda: workers.owner() in workers.running, workers)
+            write_list(workers.list, IPS | {"9.9.9.9": "HIGH"}, at=datetime.now(UTC))
+            _until(lambda: "9.9.9.9" in org.ips, workers)
+            assert max(Counter(org.ips).values()) == 1
+
+    await asyncio.to_thread(main)
+
+
+async def test_a_program_hands_signals_over_to_the_fleet(tmp_path: Path, cluster: NatsCluster) -> None:
+    settings = JetStreamSettings(servers=tuple(cluster.urls))
+    with _workers(tmp_path, cluster) as (workers, org):
+        await asyncio.to_thread(workers.start, "w1")
+        async with open_detector(settings, FLEET) as detector:
+            now = datetime.now(UTC)
+            await detector.put([Signal("9.9.9.9", RiskLevel.HIGH, now, now.replace(year=now.year + 1), "seen", "ids")])
+        await asyncio.to_thread(_until, lambda: "9.9.9.9" in org.ips, workers)
+
+
+async def test_many_targets_over_four_workers_are_balanced_and_only_what_must_move_moves(
+    cluster: NatsCluster,
+) -> None:
+    items = [f"target.org-{number}" for number in range(500)]
+
+    async def hold(holding: Holding) -> None:
+        await holding.leaving.wait()
+
+    async with AsyncExitStack() as stack:
+        settings = JetStreamSettings(servers=tuple(cluster.urls))
+        stores = [await stack.enter_async_context(open_stores(settings, FLEET)) for _ in range(4)]
+        tasks = []
+        for number, store in enumerate(stores):
+            worker = Worker(
+                f"w{number}",
+                dict.fromkeys(items, hold),
+                workers=store.workers,
+                owners=store.owners,
+                timing=FLEET.timing,
+                monotonic_s=time.monotonic,
+                log=Quiet(),
+            )
+            tasks.append(asyncio.create_task(worker.serve(asyncio.Event())))
+
+        async def all_held(live: int) -> dict[str, tuple[str, int]]:
+            while True:
+                there = {one.worker for one in present(await stores[0].workers.all())}
+                found = {item: (one.worker, rev) for item, (one, rev) in owned(await stores[0].owners.all()).items()}
+                if len(there) == live and len(found) == len(items) and {name for name, _ in found.values()} <= there:
+                    return found
+                await asyncio.sleep(0.2)
+
+        before = await all_held(4)
+        assert set(before) == set(items)
+        tasks[3].cancel()  # as when it is killed: it says nothing to anyone
+        after = await all_held(3)
+        moved = {item for item in items if before[item] != after[item]}
+        assert moved == {item for item, (name, _) in before.items() if name == "w3"}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _refused(folder: Path, servers: str, *, more: str = "") -> str:
+    config = folder / "relay.toml"
+    config.write_text(
+        f'state = "state"\n[journal]\nservers = ["{servers}"]\nconnect_s = 1.0\n{more}\n'
+        '[targets.acme]\nurl = "https://acme.example"\ntoken_env = "T"\n'
+    )
+    told = subprocess.run(
+        [sys.executable, "-m", "tocsin", "relay", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert told.returncode == 1
+    assert "Traceback" not in told.stderr
+    return told.stderr
+
+
+def test_what_keeps_a_worker_from_starting_is_one_line_and_a_hint(tmp_path: Path, nats_cluster: NatsCluster) -> None:
+    url = nats_cluster.urls[0]
+    assert "no NATS server answers at 127.0.0.1:1" in _refused(tmp_path, "nats://127.0.0.1:1")
+    missing = _refused(tmp_path, url)
+    assert missing.startswith("tocsin: TOCSIN_SIGNALS: it is not there\n  hint: make it with `tocsin fleet init`")
+    too_long = _refused(tmp_path, url, more="[targets.b]\nurl='https://b'\ntoken_env='T'\nlongest_life_s=99999999")
+    assert "targets.b.longest_life_s: 99999999 is more than fleet.told_life_s" in too_long
