@@ -86,6 +86,16 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(fleet
         ):
             with pytest.raises(JournalError, match="this user may not ask"):
                 await node_user.api(operation, {})
+        async with as_role(fleet, "relay-journal.toml") as worker, as_role(fleet, "detector-journal.toml") as detector:
+            for user, open_to_it in ((worker, True), (detector, False)):
+                with pytest.raises(JournalError, match="this user may not ask"):
+                    await user.api("STREAM.MSG.GET.TOCSIN", {"seq": 1})
+                told_table = user.api("STREAM.INFO.KV_tocsin_targets")
+                if open_to_it:
+                    assert (await told_table)["config"]["num_replicas"] == 3
+                else:
+                    with pytest.raises(JournalError, match="this user may not ask"):
+                        await told_table
         journal = await JetStreamJournal.open(node_user, "acme")
         assert await journal.last() > 0
         await journal.close()

@@ -7,16 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from tocsin.cli.fleet_roles import SYSTEM, inbox_of, roles
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream.permissions import Permissions
-from tocsin.journal.jetstream.servers import to_ask_servers
 from tocsin.loopback import is_loopback
-from tocsin.org.fleet import roles
 from tocsin.org.fleet.declared import REPLICAS
-from tocsin.org.fleet.roles import inbox_of
 from tocsin.org.fleet.secret import FleetSecret
 
-NODE, ADMIN, SYSTEM = "fleet.toml", "admin.toml", "system.toml"
+NODE_FILE, ADMIN_FILE, SYSTEM_FILE = "fleet.toml", "admin.toml", "system.toml"
 _ROUTES_ABOVE = 2000
 _SERVER = """\
 # Server {name} of a Tocsin fleet. Start it in this folder: nats-server -c server.conf
@@ -96,10 +94,9 @@ def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
     """Returns: the names of the folders of the servers."""
     plain = not urls[0].startswith("tls://")
     (folder / "keys").mkdir(mode=0o700)
-    keys = {role: _key(folder / "keys" / f"{role}.nk") for role in ("admin", "org", "system")}
+    users = {role: _user(_key(folder / "keys" / f"{role}.nk"), allowed) for role, allowed in roles().items()}
     _write(folder / "fleet.secret", FleetSecret.new_text())
-    users = "\n".join([_user(keys["admin"], roles.admin()), _user(keys["org"], roles.org())])
-    system = _user(keys["system"], to_ask_servers(inbox_of("system")))
+    system = users.pop(SYSTEM)
     hosts = [urlsplit(url) for url in urls]
     routes = ", ".join(f'"nats-route://{_host(host)}:{_route_port(host)}"' for host in hosts)
     names = []
@@ -114,7 +111,7 @@ def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
             routes=routes,
             tls="" if plain else _TLS.format(more=""),
             route_tls="" if plain else "  " + _TLS.format(more=', ca_file: "ca.pem", verify: true'),
-            users=users,
+            users="\n".join(users.values()),
             system=system,
         )
         _write(folder / names[-1] / "server.conf", text)
@@ -135,9 +132,11 @@ def _route_port(host: SplitResult) -> int:
 def _told(plain: bool) -> Iterator[tuple[str, str, str]]:
     """Name of the file, role, and what it has besides."""
     trusted = "" if plain else 'ca_file = "ca.pem"\n'
-    yield NODE, "org", trusted + 'secret_file = "fleet.secret"\n'
-    yield ADMIN, "admin", trusted + 'secret_file = "fleet.secret"\n'
-    yield SYSTEM, "system", trusted
+    yield NODE_FILE, "org", trusted + 'secret_file = "fleet.secret"\n'
+    yield ADMIN_FILE, "admin", trusted + 'secret_file = "fleet.secret"\n'
+    yield SYSTEM_FILE, SYSTEM, trusted
+    for role in ("relay", "detector"):
+        yield f"{role}-journal.toml", role, trusted
 
 
 def _user(public_key: str, allowed: Permissions) -> str:
