@@ -26,6 +26,7 @@ from tocsin.sources.opening import Opened
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 REAL = {
     "suricata-eve": ("suricata/wrccdc-2018-alerts.json", "2018-03-25T00:00:00Z"),
+    "fast-alerts": ("suricata/hub-fast.log", "2022-07-13T00:00:00Z"),
     "zeek-notice": ("zeek/notice.json.gz", "2018-03-25T00:00:00Z"),
     "ipsum": ("ipsum/ipsum.txt.gz", "2026-08-22T09:00:00Z"),
     "ip-list": ("cps/log4j.txt.gz", "2026-11-23T00:00:00Z"),
@@ -33,7 +34,12 @@ REAL = {
     "tor-exits-csv": ("tor/exits.csv", "2026-11-23T00:00:00Z"),
     "zeek-intel": ("zeek_intel/abuse-ch-threatfox-ip.intel", "2026-11-23T00:00:00Z"),
     "spamhaus-drop": ("spamhaus/drop_v4.json", "2026-07-24T00:00:00Z"),
+    "spamhaus-drop-text": ("spamhaus/edrop.txt", "2024-02-28T00:00:00Z"),
+    "spamhaus-asn-drop": ("spamhaus/asn_drop.json", "2026-07-24T00:00:00Z"),
     "crowdsec-decisions": ("crowdsec/run-decisions_lapi.json", "2026-11-23T09:00:00Z"),
+    "crowdsec-stream": ("crowdsec/run-stream_startup.json", "2026-11-23T09:00:00Z"),
+    "crowdsec-cscli-csv": ("crowdsec/run-cscli_decisions.csv", "2026-11-23T09:00:00Z"),
+    "crowdsec-cti": ("crowdsec/cti_fire_page1.json", "2022-12-01T00:00:00Z"),
     "crowdsec-alerts": ("crowdsec/alert_bulk.json", "2020-10-27T00:00:00Z"),
     "sshd": ("sshd/OpenSSH_2k.log", "2026-12-10T12:00:00Z"),
     "web-access": ("apache/access_combined.log.gz", "2015-05-20T22:00:00Z"),
@@ -42,6 +48,8 @@ REAL = {
     "guardduty": ("composed/guardduty-findings.ndjson", "2026-01-06T00:00:00Z"),
     "asff": ("aws/asff-panther.ndjson", "2024-05-26T00:00:00Z"),
     "aws-waf": ("aws/waf-panther.ndjson", "2024-03-21T00:00:00Z"),
+    "cloudflare-firewall": ("cloudflare/firewall-panther.ndjson", "2022-05-11T00:00:00Z"),
+    "ocsf": ("ocsf/sechub-guardduty.ocsf.json", "2023-09-20T00:00:00Z"),
     "okta-system-log": ("okta/systemlog-panther.ndjson", "2025-09-24T00:00:00Z"),
     "stix": ("stix/poisonivy.json", "2015-06-09T00:00:00Z"),
     "misp": ("misp/eset-glupteba.misp-event.json", "2018-03-20T00:00:00Z"),
@@ -60,7 +68,7 @@ def main() -> None:
     chosen = parser.parse_args()
     machine = f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
     print(f"{machine}, msgspec {msgspec.__version__}")
-    print(f"{'format':22}{'records/s':>12}{'MB/s':>8}{'bare MB/s':>11}{'of bare':>9}{'signals':>9}  input")
+    print(f"{'format':22}{'records/s':>12}{'MB/s':>8}{'bare MB/s':>11}{'of bare':>9}{'signals/s':>12}  input")
     for form in sorted(formats(), key=lambda form: (form.group, form.name)):
         if form.name in NO_STREAM:
             continue
@@ -82,7 +90,7 @@ def _print(form: Format, rounds: int, size: int) -> None:
     megabytes = len(content) / 1e6
     print(
         f"{form.name:22}{records / best:12,.0f}{megabytes / best:8.1f}{megabytes / bare_best:11.1f}"
-        f"{bare_best / best:9.2f}{signals:9,}  {file if real else 'its example'}"
+        f"{bare_best / best:9.2f}{signals / best:12,.0f}  {file if real else 'its example'}"
     )
 
 

@@ -1,6 +1,6 @@
 """What a quorum acknowledged is there exactly once and in order, whichever server dies, forgets or is cut off.
 
-TOCSIN_SOAK_ROUNDS asks for more kills. What was seen with the server we test against is told in docs/reliability.md.
+TOCSIN_SOAK_ROUNDS asks for more kills. What was seen with the server we test against is told in docs/jetstream.md.
 """
 
 import asyncio
@@ -182,10 +182,12 @@ def test_a_server_that_hangs_is_left(tmp_path: Path) -> None:
 
 async def test_with_two_of_three_down_nothing_is_accepted_and_all_is_well_after_their_return(tmp_path: Path) -> None:
     with NatsCluster(tmp_path) as cluster:
-        async with jetstream(cluster, patience_s=1.0) as connection:
-            await make(connection, [STREAM])
-            journal = await JetStreamJournal.open(connection, "acme", look_again_s=0.2)
+        async with jetstream(cluster, patience_s=SOON_S) as patient:
+            await make(patient, [STREAM])
+            journal = await JetStreamJournal.open(patient, "acme")
             accepted = [await journal.append("a", b"before %d" % n) for n in range(20)]
+        async with jetstream(cluster, patience_s=1.0) as connection:
+            journal = await JetStreamJournal.open(connection, "acme", look_again_s=0.2)
             follower = journal.follow(accepted[-1])
             following = asyncio.ensure_future(anext(follower))
             down = cluster.followers("TOCSIN")

@@ -173,18 +173,35 @@ async def test_a_client_that_is_told_to_go_comes_again(nats_cluster: NatsCluster
                 await each.close()
 
 
-async def test_without_a_quorum_nothing_is_promised(tmp_path: Path) -> None:
+async def test_a_leader_that_is_cut_off_is_not_asked_what_is_so(tmp_path: Path) -> None:
     with NatsCluster(tmp_path) as cluster:
-        async with jetstream(cluster, patience_s=0.5) as connection:
+        async with jetstream(cluster) as connection:
             await make(connection, [STREAM])
+            seq = await (await JetStreamJournal.open(connection, "acme")).append("a", b"")
+        leader = cluster.leader("TOCSIN")
+        async with jetstream(cluster, leader.url, patience_s=0.5) as connection:
             journal = await JetStreamJournal.open(connection, "acme")
-            await journal.append("a", b"before")
-            for node in cluster.followers("TOCSIN"):
-                node.kill()
-            with pytest.raises(JournalUnreachable, match="no quorum") as caught:
-                await journal.append("a", b"while two are down")
-            assert caught.value.hint
+            hanging = cluster.followers("TOCSIN")
+            for node in hanging:
+                node.pause()
+            question = b'{"last_by_subj":"tocsin.journal.acme.a"}'
+            with pytest.raises(JournalUnreachable, match="cut off"):
+                await ask_for_ever(journal)
+            answer = await connection.ask("$JS.API.STREAM.MSG.GET.TOCSIN", question, None, SOON_S)
+            assert b'"message"' in answer.data, "though it answers"
+            for node in hanging:
+                node.resume()
             await journal.close()
+        async with jetstream(cluster, patience_s=SOON_S) as connection:
+            journal = await JetStreamJournal.open(connection, "acme")
+            assert await journal.last("a") == seq
+            await journal.close()
+
+
+async def ask_for_ever(journal: JetStreamJournal) -> None:
+    async with asyncio.timeout(SOON_S):
+        while True:
+            assert await journal.last("a") > 0
 
 
 async def reload(node: NatsNode, user: str, other: str) -> None:

@@ -97,7 +97,6 @@ async def test_each_role_does_its_part_and_no_other(server: NatsCluster, tmp_pat
             reading.forget("a.", 10**9),
             seen.put("a", b"2"),
             make(writer, [StreamDeclared(name="MORE", subjects=("more",), replicas=1)]),
-            FleetClock.start(reader),
             admin.api("STREAM.DELETE.TOCSIN"),
             admin.api("STREAM.MSG.GET.TOCSIN", {"seq": 1}),
         ]

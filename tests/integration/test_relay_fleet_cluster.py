@@ -22,12 +22,13 @@ from support.nats_cluster import NatsCluster
 from support.org import tocsin
 from support.relay_fleet import Quiet
 from support.relay_process import RelayProcess, write_list
-from tocsin.journal.jetstream import JetStreamSettings
+from tocsin.journal.jetstream import JetStreamKeyValue, JetStreamSettings
 from tocsin.journal.jetstream.declared import make
 from tocsin.relay.fleet import FleetConfig, Holding, Worker
-from tocsin.relay.fleet.declared import declared
+from tocsin.relay.fleet.declared import OWNERS_BUCKET, WORKERS_BUCKET, declared
 from tocsin.relay.fleet.membership import owned, present
 from tocsin.relay.fleet.opening import open_detector, open_stores
+from tocsin.relay.fleet.who import Who, who_has_what
 from tocsin.signals import RiskLevel, Signal
 
 pytestmark = pytest.mark.slow
@@ -79,8 +80,18 @@ class _Workers:
     def owner(self) -> str:
         """Who has the target now, by the name of its process; empty for nobody who is there."""
         names = {(self._folder / name / "state" / "worker").read_text().strip(): name for name in self.running}
-        held = self.status(next(iter(self.running)))["fleet"]["workers"]
+        held = asyncio.run(self._who()).workers
         return next((names.get(worker, worker) for worker, items in held.items() if "target.acme" in items), "")
+
+    async def _who(self) -> Who:
+        async with jetstream(self._cluster) as connection:
+            workers, owners = [
+                await JetStreamKeyValue.open(connection, name) for name in (WORKERS_BUCKET, OWNERS_BUCKET)
+            ]
+            found = who_has_what(await workers.all(), await owners.all())
+            await workers.close()
+            await owners.close()
+            return found
 
     def log(self) -> str:
         return "\n".join(one.log.read_text() for one in self.running.values())

@@ -15,8 +15,9 @@ from tocsin.signals.special_addresses import special_use
 from tocsin.sources import Reading, guard_of
 from tocsin.sources.framing import json_values, lines
 from tocsin.sources.mapping.messages import legal_message
-from tocsin.sources.mapping.paths import compile_path, compile_test
+from tocsin.sources.mapping.paths import compile_path, compile_paths, compile_test
 from tocsin.sources.mapping.times import in_latest_year
+from tocsin.sources.readers.cef import cef_values
 from tocsin.sources.readers.window_counts import Step, WindowCounts
 from tocsin.sources.reading import Block, Claim
 from tocsin.sources.vetting import Vetting
@@ -128,24 +129,50 @@ PATHS = st.sampled_from(
     a.contains(b, c)
     a.not_null(b, `1`)
     a | b
+    a | (b || @) | c
+    a == `0`
+    a == `1.0` || b != `true`
+    !(a && b) || c
+    (a == 'x' && b) || !c
+    a && b && c
+    a[?b && c].a
+    a[?b].a[].b
+    @[0].a.b[-1]
     """.strip().splitlines()
 ).map(str.strip)
 NESTED = st.recursive(
-    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "x", "y"]),
+    st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "x", "y", 0.0, 1.0]),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
     max_leaves=8,
 )
 
 
 @given(PATHS, NESTED)
+@example("!a && b", {"a": 0.0, "b": "x"})
+@example("a || b", {"a": 0, "b": "x"})
+@example("a == `1`", {"a": True})
+@example("contains(a, b)", {"a": "", "b": None})
 def test_a_compiled_path_finds_what_jmespath_finds(path: str, record: object) -> None:
     try:
         expected = jmespath.search(path, record)
     except (JMESPathError, TypeError):
         expected = None
-    assert compile_path(path)(record) == expected
+    found = compile_path(path)(record)
+    # Neither Python nor pytest tells 1 from True.
+    assert (found, type(found)) == (expected, type(expected))
+    assert compile_paths([path, path, "@"])(record) == (expected, expected, record)
     truth = expected is not None and expected is not False and expected not in ("", [], {})
     assert bool(compile_test(path)(record)) == (truth or (expected == 0 and expected is not False))
+
+
+CEF_VALUES = st.text("ab=. \t\\|:ß", max_size=8).map(str.strip)
+
+
+@given(st.dictionaries(st.sampled_from(["src", "dst", "rt", "cs1", "cs1Label", "a.b-c_d"]), CEF_VALUES))
+def test_the_values_of_a_cef_event_are_found_whatever_stands_in_them(values: dict[str, str]) -> None:
+    escaped = {key: value.replace("\\", r"\\").replace("=", r"\=") for key, value in values.items()}
+    extension = " ".join(f"{key}={value}" for key, value in escaped.items())
+    assert {key: value.strip() for key, value in cef_values(extension).items()} == escaped
 
 
 ADDRESSES = st.one_of(

@@ -12,6 +12,7 @@ from tocsin.cli.main import app
 CREATE = [["token", "create", "me"], ["bouncer", "create", "edge"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", CREATE)
 def test_a_slip_of_the_hand_makes_no_org(tmp_path: Path, command: list[str]) -> None:
     run, data, slip = CliRunner().invoke, tmp_path / "my-org", tmp_path / "my-ogr"
@@ -25,6 +26,7 @@ def test_a_slip_of_the_hand_makes_no_org(tmp_path: Path, command: list[str]) -> 
     assert slip.is_dir()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("org", "org2"), ("org-a", "org-b"), ("acme", "umbrella")])
 def test_several_orgs_may_lie_side_by_side(tmp_path: Path, names: tuple[str, str]) -> None:
     for name in names:
@@ -32,6 +34,7 @@ def test_several_orgs_may_lie_side_by_side(tmp_path: Path, names: tuple[str, str
     assert {path.name for path in tmp_path.iterdir()} == set(names)
 
 
+@pytest.mark.slow
 def test_the_default_folder_is_made_wherever_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(app, [*CREATE[0], "--data", "tocsin-dat"]).exit_code == 0

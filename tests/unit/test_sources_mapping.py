@@ -46,6 +46,8 @@ def _found(folder: Path, mapping: str, content: str, **reading: object) -> list[
         (MINIMAL.replace("[ip]", "['a..b']"), "a..b"),
         (MINIMAL.replace("[ip]", "['a.*.b.c']"), "only one step"),
         (MINIMAL + "when: 'a =='\n", "not JMESPath"),
+        (MINIMAL + f"when: '{'(a || !' * 250}b{')' * 250}'\n", "nested too deeply"),
+        (MINIMAL.replace("[ip]", f"['{'(a || ' * 250}b{')' * 250}']"), "nested too deeply"),
         (MINIMAL.replace("seen", "seen {who}"), "who"),
         (MINIMAL + "timestamp: {paths: [t], formats: [stardate]}\n", "stardate"),
         (MINIMAL + "reader: {format: lines, pattern: '(?P<ip'}\n", "no regular expression"),
@@ -105,6 +107,13 @@ def test_the_configuration_overrides_the_table_and_the_life(tmp_path: Path) -> N
     assert (signal.level, signal.expires - signal.observed) == (RiskLevel.LOW, timedelta(hours=2))
     (signal,) = _signals(tmp_path, mapping, '{"ip":"1.2.3.4"}', levels={"*": RiskLevel.MEDIUM})
     assert signal.level is RiskLevel.MEDIUM
+
+
+def test_a_condition_may_name_a_thousand_values(tmp_path: Path) -> None:
+    when = " || ".join(f'kind == "{number}"' for number in range(1000)).replace('"', "`")
+    records = [f'{{"ip":"1.2.3.4","kind":{kind}}}' for kind in (0, 999, 1000)]
+    found = _found(tmp_path, MINIMAL + f"when: '{when}'\n", "\n".join(records))
+    assert [type(one) for one in found] == [Signal, Signal, Skipped]
 
 
 def test_several_rules_are_tried_in_turn_and_lowered(tmp_path: Path) -> None:
@@ -169,6 +178,8 @@ def test_what_is_no_time_is_refused_and_quoted(value: object) -> None:
 
 
 def test_times_without_a_year_and_in_a_form_of_ones_own() -> None:
+    never = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    assert compile_time((), UTC, NOW)(never.isoformat()) == never, "it has no time in UTC"
     snort = compile_time(["snort"], UTC, NOW)
     assert snort("01/05-10:00:00.5") == datetime(2026, 1, 5, 10, 0, 0, 500000, UTC)
     assert snort("12/16-20:33:33.603502").year == 2025
@@ -197,7 +208,8 @@ def test_spans_of_time_as_go_and_people_write_them() -> None:
     assert (span("7d"), span("90"), span(90), span("150ms")) == (
         timedelta(days=7), timedelta(seconds=90), timedelta(seconds=90), timedelta(milliseconds=150),
     )  # fmt: skip
-    for text in ("", "h", "3 hours", "1h x"):
+    too_long = "1h" * 29 + "1ms9"
+    for text in ("", "h", "3 hours", "1h x", "x1h", "3h-4m", "1.5.5h", "--4h", too_long, "9" * 50 + "h", None):
         with pytest.raises(ValueError, match="no span of time"):
             span(text)
 

@@ -40,11 +40,11 @@ def init(
     ] = None,
 ) -> None:
     """Write configs and keys for the servers into DIR; run again once they run, make streams and buckets."""
-    from tocsin.cli.fleet_files import ADMIN_FILE, write_files
+    from tocsin.cli.fleet_files import ADMIN, write_files
     from tocsin.journal.jetstream import JetStreamSettings, server_urls
     from tocsin.journal.jetstream.settings import check_settings
 
-    if (folder / ADMIN_FILE).exists():
+    if (folder / ADMIN).exists():
         if servers is not None:
             raise typer.BadParameter("the files of this fleet are there already; leave it out", param_hint="--servers")
         for name in asyncio.run(_make(folder)):
@@ -104,11 +104,11 @@ def remove(name: _Name, folder: _DirOption = _DEFAULT_DIR) -> None:
 
 
 async def _make(folder: Path) -> list[str]:
-    from tocsin.cli.fleet_roles import all_declared
+    from tocsin.cli.fleet_roles import declared
     from tocsin.journal.jetstream.declared import make
 
     async with as_admin(folder) as (connection, settings):
-        made = await make(connection, all_declared())
+        made = await make(connection, declared())
         async with _registered(connection) as registered:
             from tocsin.org.fleet.fleet import secret_of
 
@@ -140,10 +140,10 @@ async def _remove(folder: Path, name: str) -> None:
 @asynccontextmanager
 async def as_admin(folder: Path) -> AsyncIterator[tuple["JetStreamConnection", "NodeSettings"]]:
     """A connection of the role that sets up. Raises ConfigError, JournalError."""
-    from tocsin.cli.fleet_files import ADMIN_FILE
+    from tocsin.cli.fleet_files import ADMIN
     from tocsin.journal.jetstream import JetStreamConnection
 
-    settings = told(folder, ADMIN_FILE)
+    settings = told(folder, ADMIN)
     connection = await JetStreamConnection.open(settings)
     try:
         yield connection, settings

@@ -5,8 +5,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from tocsin.cli.fleet import as_admin, told
-from tocsin.cli.fleet_files import SYSTEM_FILE
-from tocsin.cli.fleet_roles import all_declared
+from tocsin.cli.fleet_files import SYSTEM
+from tocsin.cli.fleet_roles import declared
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamKeyValue
 from tocsin.journal.jetstream.declared import differences
@@ -26,7 +26,7 @@ class Line(Struct, frozen=True):
 
 async def lines(folder: Path) -> list[Line]:
     """One for each thing that was looked at. Raises ConfigError, when `folder` is no fleet's."""
-    return [*await _of_servers(told(folder, SYSTEM_FILE)), *await _of_streams(folder)]
+    return [*await _of_servers(told(folder, SYSTEM)), *await _of_streams(folder)]
 
 
 async def _of_servers(settings: NodeSettings) -> list[Line]:
@@ -48,7 +48,7 @@ async def _of_streams(folder: Path) -> list[Line]:
     found: list[Line] = []
     try:
         async with as_admin(folder) as (connection, settings):
-            for one in all_declared():
+            for one in declared():
                 name = one.config()["name"]
                 unlike = await differences(connection, [one])
                 found += [_problem(name, each.text, each.hint) for each in unlike]

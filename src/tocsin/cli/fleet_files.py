@@ -7,14 +7,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from tocsin.cli.fleet_roles import SYSTEM, inbox_of, roles
+from tocsin.cli.fleet_roles import permissions
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream.permissions import Permissions
 from tocsin.loopback import is_loopback
 from tocsin.org.fleet.declared import REPLICAS
+from tocsin.org.fleet.roles import inbox_of
 from tocsin.org.fleet.secret import FleetSecret
 
-NODE_FILE, ADMIN_FILE, SYSTEM_FILE = "fleet.toml", "admin.toml", "system.toml"
+NODE, ADMIN, SYSTEM = "fleet.toml", "admin.toml", "system.toml"
+RELAY, DETECTOR = "relay-journal.toml", "detector-journal.toml"
+"""The table `[journal]` of the configuration of a relay worker, and of a program that hands signals over."""
 _ROUTES_ABOVE = 2000
 _SERVER = """\
 # Server {name} of a Tocsin fleet. Start it in this folder: nats-server -c server.conf
@@ -94,9 +97,11 @@ def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
     """Returns: the names of the folders of the servers."""
     plain = not urls[0].startswith("tls://")
     (folder / "keys").mkdir(mode=0o700)
-    users = {role: _user(_key(folder / "keys" / f"{role}.nk"), allowed) for role, allowed in roles().items()}
+    allowed = permissions()
+    keys = {role: _key(folder / "keys" / f"{role}.nk") for role in allowed}
     _write(folder / "fleet.secret", FleetSecret.new_text())
-    system = users.pop(SYSTEM)
+    users = "\n".join(_user(keys[role], may) for role, may in allowed.items() if role != "system")
+    system = _user(keys["system"], allowed["system"])
     hosts = [urlsplit(url) for url in urls]
     routes = ", ".join(f'"nats-route://{_host(host)}:{_route_port(host)}"' for host in hosts)
     names = []
@@ -111,7 +116,7 @@ def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
             routes=routes,
             tls="" if plain else _TLS.format(more=""),
             route_tls="" if plain else "  " + _TLS.format(more=', ca_file: "ca.pem", verify: true'),
-            users="\n".join(users.values()),
+            users=users,
             system=system,
         )
         _write(folder / names[-1] / "server.conf", text)
@@ -132,11 +137,11 @@ def _route_port(host: SplitResult) -> int:
 def _told(plain: bool) -> Iterator[tuple[str, str, str]]:
     """Name of the file, role, and what it has besides."""
     trusted = "" if plain else 'ca_file = "ca.pem"\n'
-    yield NODE_FILE, "org", trusted + 'secret_file = "fleet.secret"\n'
-    yield ADMIN_FILE, "admin", trusted + 'secret_file = "fleet.secret"\n'
-    yield SYSTEM_FILE, SYSTEM, trusted
-    for role in ("relay", "detector"):
-        yield f"{role}-journal.toml", role, trusted
+    yield NODE, "org", trusted + 'secret_file = "fleet.secret"\n'
+    yield ADMIN, "admin", trusted + 'secret_file = "fleet.secret"\n'
+    yield SYSTEM, "system", trusted
+    yield RELAY, "relay", trusted
+    yield DETECTOR, "detector", trusted
 
 
 def _user(public_key: str, allowed: Permissions) -> str:

@@ -1,41 +1,32 @@
-"""All streams and tables of a fleet, whichever room they are of, and what each role may do with them."""
+"""All that a fleet is made of, orgs and relay workers alike: its streams and buckets, and who may do what with them."""
 
-from tocsin.journal.jetstream import permissions as may
 from tocsin.journal.jetstream.declared import Declared
-from tocsin.journal.jetstream.permissions import Permissions
+from tocsin.journal.jetstream.permissions import Permissions, to_connect, to_make
 from tocsin.journal.jetstream.servers import to_ask_servers
-from tocsin.org.fleet import declared as of_org
-from tocsin.org.fleet.roles import node_permissions
-from tocsin.relay.fleet import declared as of_relay
-from tocsin.relay.fleet.config import FleetConfig
+from tocsin.org.fleet import declared as of_orgs
+from tocsin.org.fleet import roles
+from tocsin.org.fleet.roles import inbox_of
+from tocsin.relay.fleet import FleetConfig
+from tocsin.relay.fleet import declared as of_relays
 
-SYSTEM = "system"
-"""The role whose user is in the servers' own account."""
-
-
-def all_declared() -> list[Declared]:
-    """Of all rooms."""
-    return of_org.declared() + of_relay.declared(FleetConfig())
+ADMIN, ORG, RELAY, DETECTOR, SYSTEM = "admin", "org", "relay", "detector", "system"
 
 
-def inbox_of(role: str) -> str:
-    """Where a role hears answers, and no other."""
-    return f"_IN_{role}"
+def declared() -> list[Declared]:
+    """All streams and buckets of a fleet."""
+    return [*of_orgs.declared(), *_of_relays()]
 
 
-def roles() -> dict[str, Permissions]:
-    """What each may do, by name."""
-    allowed = {
-        "admin": _admin_permissions(),
-        "org": node_permissions(),
-        "relay": of_relay.worker_permissions(),
-        "detector": of_relay.detector_permissions(),
+def permissions() -> dict[str, Permissions]:
+    """What each role may do, and nothing else."""
+    return {
+        ADMIN: roles.admin() | to_make(tuple(_of_relays())),
+        ORG: roles.org(),
+        RELAY: to_connect(inbox_of(RELAY)) | of_relays.worker_permissions(),
+        DETECTOR: to_connect(inbox_of(DETECTOR)) | of_relays.detector_permissions(),
+        SYSTEM: to_ask_servers(inbox_of(SYSTEM)),
     }
-    connected = {role: may.to_connect(inbox_of(role)) | permissions for role, permissions in allowed.items()}
-    return connected | {SYSTEM: to_ask_servers(inbox_of(SYSTEM))}
 
 
-def _admin_permissions() -> Permissions:
-    """Makes and checks streams and tables, and registers orgs."""
-    made = may.to_make(tuple(all_declared())) | may.to_read_clock(of_org.STREAM)
-    return made | may.to_write_table(of_org.ORGS_BUCKET)
+def _of_relays() -> list[Declared]:
+    return of_relays.declared(FleetConfig(), replicas=of_orgs.REPLICAS)

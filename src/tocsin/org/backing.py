@@ -37,9 +37,9 @@ class Backing(Protocol):
         ...
 
     def stores(
-        self, folder: "DataFolder", journal: Journal, projector: Projector, feed: Feed
+        self, folder: "DataFolder", journal: Journal, projector: Projector, feed: Feed, now: float
     ) -> AbstractAsyncContextManager[Stores]:
-        """What it keeps beside the journal, until the block ends. Raises OrgError, JournalError."""
+        """What it keeps beside the journal, until the block ends; `now` is the org's. Raises OrgError, JournalError."""
         ...
 
     def last_uses(self, folder: "DataFolder") -> AbstractAsyncContextManager[Uses]:
@@ -75,10 +75,10 @@ class OwnFiles:
 
     @asynccontextmanager
     async def stores(
-        self, folder: "DataFolder", _journal: Journal, projector: Projector, feed: Feed
+        self, folder: "DataFolder", _journal: Journal, projector: Projector, feed: Feed, now: float
     ) -> AsyncIterator[Stores]:
         """See `Backing.stores`."""
-        with own_stores(folder, projector, feed, now=self.now()) as stores:
+        with own_stores(folder, projector, feed, now=now) as stores:
             yield stores
 
     @asynccontextmanager

@@ -193,7 +193,8 @@ async def org_behind(
         stack.callback(log_index.close)
         registry = Registry(journal, folder.directory, [index, feed, log_index], clock=clock)
         stack.push_async_callback(registry.close)
-        stores = await stack.enter_async_context(folder.backing.stores(folder, journal, registry.projector, feed))
+        kept = folder.backing.stores(folder, journal, registry.projector, feed, clock())
+        stores = await stack.enter_async_context(kept)
         org = Org(
             journal,
             registry,

@@ -8,7 +8,7 @@ from tocsin.signals.levels import RiskLevel
 from tocsin.signals.skipped import Skipped
 
 
-class Signal(Struct, frozen=True):
+class Signal(Struct, frozen=True, gc=False):
     """`source` saw `ip` do something at `observed` that makes it risky until `expires`."""
 
     ip: str
@@ -24,7 +24,7 @@ class Signal(Struct, frozen=True):
     """Name of the list, sensor or feed."""
 
 
-class Retraction(Struct, frozen=True):
+class Retraction(Struct, frozen=True, gc=False):
     """`source` no longer claims anything about `ip`, as of `observed`."""
 
     ip: str

@@ -88,11 +88,11 @@ def _text(record: Any) -> str:
 def paths_found(source: Input, reading: Reading) -> tuple[int, dict[str, int]]:
     """How many records there are, and in how many each path of a mapping finds something: a typo finds nothing."""
     reader = source.form.reader(reading)
-    paths = reader.paths() if isinstance(reader, MappedReader) else {}
-    records, found = 0, dict.fromkeys(paths, 0)
+    at_paths = reader.at_paths if isinstance(reader, MappedReader) else dict[str, Any]
+    records, found = 0, dict.fromkeys(at_paths({}), 0)
     for block in source.form.records(source.opened):
         records += len(block.records)
         for record in block.records:
-            for what, getter in paths.items():
-                found[what] += getter(record) is not None
+            for what, value in at_paths(record).items():
+                found[what] += value is not None
     return records, found

@@ -20,6 +20,8 @@ else:
 
 STDIN = "-"
 CHUNK_BYTES = 256 * 1024
+"""Of the first chunk, by which an input is known."""
+_FURTHER_BYTES = 64 * 1024  # what is made of so much is vetted before it has left the processor's cache
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _BROKEN = (OSError, EOFError, zlib.error, ZstdError)
@@ -52,7 +54,7 @@ class Opened:
     def head(self) -> bytes:
         """Its first bytes, decompressed, for a look at what it is: all of it when it is smaller than a chunk."""
         if self._head is None:
-            head = self._read()
+            head = self._read(CHUNK_BYTES)
             if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
                 self._decoder = getincrementaldecoder("utf-16")(errors="replace")
                 head = self._decoder.decode(head).encode()
@@ -68,7 +70,7 @@ class Opened:
         """The bytes, decompressed, as UTF-8 where a byte order mark tells of UTF-16."""
         chunk = self.head
         while chunk:
-            following = self._read() if self.cut_off is None else b""
+            following = self._read(_FURTHER_BYTES) if self.cut_off is None else b""
             if self.cut_off is not None:
                 # Half a line is no record: 203.0.113.25 may have been 203.0.113.254.
                 chunk = (chunk + following).rpartition(b"\n")[0] + b"\n"
@@ -76,12 +78,12 @@ class Opened:
             yield chunk
             chunk = following
 
-    def _read(self) -> bytes:
+    def _read(self, most: int) -> bytes:
         pieces, size = list[bytes](), 0
         try:
             # A pipe hands over what it has; a look at what an input is wants a whole chunk.
-            while size < CHUNK_BYTES and not self._ended:
-                piece = self._stream.read1(CHUNK_BYTES - size)
+            while size < most and not self._ended:
+                piece = self._stream.read1(most - size)
                 pieces.append(piece)
                 size += len(piece)
                 self._ended = not piece

@@ -1,6 +1,6 @@
 """What a reader is given, and what it gives back: claims about addresses, or the reason why a record makes none."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
@@ -109,8 +109,8 @@ class Reader(Protocol):
 class RecordReader:
     """A reader that looks at one record at a time."""
 
-    def record(self, number: int, record: Any) -> Iterable[Claim | Skipped] | None:
-        """What one record says: nothing is fine, and None when it is no record, such as a comment."""
+    def record(self, number: int, record: Any) -> Claim | Skipped | None:
+        """What one record says, and None when it is no record, such as a comment."""
         raise NotImplementedError
 
     def read(self, block: Block) -> Found:
@@ -120,15 +120,13 @@ class RecordReader:
             try:
                 found = self.record(number, record)
             except Exception as error:
-                found = (unreadable(number, record, error),)
+                found = unreadable(number, record, error)
             if found is None:
                 records -= 1
-                continue
-            for one in found:
-                if isinstance(one, Claim):
-                    claims.append(one)
-                else:
-                    skips.append(one)
+            elif isinstance(found, Claim):
+                claims.append(found)
+            else:
+                skips.append(found)
         return Found(records, claims, skips)
 
     def end(self) -> Found:

@@ -62,28 +62,30 @@ class Vetting:
         signals, clear = vetted.claims, self._clear
         now, source, is_text = self._reading.now, self._reading.source, block.is_text
         plain: int
+        observed, expires, holds = now, now, False
         for claim in claims:
-            observed, expires = claim.observed, claim.expires
-            if expires <= now and observed <= now and not claim.retracts:
+            if claim.observed is not observed or claim.expires is not expires:  # the entries of a list share them
+                observed, expires = claim.observed, claim.expires
+                holds = observed <= now < expires and expires - observed <= MAX_LIFE
+            if holds and not claim.retracts:
+                address = claim.address
+                try:
+                    if ":" in address:
+                        plain = self._is_plain_v6(address)
+                    else:
+                        a, b, _, _ = inet_pton(AF_INET, address)  # nothing but a canonical address passes it
+                        plain = clear[a << 8 | b]
+                except (OSError, ValueError):
+                    plain = 0
+                if plain:
+                    signals.append(Signal(address, claim.level, observed, expires, claim.message, source))
+                else:
+                    self._slowly(claim, self._who(claim), block, vetted, is_text)
+            elif expires <= now and observed <= now and not claim.retracts:
                 text = excerpt(_record(block, claim.number)) if is_text else ""
                 vetted.skipped.append(Skipped(SkipReason.EXPIRED, claim.number, _ENDED, text))
-                continue
-            if observed > now or expires <= now or claim.retracts or expires - observed > MAX_LIFE:
-                self._slowly(claim, self.verdicts(claim), block, vetted, is_text)
-                continue
-            address = claim.address
-            try:
-                if ":" in address:
-                    plain = self._is_plain_v6(address)
-                else:
-                    a, b, _, _ = inet_pton(AF_INET, address)  # nothing but a canonical address passes it
-                    plain = clear[a << 8 | b]
-            except (OSError, ValueError):
-                plain = 0
-            if plain:
-                signals.append(Signal(address, claim.level, observed, expires, claim.message, source))
             else:
-                self._slowly(claim, self._who(claim), block, vetted, is_text)
+                self._slowly(claim, self.verdicts(claim), block, vetted, is_text)
         return vetted
 
     def _is_plain_v6(self, address: str) -> bool:

@@ -15,8 +15,9 @@ from tocsin.journal.following import Bell, follow
 from tocsin.journal.jetstream.appending import append
 from tocsin.journal.jetstream.batches import Batches, Stored
 from tocsin.journal.jetstream.connection import JetStreamConnection, Refused
+from tocsin.journal.jetstream.leading import Leading
 from tocsin.journal.jetstream.stream import last_of, message_at, read_on, refused_error
-from tocsin.journal.protocol import MAX_ENTRY_BYTES, READ_BYTES, READ_LIMIT, Entry, JournalError, JournalUnreachable
+from tocsin.journal.protocol import READ_BYTES, READ_LIMIT, Entry, JournalError, JournalUnreachable
 from tocsin.journal.rules import check_append, check_branch, check_limit, check_name, one_batch
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 JOURNALS, NEWS = "tocsin.journal", "tocsin.news"
 LOOK_AGAIN_S = 1.0
-_ENVELOPE_BYTES = 1024  # what a server counts of a message beside its body
 _MOST_AT_ONCE = 1000
 _SUBJECTS_AT_ONCE = 100_000  # as many as a server tells in one answer
 
@@ -45,6 +45,7 @@ class JetStreamJournal:
         self._heard = 0
         self._telling: asyncio.Task[None] | None = None
         self._batches = Batches(connection)
+        self._leading = Leading(connection, stream)
         self._asked = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -138,18 +139,21 @@ class JetStreamJournal:
 
     async def _last(self, topic: str | None) -> int:
         subject = self._branch + (">" if topic is None else f"{topic}>" if topic.endswith(".") else topic)
-        last = await last_of(self._connection, self.stream, subject)
-        return 0 if last is None else last.seq
+        while True:
+            await self._leading.ensure()
+            last = await last_of(self._connection, self.stream, subject)
+            if self._leading.is_sure:
+                return 0 if last is None else last.seq
 
     async def _get(self, seq: int) -> Entry | None:
         stored = await message_at(self._connection, self.stream, seq)
         return self._entry(stored) if stored is not None and stored.subject.startswith(self._branch) else None
 
     async def _read(self, first: int, limit: int) -> list[Entry]:
-        most = min(limit, _MOST_AT_ONCE)
-        room = READ_BYTES + min(most, READ_LIMIT) * _ENVELOPE_BYTES + MAX_ENTRY_BYTES
-        pattern = f"{self._branch}>"
-        stored = await read_on(self._connection, self._batches, self.stream, pattern, first, most=most, room=room)
+        most, pattern = min(limit, _MOST_AT_ONCE), f"{self._branch}>"
+        stored = await read_on(
+            self._connection, self._batches, self.stream, pattern, first, most=most, enough=READ_BYTES
+        )
         return one_batch(self._entry(one) for one in stored)
 
     async def _forget(self, branch: str, before: int) -> int:

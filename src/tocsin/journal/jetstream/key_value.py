@@ -1,7 +1,8 @@
 """A key-value table on a NATS bucket, read from its leader alone (NATS lets any replica answer, which may be behind).
 
 A bucket is a stream that keeps one message of each key (NATS ADR-8). A revision is the seq of that message. What was
-deleted leaves a message that says so, until a value takes its place or the life of the bucket ends it.
+deleted leaves a message that says so, until a value takes its place or the life of the bucket ends it. A leader that
+is cut off may answer `get` with what it knew (`leading.py` tells of that); a `put` that names its revision finds out.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from tocsin.journal.protocol import JournalConflict, JournalError, JournalUnreac
 
 LOOK_AGAIN_S = 1.0
 _OPERATION = "KV-Operation"
-_AT_ONCE, _ROOM = 1000, 4 * 1024 * 1024
+_AT_ONCE, _ENOUGH = 1000, 4 * 1024 * 1024
 
 
 class JetStreamKeyValue:
@@ -133,7 +134,7 @@ class JetStreamKeyValue:
         changed: dict[str, Kept | None] = {}
         pattern = f"{self._branch}{branch}>"
         while stored := await read_on(
-            self._connection, self._batches, self._stream, pattern, known + 1, most=_AT_ONCE, room=_ROOM
+            self._connection, self._batches, self._stream, pattern, known + 1, most=_AT_ONCE, enough=_ENOUGH
         ):
             changed |= {one.subject.removeprefix(self._branch): kept_of(one) for one in stored}
             known = stored[-1].seq

@@ -32,7 +32,7 @@ def to_connect(inbox_prefix: str) -> Permissions:
 def to_read_journals(stream: str, name: str = "*", *, root: str = JOURNALS) -> Permissions:
     """`JetStreamJournal` without `append` and `forget`; hears the news of the journal `name`, or of all."""
     return Permissions(
-        (f"{_API}.STREAM.MSG.GET.{stream}", f"{_API}.DIRECT.GET.{stream}"),
+        (f"{_API}.STREAM.MSG.GET.{stream}", f"{_API}.DIRECT.GET.{stream}", f"{_API}.STREAM.INFO.{stream}"),
         (news_of(root, name),),
     )
 

@@ -1,7 +1,7 @@
 """Whether all replicas of a stream hold the same.
 
 A server that loses a part of a stream's files starts again without a word, calls itself healthy, and answers reads with
-what it has left; it may even come to lead (seen with 2.15.1: docs/reliability.md). Nothing repairs it but an empty
+what it has left; it may even come to lead (seen with 2.15.1: docs/jetstream.md). Nothing repairs it but an empty
 folder. So what each server says of its own copy, as its `/jsz` tells it, is compared.
 """
 

@@ -5,10 +5,11 @@ from typing import Any
 
 from tocsin.journal.jetstream.batches import Batches, Stored
 from tocsin.journal.jetstream.connection import JetStreamConnection, Refused
-from tocsin.journal.protocol import JournalError
+from tocsin.journal.protocol import MAX_ENTRY_BYTES, JournalError, JournalUnreachable
 
 NO_MESSAGE, NO_STREAM = 10037, 10059
 _HIGHEST_SEQ = 2**64 - 1
+_ENVELOPE_BYTES = 1024  # at most what a server counts of a message beside its body
 
 
 async def last_of(connection: JetStreamConnection, stream: str, subject: str) -> Stored | None:
@@ -27,18 +28,33 @@ async def message_at(connection: JetStreamConnection, stream: str, seq: int) -> 
 
 
 async def read_on(
-    connection: JetStreamConnection, batches: Batches, stream: str, subject: str, first: int, *, most: int, room: int
+    connection: JetStreamConnection, batches: Batches, stream: str, subject: str, first: int, *, most: int, enough: int
 ) -> list[Stored]:
     """
-    Messages of `subject` from seq `first` on, at most `most`, and not many more than `room` bytes. Empty only when
-    the leader says that there are none: a replica that is behind says so too.
+    Messages of `subject` from seq `first` on, at most `most`, and no more once their bodies exceed `enough` bytes.
+
+    Fewer only when the leader says that there are no more, since a replica that is behind says so too. Without a quorum
+    it is what a replica has, or JournalUnreachable where that is nothing.
     """
-    if not is_seq(first):
-        return []
-    if batch := await batches.next(stream, subject, first, most=most, max_bytes=room):
-        return batch
-    stored = await next_of(connection, stream, subject, first)
-    return [] if stored is None else [stored]
+    found: list[Stored] = []
+    room = enough + _ENVELOPE_BYTES * most + MAX_ENTRY_BYTES
+    while is_seq(first):
+        found += await batches.next(stream, subject, first, most=most - len(found), max_bytes=room)
+        if len(found) >= most or sum(len(one.body) for one in found) > enough:
+            break
+        try:
+            following = await next_of(connection, stream, subject, found[-1].seq + 1 if found else first)
+        except JournalUnreachable:
+            if not found:
+                raise
+            break
+        if following is None:
+            break
+        found.append(following)
+        if len(found) == most:
+            break
+        first = following.seq + 1
+    return found
 
 
 def is_seq(number: int) -> bool:

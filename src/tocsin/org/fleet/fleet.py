@@ -41,7 +41,7 @@ class FleetOrg:
 
     @asynccontextmanager
     async def stores(
-        self, _folder: DataFolder, journal: Journal, projector: Projector, _feed: Feed
+        self, _folder: DataFolder, journal: Journal, projector: Projector, _feed: Feed, _now: float
     ) -> AsyncIterator[Stores]:
         """See `Backing.stores`."""
         async with fleet_stores(self._fleet.tables, self._name, journal, projector, secret=self.secret()) as stores:

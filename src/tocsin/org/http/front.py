@@ -163,9 +163,9 @@ class Front:
             refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
         if refusal.status == 500 and self._oauth.at(exchange.path):
             refusal = oauth_fault()
-        is_nothing = refusal.status == 503 and not isinstance(error, JournalUnreachable)  # after which it may be done
-        if is_nothing and exchange.proof is not None:
-            await self._org.used_proofs.take_back(exchange.proof)  # clients send the same again
+        if refusal.status == 503 and exchange.proof is not None and not isinstance(error, JournalUnreachable):
+            # Clients send the same again. When no answer came it may have been done, and the proof was of use.
+            await self._org.used_proofs.take_back(exchange.proof)
         if not exchange.started:
             await exchange.refuse(refusal)
 

@@ -25,7 +25,9 @@ def unfolded(
     for block in blocks:
         numbers, records = list[int](), list[Any]()
         for number, value in zip(block.numbers, block.records, strict=True):
-            within = list(_inner(_outer(value, outer, parent), inner))
+            within = _outer(value, outer, parent)
+            if inner:
+                within = _inner(within, inner)
             if len(within) == 1 and within[0] is value:
                 count = number
                 numbers.append(number)
@@ -45,14 +47,12 @@ def _outer(value: Any, picks: Sequence[Pick], parent: bool) -> list[Any]:
     return [value]
 
 
-def _inner(values: list[Any], picks: Mapping[str, Pick]) -> Iterator[Any]:
-    if not picks:
-        yield from values
-        return
+def _inner(values: list[Any], picks: Mapping[str, Pick]) -> list[Any]:
+    found: list[Any] = []
     for value in values:
         for name, pick in picks.items():
-            for record in _as_list(pick(value)):
-                yield _told(record, value, name)
+            found += [_told(record, value, name) for record in _as_list(pick(value))]
+    return found
 
 
 def _told(record: Any, parent: Any, name: str = "") -> Any:

@@ -30,18 +30,23 @@ def compile_levels(
     if "*" in overrides:
         always = Grade(overrides["*"], SkipReason.NO_LEVEL, f"the configuration gives {overrides['*']} to all of it")
         return lambda _record: always
-    graders = [_grader(rule, overrides) for rule in rules]
+    graders = [
+        (compile_test(rule.when) if rule.when else None, _by_value(rule, overrides) if rule.path else _always(rule))
+        for rule in rules
+    ]
     lowering = [(compile_test(test), test) for test in lower]
 
     def grade(record: Any) -> Grade:
-        grade = unknown = None
-        for grader in graders:
+        unknown = _NOTHING
+        for test, grader in graders:
+            if test is not None and not test(record):
+                continue
             grade = grader(record)
-            if grade is not None and grade.level is None and grade.reason is SkipReason.NO_LEVEL:
-                unknown, grade = grade, None
-            if grade is not None:
+            if grade is not None and (grade.level is not None or grade.reason is not SkipReason.NO_LEVEL):
                 break
-        grade = grade or unknown or _NOTHING
+            unknown = grade or unknown
+        else:
+            return unknown
         for test, text in lowering:
             if grade.level is not None and test(record):
                 grade = _lowered(grade, text)
@@ -56,14 +61,6 @@ def _lowered(grade: Grade, test: str) -> Grade:
 
 
 _NOTHING = Grade(None, SkipReason.NO_LEVEL, "no rule for the level has a word for this record")
-
-
-def _grader(rule: LevelRule, overrides: Mapping[str, RiskLevel]) -> Callable[[Any], Grade | None]:
-    word = _by_value(rule, overrides) if rule.path else _always(rule)
-    if not rule.when:
-        return word
-    test = compile_test(rule.when)
-    return lambda record: word(record) if test(record) else None
 
 
 def _always(rule: LevelRule) -> Callable[[Any], Grade | None]:

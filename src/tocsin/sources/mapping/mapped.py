@@ -8,7 +8,7 @@ from tocsin.signals import RiskLevel, Skipped, SkipReason
 from tocsin.sources.mapping.address_forms import FORMS
 from tocsin.sources.mapping.levels import Grade, compile_levels
 from tocsin.sources.mapping.messages import compile_message
-from tocsin.sources.mapping.paths import Getter, compile_path, compile_test
+from tocsin.sources.mapping.paths import Getter, compile_path, compile_paths, compile_test
 from tocsin.sources.mapping.profile import ExpiresRule, Profile, as_list
 from tocsin.sources.mapping.times import compile_time, span
 from tocsin.sources.reading import Block, Claim, Found, Reading, skipped, unreadable
@@ -32,18 +32,18 @@ class MappedReader:
         self._when = compile_test(profile.when) if profile.when else None
         self._skips = [(compile_test(rule.when), rule) for rule in profile.skip]
         self._retracts = compile_test(profile.retract) if profile.retract else None
-        self._addresses = [compile_path(path) for path in profile.ip.paths]
+        self._addresses = compile_paths(profile.ip.paths)
         self._form = FORMS[profile.ip.form]
         # Without proxies of ours nobody forwards for anybody.
         forwarded = profile.ip.forwarded if reading.guard.proxies else ""
         self._forwarded = compile_path(forwarded) if forwarded else None
         rules = profile.level if isinstance(profile.level, tuple) else (profile.level,)
         self._grade = compile_levels(rules, profile.lower, reading.levels)
-        self._times = [compile_path(path) for path in profile.timestamp.paths]
+        self._times = compile_paths(profile.timestamp.paths)
         self._moment = compile_time(profile.timestamp.formats, reading.timezone, reading.now)
         self._ends = _ends(profile.expires, reading)
-        self._fields = {name: compile_path(path) for name, path in profile.fields.items()}
-        self._message = compile_message(profile.message, self._fields)
+        self._fields = compile_paths(tuple(profile.fields.values()))
+        self._message = compile_message(profile.message, profile.fields)
 
     def read(self, block: Block) -> Found:
         """See `Reader`."""
@@ -91,10 +91,10 @@ class MappedReader:
         return self._claims(number, record, addresses, grade.level, observed, expires)
 
     def _candidates(self, record: Any) -> list[Any]:
-        found = list[Any]()
-        for address in self._addresses:
-            if (value := address(record)) and value != "-":
-                found.append(value)
+        found = []
+        for value in self._addresses(record):
+            if value and value != "-":
+                found.append(value)  # noqa: PERF401 - a comprehension is a call, and longer than one or two of these
         return found if self._form is None else [self._form(value) for value in found]
 
     def _claims(
@@ -114,19 +114,25 @@ class MappedReader:
         return [Claim(number, one, level, observed, expires, message, (), forwarded, retracts) for one in each]
 
     def _observed(self, record: Any) -> datetime:
-        for path in self._times:
-            value = path(record)
+        for value in self._times(record):
             if value is not None and value != "":
                 return self._moment(value)
         return self._reading.observed()
 
-    def paths(self) -> dict[str, Getter]:
-        """Every path of the profile that should find something, by what it is for."""
-        profile = self._profile
-        found = {f"ip at {path}": getter for path, getter in zip(profile.ip.paths, self._addresses, strict=True)}
-        times = zip(profile.timestamp.paths, self._times, strict=True)
-        found |= {f"time at {path}": getter for path, getter in times}
-        return found | {f"{name} at {profile.fields[name]}": getter for name, getter in self._fields.items()}
+    def at_paths(self, record: Any) -> dict[str, Any]:
+        """What stands at every path of the profile that should find something, by what it is for."""
+        return self._at_ips(record) | self._at_times(record) | self._at_fields(record)
+
+    def _at_ips(self, record: Any) -> dict[str, Any]:
+        return dict(zip((f"ip at {path}" for path in self._profile.ip.paths), self._addresses(record), strict=True))
+
+    def _at_times(self, record: Any) -> dict[str, Any]:
+        names = (f"time at {path}" for path in self._profile.timestamp.paths)
+        return dict(zip(names, self._times(record), strict=True))
+
+    def _at_fields(self, record: Any) -> dict[str, Any]:
+        names = (f"{name} at {path}" for name, path in self._profile.fields.items())
+        return dict(zip(names, self._fields(record), strict=True))
 
     def explain(self, record: Any) -> Iterator[Step]:
         """What is looked at in a record, in order."""
@@ -136,16 +142,16 @@ class MappedReader:
         for test, rule in self._skips:
             if test(record):
                 yield Step(f"skip when {rule.when}", f"yes: {rule.why}")
-        for path, getter in zip(profile.ip.paths, self._addresses, strict=True):
-            yield Step(f"ip at {path}", _shown(getter(record)))
+        yield from _steps(self._at_ips(record))
         if self._forwarded is not None:
             yield Step(f"forwarded at {profile.ip.forwarded}", _shown(self._forwarded(record)))
         grade: Grade = self._grade(record)
         yield Step("level", f"{grade.level or 'none'}: {grade.rule}")
-        for path, getter in zip(profile.timestamp.paths, self._times, strict=True):
-            yield Step(f"time at {path}", _shown(getter(record)))
-        for name, getter in self._fields.items():
-            yield Step(f"{name} at {profile.fields[name]}", _shown(getter(record)))
+        yield from _steps(self._at_times(record) | self._at_fields(record))
+
+
+def _steps(found: dict[str, Any]) -> Iterator[Step]:
+    return (Step(what, _shown(value)) for what, value in found.items())
 
 
 def _shown(value: Any) -> str:

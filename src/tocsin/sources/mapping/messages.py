@@ -7,6 +7,7 @@ from typing import Any
 
 from tocsin.signals import limits
 from tocsin.sources.errors import SourceError
+from tocsin.sources.mapping.paths import compile_paths
 
 _KEPT = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_ "
 # Signs that join two words join them still, and any other sign parts them.
@@ -40,55 +41,61 @@ def legal_message(text: str) -> str:
     return plain or NOTHING_TO_SAY
 
 
-def compile_message(template: str, fields: Mapping[str, Callable[[Any], Any]]) -> Callable[[Any], str]:
+def compile_message(template: str, fields: Mapping[str, str]) -> Callable[[Any], str]:
     """
     A function that fills `template` for a record: `{name}` is a field, `[ ... ]` is left out when a field in it is.
 
-    Raises: SourceError, when the template names a field that there is not.
+    Args:
+        fields: the path of each, by name.
+
+    Raises: SourceError, when the template names a field that there is not, or a path is none.
     """
-    parts = [_compiled_part(match, template, fields) for match in _PART.finditer(template)]
-    getters = [fields[name] for name in dict.fromkeys(_FIELD.findall(template))]
+    names = tuple(dict.fromkeys(_FIELD.findall(template)))
+    for name in names:
+        if name not in fields:
+            raise SourceError(f"the message {template!r} names {name}, and fields has none", hint=f"add fields.{name}")
+    parts = [_Part(match) for match in _PART.finditer(template)]
+    values_of = compile_paths([fields[name] for name in names])
     known = dict[tuple[Any, ...], str]()
+
+    def said(values: tuple[Any, ...]) -> str:
+        by_name = dict(zip(names, values, strict=True))
+        return legal_message("".join([part.said(by_name) for part in parts]))
 
     def message(record: Any) -> str:
         # A tool has few rules: what is said of two records is mostly the same.
-        values = tuple([getter(record) for getter in getters])
+        values = values_of(record)
         try:
-            if (said := known.get(values)) is not None:
-                return said
+            if (found := known.get(values)) is not None:
+                return found
         except TypeError:  # a list or an object among them
-            return legal_message("".join([part(record) for part in parts]))
+            return said(values)
         if len(known) >= _MOST_KNOWN:
             known.clear()
-        said = known[values] = legal_message("".join([part(record) for part in parts]))
-        return said
+        found = known[values] = said(values)
+        return found
 
     return message
 
 
-def _compiled_part(
-    match: re.Match[str], template: str, fields: Mapping[str, Callable[[Any], Any]]
-) -> Callable[[Any], str]:
-    text = match["plain"] if match["optional"] is None else match["optional"]
-    pieces = _FIELD.split(text)
-    for name in pieces[1::2]:
-        if name not in fields:
-            raise SourceError(f"the message {template!r} names {name}, and fields has none", hint=f"add fields.{name}")
-    getters = [fields[name] for name in pieces[1::2]]
-    literals, optional = pieces[::2], match["optional"] is not None
+class _Part:
+    """Some of a template: literals, and the names of the fields between them."""
 
-    def part(record: Any) -> str:
-        said = literals[0]
-        for getter, literal in zip(getters, literals[1:], strict=True):
-            value = getter(record)
+    def __init__(self, match: re.Match[str]) -> None:
+        self._is_optional = match["optional"] is not None
+        pieces = _FIELD.split(match["optional"] if self._is_optional else match["plain"])
+        self._literals, self._names = pieces[::2], pieces[1::2]
+
+    def said(self, values: Mapping[str, Any]) -> str:
+        said = self._literals[0]
+        for name, literal in zip(self._names, self._literals[1:], strict=True):
+            value = values[name]
             if value is None or value == "" or value == []:
-                if optional:
+                if self._is_optional:
                     return ""
                 value = ""
             said += _said(value) + literal
         return said
-
-    return part
 
 
 def _said(value: Any) -> str:

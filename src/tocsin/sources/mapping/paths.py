@@ -1,12 +1,13 @@
-"""JMESPath, compiled once: what expressions mostly are (paths, comparisons, and, or) becomes plain Python.
+"""JMESPath, compiled once: what expressions mostly are (paths, comparisons, and, or) is written as Python and compiled.
 
-The rest is left to the `jmespath` library, whose answers the plain forms share; a property test compares the two. An
+The rest is left to the `jmespath` library, whose answers the Python shares; a property test compares the two. An
 expression never raises: where the library raises, as for a comparison of a text with a number, the value is null.
 Grammar: jmespath.org/specification.html.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jmespath
@@ -16,9 +17,9 @@ from jmespath.visitor import TreeInterpreter
 from tocsin.sources.errors import SourceError
 
 Getter = Callable[[Any], Any]
-_FALSE: tuple[Any, ...] = ("", [], {}, None, False)
 # An object wildcard keeps only one step after it in jmespath 1.1 (its issues 131 and 182): null, and never a hint.
 _WILDCARD = re.compile(r"\.\*\s*\.[^.|\]]+\.")
+_RECORD = "record"
 
 
 def compile_path(expression: str) -> Getter:
@@ -27,36 +28,109 @@ def compile_path(expression: str) -> Getter:
 
     Raises: SourceError, when it is not JMESPath.
     """
+    with _refusing(expression):
+        python = _Python()
+        return python.function(python.value(_parsed(expression), _RECORD))
+
+
+def compile_paths(expressions: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """The same for several, whose values are given together. Raises: SourceError."""
+    python, texts = _Python(), ""
+    for expression in expressions:
+        with _refusing(expression):
+            texts += f"{python.value(_parsed(expression), _RECORD)}, "
+    with _refusing(", ".join(expressions)):
+        return python.function(f"({texts})")
+
+
+def compile_test(expression: str) -> Callable[[Any], bool]:
+    """Whether the value of `expression` for a record is one that JMESPath calls true. Raises: SourceError."""
+    with _refusing(expression):
+        python = _Python()
+        return python.function(f"not not {python.test(_parsed(expression), _RECORD)}")
+
+
+def _parsed(expression: str) -> Any:
     if _WILDCARD.search(expression):
         hint = "write values(a)[].b.c for a.*.b.c"
         raise SourceError(f"{expression!r}: a wildcard keeps only one step after it", hint=hint)
+    return jmespath.compile(expression).parsed
+
+
+@contextmanager
+def _refusing(expression: str) -> Iterator[None]:
     try:
-        parsed = jmespath.compile(expression).parsed
+        yield
     except JMESPathError as error:
         text = " ".join(str(error).split())
         raise SourceError(
             f"{expression!r} is not JMESPath: {text}", hint='keys with . - or @ stand in "quotes"'
         ) from None
-    return _compiled(parsed)
+    except (SyntaxError, MemoryError, RecursionError):  # as Python says of brackets in a hundred brackets
+        raise SourceError(f"{expression[:60]!r}... is nested too deeply", hint="write it as several rules") from None
 
 
-def compile_test(expression: str) -> Callable[[Any], bool]:
-    """Whether the value of `expression` for a record is one that JMESPath calls true. Raises: SourceError."""
-    getter = compile_path(expression)
-    if jmespath.compile(expression).parsed["type"] in ("comparator", "not_expression"):
-        return getter  # their value is true, false or null
-    return lambda record: _is_true(getter(record))
+class _Python:
+    """
+    The Python of one expression: a text for each node of its tree, and the names that stand in those texts.
+
+    Every value of the expression is bound to a name, so that no text of it is ever read as Python.
+    """
+
+    def __init__(self) -> None:
+        self._bound: dict[str, Any] = {"__builtins__": {}, "dict": dict, "list": list, "len": len}
+        self._bound["numbers"] = (int, float)
+        self._temporaries = 0
+
+    def function(self, text: str) -> Getter:
+        """What `text` says, of a record."""
+        made: Getter = eval(f"lambda {_RECORD}: {text}", self._bound)  # noqa: S307 - of our own words alone
+        return made
+
+    def bind(self, value: Any) -> str:
+        """A name for a value."""
+        name = f"c{len(self._bound)}"
+        self._bound[name] = value
+        return name
+
+    def temporary(self) -> str:
+        """A name for what is worked out on the way."""
+        self._temporaries += 1
+        return f"t{self._temporaries}"
+
+    def value(self, node: Any, on: str) -> str:
+        """The value of `node` for what the name `on` stands for."""
+        write = _WRITERS.get(node["type"])
+        text = write(self, node, on) if write else None
+        return text or f"{self.bind(_interpreted(node))}({on})"
+
+    def test(self, node: Any, on: str) -> str:
+        """Whether JMESPath calls that value true: all but null, false and what is empty, so 0 is."""
+        kind = node["type"]
+        if kind in _WORDS:
+            return f"({_WORDS[kind].join(self.test(one, on) for one in _chain(node))})"
+        if kind == "not_expression":
+            return f"(not {self.test(node['children'][0], on)})"
+        if kind == "comparator" and node["value"] in ("eq", "ne"):
+            return self.value(node, on)
+        return self.truth(self.temporary(), self.value(node, on))
+
+    def truth(self, name: str, text: str) -> str:
+        """Whether the value of `text`, which is `name` from then on, is true."""
+        return f"(({name} := {text}) or {name}.__class__ in numbers)"
 
 
-def _is_true(value: Any) -> bool:
-    # 0 is true in JMESPath, and 0 == False in Python.
-    return value is not None and value is not False and (value.__class__ is int or value not in _FALSE)
+_WORDS = {"or_expression": " or ", "and_expression": " and "}
 
 
-def _compiled(node: Any) -> Getter:
-    build = _PLAIN.get(node["type"])
-    getter = build(node) if build else None
-    return getter or _interpreted(node)
+def _chain(node: Any) -> list[Any]:
+    """The operands of `a || b || c`, which is a tree that leans to the left."""
+    operands = list[Any]()
+    kind = node["type"]
+    while node["type"] == kind:
+        node, right = node["children"]
+        operands.append(right)
+    return [node, *reversed(operands)]
 
 
 def _interpreted(node: Any) -> Getter:
@@ -71,140 +145,91 @@ def _interpreted(node: Any) -> Getter:
     return getter
 
 
-def _field(node: Any) -> Getter:
-    name = node["value"]
-    return lambda record: record.get(name) if record.__class__ is dict else None
+def _field(python: _Python, node: Any, on: str) -> str:
+    at = python.temporary()
+    return f"({at}.get({python.bind(node['value'])}) if ({at} := {on}).__class__ is dict else None)"
 
 
-def _literal(node: Any) -> Getter:
-    value = node["value"]
-    return lambda _record: value
+def _index(python: _Python, node: Any, on: str) -> str:
+    at, number = python.temporary(), int(node["value"])
+    return f"({at}[{number}] if ({at} := {on}).__class__ is list and -len({at}) <= {number} < len({at}) else None)"
 
 
-def _current(_node: Any) -> Getter:
-    return lambda record: record
+def _literal(python: _Python, node: Any, _on: str) -> str:
+    return python.bind(node["value"])
 
 
-def _subexpression(node: Any) -> Getter | None:
-    names = _names(node)
-    if names is None:
-        return _steps(node)
-    if len(names) == 2:
-        outer, last = names
-        return lambda record: (
-            inner.get(last) if record.__class__ is dict and (inner := record.get(outer)).__class__ is dict else None
-        )
-
-    def getter(record: Any) -> Any:
-        for name in names:
-            if record.__class__ is not dict:
-                return None
-            record = record.get(name)
-        return record
-
-    return getter
+def _current(_python: _Python, _node: Any, on: str) -> str:
+    return on
 
 
-def _steps(node: Any) -> Getter:
-    return _chained([_compiled(child) for child in node["children"]])
+def _steps(python: _Python, node: Any, on: str) -> str:
+    first, *rest = node["children"]
+    text = python.value(first, on)
+    for step in rest:
+        if step["type"] in ("field", "index"):  # these look once at what they are given
+            text = python.value(step, text)
+        else:
+            name = python.temporary()
+            text = f"({name} := {text}, {python.value(step, name)})[1]"
+    return text
 
 
-def _chained(steps: list[Getter]) -> Getter:
-    def getter(record: Any) -> Any:
-        for step in steps:
-            record = step(record)
-        return record
-
-    return getter
+def _flatten(python: _Python, node: Any, on: str) -> str:
+    return f"{python.bind(_flat)}({python.value(node['children'][0], on)})"
 
 
-def _index(node: Any) -> Getter:
-    at = node["value"]
-    return lambda record: record[at] if record.__class__ is list and -len(record) <= at < len(record) else None
+def _flat(found: Any) -> Any:
+    if found.__class__ is not list:
+        return None
+    flat: list[Any] = []
+    for one in found:
+        if one.__class__ is list:
+            flat += one
+        else:
+            flat.append(one)
+    return flat
 
 
-def _flatten(node: Any) -> Getter:
-    inner = _compiled(node["children"][0])
-
-    def getter(record: Any) -> Any:
-        found = inner(record)
-        if found.__class__ is not list:
-            return None
-        flat = list[Any]()
-        for one in found:
-            if one.__class__ is list:
-                flat += one
-            else:
-                flat.append(one)
-        return flat
-
-    return getter
+def _projection(python: _Python, node: Any, on: str) -> str:
+    left, right, *test = node["children"]
+    found, one, value = python.temporary(), python.temporary(), python.temporary()
+    wanted = f"{python.test(test[0], one)} and " if test else ""
+    wanted += f"({value} := {python.value(right, one)}) is not None"
+    of_list = f"[{value} for {one} in {found} if {wanted}]"
+    return f"({of_list} if ({found} := {python.value(left, on)}).__class__ is list else None)"
 
 
-def _projection(node: Any) -> Getter:
-    left, right = (_compiled(child) for child in node["children"])
-
-    def getter(record: Any) -> Any:
-        found = left(record)
-        if found.__class__ is not list:
-            return None
-        return [value for one in found if (value := right(one)) is not None]
-
-    return getter
-
-
-def _filter(node: Any) -> Getter:
-    left, right, test = (_compiled(child) for child in node["children"])
-
-    def getter(record: Any) -> Any:
-        found = left(record)
-        if found.__class__ is not list:
-            return None
-        return [value for one in found if _is_true(test(one)) and (value := right(one)) is not None]
-
-    return getter
-
-
-def _function(node: Any) -> Getter | None:
+def _function(python: _Python, node: Any, on: str) -> str | None:
     """`contains` and `starts_with` of texts, which most conditions of mappings are."""
-    if len(node["children"]) != 2 or node["value"] not in ("contains", "starts_with"):
+    function = _FUNCTIONS.get(node["value"])
+    if function is None or len(node["children"]) != 2:
         return None
-    where, what = (_compiled(child) for child in node["children"])
-    if node["value"] == "starts_with":
-        return lambda record: (
-            text.startswith(start)
-            if (text := where(record)).__class__ is str and (start := what(record)).__class__ is str
-            else None
-        )
-
-    def contains(record: Any) -> Any:
-        subject, search = where(record), what(record)
-        if subject.__class__ is str:
-            return search in subject if search.__class__ is str else False
-        return search in subject if subject.__class__ is list else None
-
-    return contains
+    where, what = (python.value(child, on) for child in node["children"])
+    return f"{python.bind(function)}({where}, {what})"
 
 
-def _names(node: Any) -> list[str] | None:
-    """The fields of a path that is nothing but fields."""
-    if node["type"] == "field":
-        return [node["value"]]
-    if node["type"] != "subexpression":
-        return None
-    steps = [_names(child) for child in node["children"]]
-    return None if None in steps else [name for names in steps if names for name in names]
+def _starts_with(text: Any, start: Any) -> Any:
+    return text.startswith(start) if text.__class__ is str and start.__class__ is str else None
 
 
-def _comparator(node: Any) -> Getter | None:
+def _contains(subject: Any, search: Any) -> Any:
+    if subject.__class__ is str:
+        return search in subject if search.__class__ is str else None
+    return search in subject if subject.__class__ is list else None
+
+
+_FUNCTIONS = {"starts_with": _starts_with, "contains": _contains}
+
+
+def _comparator(python: _Python, node: Any, on: str) -> str | None:
     if node["value"] not in ("eq", "ne"):
         return None
-    left, right = (_compiled(child) for child in node["children"])
-    wanted = node["value"] == "eq"
+    left, right = (python.value(child, on) for child in node["children"])
     literal = node["children"][1].get("value") if node["children"][1]["type"] == "literal" else None
-    if isinstance(literal, str):  # equal to no value of another type, in JMESPath as in Python
-        return (lambda record: left(record) == literal) if wanted else (lambda record: left(record) != literal)
-    return lambda record: _equal(left(record), right(record)) is wanted
+    if literal.__class__ is str:  # equal to no value of another type, in JMESPath as in Python
+        return f"({left} {'==' if node['value'] == 'eq' else '!='} {right})"
+    return f"({python.bind(_equal)}({left}, {right}) is {node['value'] == 'eq'})"
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -213,33 +238,39 @@ def _equal(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _and(node: Any) -> Getter:
-    left, right = (_compiled(child) for child in node["children"])
-    return lambda record: right(record) if _is_true(found := left(record)) else found
+def _or(python: _Python, node: Any, on: str) -> str:
+    return _first(python, node, on, "{name} if {truth} else ")
 
 
-def _or(node: Any) -> Getter:
-    left, right = (_compiled(child) for child in node["children"])
-    return lambda record: found if _is_true(found := left(record)) else right(record)
+def _and(python: _Python, node: Any, on: str) -> str:
+    return _first(python, node, on, "{name} if not {truth} else ")
 
 
-def _not(node: Any) -> Getter:
-    inner = _compiled(node["children"][0])
-    return lambda record: not _is_true(inner(record))
+def _first(python: _Python, node: Any, on: str, choice: str) -> str:
+    *operands, last = _chain(node)
+    text = ""
+    for operand in operands:
+        name = python.temporary()
+        text += choice.format(name=name, truth=python.truth(name, python.value(operand, on)))
+    return f"({text}{python.value(last, on)})"
 
 
-_PLAIN: dict[str, Callable[[Any], Getter | None]] = {
+def _not(python: _Python, node: Any, on: str) -> str:
+    return python.test(node, on)
+
+
+_WRITERS: dict[str, Callable[[_Python, Any, str], str | None]] = {
     "field": _field,
     "literal": _literal,
     "current": _current,
     "identity": _current,
-    "subexpression": _subexpression,
+    "subexpression": _steps,
     "index": _index,
     "index_expression": _steps,
     "pipe": _steps,
     "flatten": _flatten,
     "projection": _projection,
-    "filter_projection": _filter,
+    "filter_projection": _projection,
     "function_expression": _function,
     "comparator": _comparator,
     "and_expression": _and,

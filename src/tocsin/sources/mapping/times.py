@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
+from operator import mul
 from typing import Any
 
 from tocsin.sources.errors import SourceError
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _GO = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [+-]\d{4}) [A-Z]{1,5}")
+_SPAN_CHARS = 60  # twice the longest that Go writes; the search in a hostile text takes the square of its length
 _SPAN_PART = re.compile(r"([0-9]*\.?[0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w)")
-_SPAN = re.compile(rf"[+-]?(?:{_SPAN_PART.pattern})+")
 _UNIT_S = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0,
     "w": 604800.0,
@@ -61,7 +61,7 @@ def _epoch(value: Any) -> datetime:
         if number < _MOST_S * 10:
             break
         number /= 1000
-    return _EPOCH + timedelta(seconds=number)
+    return datetime.fromtimestamp(number, UTC)
 
 
 def _go(text: Any) -> datetime:
@@ -152,10 +152,18 @@ def compile_time(forms: Sequence[str], timezone: tzinfo, now: datetime) -> Calla
                 continue
             found = found if found.tzinfo is not None else found.replace(tzinfo=timezone)
             # Any other form that says 1904, or the year 1 for "never", means it.
-            return in_latest_year(found, now) if may_lack_year and found.year == _NO_YEAR else found
+            return _in_utc(in_latest_year(found, now) if may_lack_year and found.year == _NO_YEAR else found)
         raise ValueError(f"{str(value)[:60]!r} is no time in the form {' or '.join(forms or _DEFAULT)}")
 
     return moment
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The same moment: times of one zone are compared forty times as fast as those of two."""
+    try:
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    except OverflowError:  # the first or the last day there is
+        return moment
 
 
 def _parse(form: str) -> Parse:
@@ -181,11 +189,12 @@ def span(value: Any) -> timedelta:
     Raises: ValueError, which quotes the value.
     """
     text = str(value).strip()
+    # What stands between the parts is the sign and then nothing; else it is a number, or no span.
+    parts = _SPAN_PART.split(text) if len(text) <= _SPAN_CHARS else [text]
     try:
-        return timedelta(seconds=float(text))
+        if len(parts) == 1 or any(parts[3::3]) or parts[0] not in ("", "+", "-"):
+            return timedelta(0, float(text))
+        seconds = sum(map(mul, map(float, parts[1::3]), map(_UNIT_S.__getitem__, parts[2::3])))
+        return timedelta(0, -seconds if parts[0] == "-" else seconds)
     except (ValueError, OverflowError):
-        pass
-    if not _SPAN.fullmatch(text):
-        raise ValueError(f"{text[:60]!r} is no span of time such as 3h59m48s")
-    seconds = sum(float(number) * _UNIT_S[unit] for number, unit in _SPAN_PART.findall(text))
-    return timedelta(seconds=min(seconds, _MOST_S) * (-1 if text.startswith("-") else 1))
+        raise ValueError(f"{text[:60]!r} is no span of time such as 3h59m48s") from None

@@ -4,7 +4,6 @@ Source: Implementing ArcSight CEF, revision 25: `\|` and `\\` in the header, `\=
 """
 
 import re
-from collections.abc import Iterable
 from datetime import timedelta
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason
@@ -14,17 +13,17 @@ from tocsin.sources.readers.log_times import LogTimes
 from tocsin.sources.reading import Claim, Reading, RecordReader, skipped
 from tocsin.sources.sample import Sample
 
-_START = re.compile(r"(?<!\S)CEF:\d+\|")
+_START = r"(?<!\S)CEF:\d+\|"
 _FIELD = r"([^|\\]*+(?:\\.[^|\\]*+)*+)"
-_HEADER = re.compile(r"CEF:\d+\|" + r"\|".join([_FIELD] * 6) + r"\|(?P<extension>.*)", re.DOTALL)
-# A value runs up to the next ` key=` and may hold blanks.
-_KEY = re.compile(r"(?:^|\s)([A-Za-z0-9_.\-]+)=")
+_EVENT = re.compile(_START + r"\|".join([_FIELD] * 6) + r"\|(.*)", re.DOTALL)
+# A value runs up to the next ` key=` and may hold blanks. What follows an escaped `=` is no key: none ends with a `\`.
+_KEY = r"[A-Za-z0-9_.\-]+"
+_PAIR = re.compile(rf"\s({_KEY})=(\S*+(?:\s++(?!{_KEY}=)\S*+)*+)")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r"}
 _WORDS = {"low": RiskLevel.LOW, "medium": RiskLevel.MEDIUM, "high": RiskLevel.HIGH, "very-high": RiskLevel.HIGH}
 _BANDS = ((7, RiskLevel.HIGH), (4, RiskLevel.MEDIUM), (1, RiskLevel.LOW))
 _ADDRESSES = ("src", "c6a2", "sourceTranslatedAddress", "dst", "c6a3")
-_TIMES = ("rt", "start", "end")
 _MOST_KNOWN = 4096
 _LIFE = timedelta(hours=24)
 _LIVES = {RiskLevel.HIGH: timedelta(hours=72)}
@@ -36,42 +35,41 @@ class CefReader(RecordReader):
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._time = LogTimes(("epoch", "syslog", "iso8601"), reading)
+        self._lives = {level: reading.life or _LIVES.get(level, _LIFE) for level in RiskLevel}
         self._levels = {str(number): level for number in range(11) if (level := self._level(str(number)))}
         self._said = dict[tuple[str, ...], str]()
 
-    def record(self, number: int, text: str) -> Iterable[Claim | Skipped] | None:
+    def record(self, number: int, text: str) -> Claim | Skipped | None:
         """See `RecordReader`."""
-        if not text.strip():
-            return None
-        start = _START.search(text)
-        event = _HEADER.fullmatch(text, start.start()) if start else None
+        event = _EVENT.search(text)
         if event is None:
-            return (skipped(number, text, SkipReason.NOT_A_RECORD, "is no event in CEF"),)
+            if not text.strip():
+                return None
+            return skipped(number, text, SkipReason.NOT_A_RECORD, "is no event in CEF")
         vendor, product, _, _, name, severity, extension = event.groups()
-        values = _values(extension)
+        value_of = cef_values(extension).get  # escaped still, which no address and no time is
         level = self._levels.get(severity) or self._level(severity)
         if level is None:
-            return (skipped(number, text, SkipReason.BELOW_BANDS, f"severity {severity[:20]!r} is below every band"),)
-        addresses = [_unescaped(values[key].strip()) for key in _ADDRESSES if values.get(key)]
+            return skipped(number, text, SkipReason.BELOW_BANDS, f"severity {severity[:20]!r} is below every band")
+        addresses = [value.strip() for value in map(value_of, _ADDRESSES) if value]
         if not addresses:
             detail = f"nothing at {', '.join(_ADDRESSES)}"
-            return (skipped(number, text, SkipReason.NO_ADDRESS, detail),)
+            return skipped(number, text, SkipReason.NO_ADDRESS, detail)
         try:
-            time = next((values[key].strip() for key in _TIMES if values.get(key)), None)
-            observed = self._time(time) if time else self._reading.observed()
+            time = value_of("rt") or value_of("start") or value_of("end")
+            observed = self._time(time.strip()) if time else self._reading.observed()
         except ValueError as error:
-            return (skipped(number, text, SkipReason.BAD_TIME, str(error)),)
-        expires = observed + (self._reading.life or _LIVES.get(level, _LIFE))
-        message = self._message(vendor, product, name)
-        return (Claim(number, addresses[0], level, observed, expires, message, tuple(addresses[1:])),)
+            return skipped(number, text, SkipReason.BAD_TIME, str(error))
+        expires = observed + self._lives[level]
+        header = (vendor, product, name)
+        message = self._said.get(header) or self._message(header)
+        return Claim(number, addresses[0], level, observed, expires, message, tuple(addresses[1:]))
 
-    def _message(self, *header: str) -> str:
-        known = self._said.get(header)
-        if known is None:
-            if len(self._said) >= _MOST_KNOWN:
-                self._said.clear()
-            known = self._said[header] = legal_message(_unescaped(" ".join(header)))
-        return known
+    def _message(self, header: tuple[str, ...]) -> str:
+        if len(self._said) >= _MOST_KNOWN:
+            self._said.clear()
+        said = self._said[header] = legal_message(_unescaped(" ".join(header)))
+        return said
 
     def _level(self, severity: str) -> RiskLevel | None:
         levels, word = self._reading.levels, severity.strip().lower()
@@ -80,10 +78,9 @@ class CefReader(RecordReader):
         return next((level for least, level in _BANDS if word.isdecimal() and int(word[:3]) >= least), None)
 
 
-def _values(extension: str) -> dict[str, str]:
-    """By key, escaped still. What follows an escaped `=` is no key: no key ends with a backslash."""
-    parts = _KEY.split(extension)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
+def cef_values(extension: str) -> dict[str, str]:
+    """By key, escaped still."""
+    return dict(_PAIR.findall(" " + extension))
 
 
 def _unescaped(text: str) -> str:
@@ -91,7 +88,7 @@ def _unescaped(text: str) -> str:
 
 
 def _recognises(sample: Sample) -> bool:
-    return any(_START.search(text) for text in sample.lines[:20])
+    return any(_EVENT.search(text) for text in sample.lines[:20])
 
 
 FORMATS = (

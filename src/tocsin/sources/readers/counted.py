@@ -1,6 +1,5 @@
 """From counts to claims: what readers share for whom a single line says nothing."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -58,16 +57,16 @@ class CountedReader(RecordReader):
         """
         raise NotImplementedError
 
-    def record(self, number: int, text: Any) -> Iterable[Claim | Skipped] | None:
+    def record(self, number: int, text: Any) -> Claim | Skipped | None:
         """See `RecordReader`."""
         try:
             event = self.event(number, text)
         except ValueError as error:
-            return (skipped(number, text, SkipReason.BAD_TIME, str(error)),)
+            return skipped(number, text, SkipReason.BAD_TIME, str(error))
         if event is None:
             return None
         if event.__class__ is Skipped:
-            return (event,)
+            return event
         assert isinstance(event, Event)
         at = event.observed.timestamp()
         key = event.address.removeprefix("::ffff:")
@@ -75,14 +74,14 @@ class CountedReader(RecordReader):
         reached = self._counts.add(key, at, event.weight, event.kind, network=network)
         if reached is None:
             detail = f"counts for {event.weight}, and reaches no new level{self._scale}"
-            return (skipped(number, text, SkipReason.BELOW_BANDS, detail),)
+            return skipped(number, text, SkipReason.BELOW_BANDS, detail)
         level = reached.step.level
         expires = event.observed + timedelta(seconds=reached.step.holds_s)
         said = f"{reached.events} {self.rule.what} within {self._window}"
         if self.rule.most_kinds and reached.kinds >= self.rule.most_kinds:
             said = f"{reached.kinds} {self.rule.kinds} within {self._window}"
         message = legal_message(f"{said} by its IPv6 network" if reached.of_network else said)
-        return (Claim(number, event.address, level, event.observed, expires, message),)
+        return Claim(number, event.address, level, event.observed, expires, message)
 
     def _network(self, address: str) -> str | None:
         """What stands for the IPv6 network that is one attacker's; None for what is no address, which vetting says."""

@@ -1,7 +1,6 @@
 """fail2ban's log: each ban is a verdict of its own. An unban is no all-clear: it unbans all whenever it stops."""
 
 import re
-from collections.abc import Iterable
 from datetime import timedelta
 
 from tocsin.signals import Skipped, SkipReason
@@ -33,24 +32,24 @@ class Fail2banLogReader(RecordReader):
         self._reading = reading
         self._time = LogTimes(("iso8601", "syslog"), reading)
 
-    def record(self, number: int, text: str) -> Iterable[Claim | Skipped] | None:
+    def record(self, number: int, text: str) -> Claim | Skipped | None:
         """See `RecordReader`."""
         if "Ban " not in text:
             if not text.strip():
                 return None
             if _OURS.search(text):
-                return (skipped(number, text, SkipReason.NO_CLAIM, "tells of no ban"),)
-            return (skipped(number, text, SkipReason.NOT_A_RECORD, "is no line of fail2ban"),)
+                return skipped(number, text, SkipReason.NO_CLAIM, "tells of no ban")
+            return skipped(number, text, SkipReason.NOT_A_RECORD, "is no line of fail2ban")
         line = _LINE.fullmatch(text)
         ban = _BAN.fullmatch(line["said"]) if line and line["part"] in ("actions", "observer", None) else None
         if line is None or ban is None:
-            return (skipped(number, text, SkipReason.NO_CLAIM, "tells of no ban"),)
+            return skipped(number, text, SkipReason.NO_CLAIM, "tells of no ban")
         if is_host(ban["ip"]):
-            return (skipped(number, text, SkipReason.NO_ADDRESS, HOST_DETAIL),)
+            return skipped(number, text, SkipReason.NO_ADDRESS, HOST_DETAIL)
         try:
-            return (self._claim(number, line, ban),)
+            return self._claim(number, line, ban)
         except ValueError as error:
-            return (skipped(number, text, SkipReason.BAD_TIME, str(error)),)
+            return skipped(number, text, SkipReason.BAD_TIME, str(error))
 
     def _claim(self, number: int, line: re.Match[str], ban: re.Match[str]) -> Claim:
         reading, jail = self._reading, ban["jail"]

@@ -1,7 +1,7 @@
 """fail2ban's database: the history of its bans. Read without writing, also while fail2ban runs."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,21 +29,21 @@ class Fail2banSqliteReader(RecordReader):
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    def record(self, number: int, row: dict[str, Any]) -> Iterable[Claim | Skipped] | None:
+    def record(self, number: int, row: dict[str, Any]) -> Claim | Skipped | None:
         """See `RecordReader`."""
         jail, address, reading = str(row["jail"]), row["ip"], self._reading
         if not isinstance(address, str):
-            return (skipped(number, row, SkipReason.NO_ADDRESS, "the ban names no address"),)
+            return skipped(number, row, SkipReason.NO_ADDRESS, "the ban names no address")
         if is_host(address):
-            return (skipped(number, row, SkipReason.NO_ADDRESS, HOST_DETAIL),)
+            return skipped(number, row, SkipReason.NO_ADDRESS, HOST_DETAIL)
         try:
             observed = datetime.fromtimestamp(row["timeofban"], UTC)
         except (TypeError, ValueError, OverflowError, OSError):
-            return (skipped(number, row, SkipReason.BAD_TIME, f"timeofban {row['timeofban']!r} is no time"),)
+            return skipped(number, row, SkipReason.BAD_TIME, f"timeofban {row['timeofban']!r} is no time")
         count = row["bancount"] if isinstance(row["bancount"], int) else 1
         message = legal_message(f"fail2ban {jail}" + (f" ban number {count}" if count > 1 else ""))
         expires = observed + (reading.life or _length(row["bantime"]))
-        return (Claim(number, address, ban_level(jail, count, reading), observed, expires, message),)
+        return Claim(number, address, ban_level(jail, count, reading), observed, expires, message)
 
 
 def _length(bantime: Any) -> timedelta:

@@ -1,7 +1,6 @@
 """Alerts of Suricata and Snort as text: one line each (fast.log, alert_fast, syslog), or a paragraph (alert_full)."""
 
 import re
-from collections.abc import Iterable
 from datetime import timedelta
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason
@@ -41,14 +40,14 @@ class FastAlertReader(RecordReader):
         self._time = LogTimes(("snort", "syslog", "iso8601"), reading)
         self._said = dict[tuple[str, str], str]()
 
-    def record(self, number: int, text: str) -> Iterable[Claim | Skipped] | None:
+    def record(self, number: int, text: str) -> Claim | Skipped | None:
         """See `RecordReader`."""
         found = _ALERT.fullmatch(text) or _IN_SYSLOG.fullmatch(text)
         if found is None:
             if not text.strip():
                 return None
-            return (skipped(number, text, SkipReason.NOT_A_RECORD, "is no alert such as fast.log has"),)
-        return (self._alert(number, text, *found.groups()),)
+            return skipped(number, text, SkipReason.NOT_A_RECORD, "is no alert such as fast.log has")
+        return self._alert(number, text, *found.groups())
 
     def _alert(
         self,
@@ -96,7 +95,7 @@ class FullAlertReader(FastAlertReader):
         self._begun: dict[str, str] = reading.memory.setdefault("alert_full", {})
         """What the lines of the paragraph have told so far; a portion of a growing file may end within one."""
 
-    def record(self, number: int, text: str) -> Iterable[Claim | Skipped] | None:
+    def record(self, number: int, text: str) -> Claim | Skipped | None:
         """See `RecordReader`."""
         begun = self._begun
         if rule := _FULL_RULE.fullmatch(text):
@@ -113,14 +112,14 @@ class FullAlertReader(FastAlertReader):
             return None  # what follows the line with the protocol
         alert = {**begun, "proto": text.partition(" ")[0]}
         begun.clear()
-        return (self._alert(number, text, *(alert[name] for name in _FIELDS)),)
+        return self._alert(number, text, *(alert[name] for name in _FIELDS))
 
-    def _left(self, number: int, text: str) -> Iterable[Skipped] | None:
+    def _left(self, number: int, text: str) -> Skipped | None:
         """What is wrong where a paragraph ends, or another begins, before it has told all."""
         told = bool(self._begun)
         self._begun.clear()
         detail = "the alert before it does not tell its priority, when it was, who it is about and the protocol"
-        return (skipped(number, text, SkipReason.NOT_A_RECORD, detail),) if told else None
+        return skipped(number, text, SkipReason.NOT_A_RECORD, detail) if told else None
 
 
 _FIELDS = ("time", "sid", "said", "priority", "proto", "source", "target")

@@ -4,7 +4,6 @@ Unknown keys pass, as on the wire. Without `timestamp` a record was observed whe
 it holds for 24 hours, the life that the API gives.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -60,16 +59,16 @@ class JsonlReader(RecordReader):
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    def record(self, number: int, text: str) -> Iterable[Claim | Skipped] | None:
+    def record(self, number: int, text: str) -> Claim | Skipped | None:
         """See `RecordReader`."""
         if not text.strip():
             return None
         try:
-            return (self._claim(number, _DECODER.decode(text)),)
+            return self._claim(number, _DECODER.decode(text))
         except InvalidSignals as refused:
-            return (_explained(number, text, refused.problems[0]),)
+            return _explained(number, text, refused.problems[0])
         except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
-            return (_explained(number, text, _first_problem(text)),)
+            return _explained(number, text, _first_problem(text))
 
     def _claim(self, number: int, record: _Record) -> Claim:
         """Raises ValueError when a field breaks its rule, and InvalidSignals when two do not go together."""

@@ -49,8 +49,11 @@ def _request(record: Any) -> tuple[str, str, str]:
 
 
 def _first(record: dict[str, Any], names: Sequence[str]) -> str:
-    found = (record[name] for name in names if record.get(name) not in (None, ""))
-    return str(next((one for one in found if isinstance(one, str | int | float)), ""))
+    for name in names:
+        value = record.get(name)
+        if value.__class__ in (str, int, float) and value != "":
+            return str(value)
+    return ""
 
 
 def _recognises(sample: Sample) -> bool:
