@@ -10,7 +10,9 @@ from support.fleet import TestFleet
 from support.jetstream import jetstream
 from support.nats_cluster import NatsCluster, until
 from support.org import RISK_EVENTS, OrgProcess, event, send, tocsin
-from tocsin.journal.jetstream.declared import BucketDeclared, make
+from tocsin.journal import JournalError
+from tocsin.journal.jetstream.declared import BucketDeclared, differences, make
+from tocsin.org.fleet.declared import declared
 from tocsin.org.fleet.secret import FleetSecret
 
 pytestmark = pytest.mark.slow
@@ -61,28 +63,35 @@ async def test_a_node_does_not_start_on_a_fleet_that_is_not_as_it_has_to_be(
     tmp_path: Path, cluster: NatsCluster
 ) -> None:
     fleet = TestFleet(tmp_path / "fleet", cluster)
-    serve: tuple[str, ...] = ("serve", "--port", "0", "--data", str(tmp_path / "node"), "--journal", fleet.servers)
-    refused("no secret_file is named", "table [journal]", *serve)
     fleet.secret_file.write_text(FleetSecret.new_text())
     fleet.config.write_text('[journal]\nsecret_file = "fleet.secret"\n')
-    serve = (*serve, "--config", str(fleet.config))
-    refused("TOCSIN: it is not there", "`tocsin fleet init`", *serve)
+    node = ("--data", str(tmp_path / "node"), "--journal", fleet.servers, "--config", str(fleet.config))
+    refused("TOCSIN: it is not there", "`tocsin fleet init`", "serve", "--port", "0", *node)
     async with jetstream(cluster) as connection:
         await make(connection, [BucketDeclared(name="tocsin_orgs", replicas=1)])
-    with pytest.raises(Exception, match="replicas 1 instead of 3"):
-        await fleet.found()
-    async with jetstream(cluster) as connection:
+        with pytest.raises(JournalError, match="replicas 1 instead of 3"):
+            await make(connection, declared())
+        assert [one.name for one in await differences(connection, declared()) if not one.missing] == ["KV_tocsin_orgs"]
         await connection.api("STREAM.DELETE.KV_tocsin_orgs")
     await fleet.found(acme="http://acme.example")
-    refused("has no org bolt", "`tocsin fleet org list`", *serve, "--org", "bolt")
+    refused("has no org bolt", "`tocsin fleet org list`", "serve", "--port", "0", *node, "--org", "bolt")
     fleet.secret_file.write_text(FleetSecret.new_text())
-    refused("another secret", "copy the secret", *serve)
-    fleet.secret_file.write_text("hunter2")
-    refused("holds no secret of a fleet", "copy it from another node", *serve)
-    fleet.secret_file.write_text(FleetSecret.new_text())
-    refused("no NATS server answers", "check that the servers run", *serve, "--journal", "nats://127.0.0.1:1")
-    refused("not asked in clear text", "tls://", *serve, "--journal", "nats://192.0.2.1")
+    refused("another secret", "copy the secret", "serve", "--port", "0", *node)
     assert not (tmp_path / "node" / "orgs").exists()
+
+
+def test_a_node_does_not_start_without_what_it_must_be_told(tmp_path: Path) -> None:
+    config, secret, nobody = tmp_path / "fleet.toml", tmp_path / "fleet.secret", "nats://127.0.0.1:1"
+    serve = ("serve", "--port", "0", "--data", str(tmp_path / "node"))
+    refused("no secret_file is named", "table [journal]", *serve, "--journal", nobody)
+    config.write_text('[journal]\nsecret_file = "fleet.secret"\nconnect_s = 1.0\n')
+    refused("cannot be read: No such file", "copy it from another node", *serve, "--config", str(config))
+    secret.write_text("hunter2")
+    refused("holds no secret of a fleet", "copy it from another node", *serve, "--config", str(config))
+    secret.write_text(FleetSecret.new_text())
+    refused("no NATS server is named", "at least one", *serve, "--config", str(config))
+    refused("no NATS server answers", "servers run", *serve, "--config", str(config), "--journal", nobody)
+    refused("not asked in clear text", "tls://", *serve, "--config", str(config), "--journal", "nats://192.0.2.1")
 
 
 def test_a_folder_of_the_one_kind_is_not_opened_as_the_other(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -11,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from support.fleet import server_ports
 from support.nats_cluster import held_port
 
 ROOT = Path(__file__).parents[2]
-ROUTES_ABOVE = 2000
 pytestmark = pytest.mark.slow
 
 
@@ -24,7 +23,7 @@ def test_from_nothing_to_three_servers_two_nodes_and_one_org(tmp_path: Path) -> 
     with ExitStack() as held:
         for written in ("8420", "8421"):
             script = script.replace(written, str(held.enter_context(held_port())))
-        for written, port in zip(("4222", "4223", "4224"), _server_ports(), strict=True):
+        for written, port in zip(("4222", "4223", "4224"), server_ports(), strict=True):
             script = script.replace(written, str(port))
     env = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "OKTA_"))}
     env |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -43,17 +42,3 @@ def test_from_nothing_to_three_servers_two_nodes_and_one_org(tmp_path: Path) -> 
     assert said.count('"ready":true') == 2
     assert re.search(r"8\.8\.4\.4  [A-Z]+ \(enforced: none\)", said)
     assert "Traceback" not in said
-
-
-def _server_ports() -> list[int]:
-    """Three free ones, with those for the routes between the servers."""
-    found: list[int] = []
-    while len(found) < 3:
-        with held_port() as port, socket.socket() as route:
-            try:
-                route.bind(("127.0.0.1", port + ROUTES_ABOVE))
-            except (OSError, OverflowError):
-                continue
-            if port not in found:
-                found.append(port)
-    return found

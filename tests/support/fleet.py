@@ -3,15 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from socket import socket
 
 from support.jetstream import jetstream
-from support.nats_cluster import NatsCluster
+from support.nats_cluster import NatsCluster, held_port
 from support.org import OrgProcess
 from tocsin.journal.jetstream.declared import make
 from tocsin.journal.jetstream.key_value import JetStreamKeyValue
 from tocsin.org.fleet.declared import ORGS_BUCKET, declared
 from tocsin.org.fleet.registered import Registered
 from tocsin.org.fleet.secret import FleetSecret
+
+_ROUTES_ABOVE = 2000
 
 
 class TestFleet:
@@ -60,3 +63,17 @@ async def registered(cluster: NatsCluster) -> AsyncIterator[Registered]:
         table = await JetStreamKeyValue.open(connection, ORGS_BUCKET)
         yield Registered(table)
         await table.close()
+
+
+def server_ports() -> list[int]:
+    """Three free ones, with those for the routes between the servers."""
+    found: list[int] = []
+    while len(found) < 3:
+        with held_port() as port, socket() as route:
+            try:
+                route.bind(("127.0.0.1", port + _ROUTES_ABOVE))
+            except (OSError, OverflowError):
+                continue
+            if port not in found:
+                found.append(port)
+    return found

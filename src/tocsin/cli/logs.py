@@ -6,6 +6,8 @@ import sys
 
 def configure_logging(level: int = logging.WARNING) -> None:
     """What is at least of `level` goes to standard error, one line each."""
+    # On each TLS connection that ends it warns of what its callee, the NATS client, returned: nobody can mend that.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     import structlog  # here, not above: it is slow to start
 
     structlog.configure(

@@ -5,6 +5,8 @@ from collections.abc import Collection, Coroutine
 from contextlib import suppress
 from functools import partial
 
+import structlog
+
 from tocsin.journal import Journal
 from tocsin.journal.jetstream import JetStreamJournal
 from tocsin.org.config import OrgConfig
@@ -22,6 +24,8 @@ from tocsin.org.worker import Worker
 
 _LOOK_EVERY_S = 1.0
 _TRY_AGAIN_S = 1.0
+_DRAIN_AT_MOST_S = 3.0
+_log = structlog.get_logger("tocsin.org")
 
 
 class Node:
@@ -96,9 +100,12 @@ class Node:
                 served.lag = lag = await _lag(org.projector, org.journal)
                 await start(org)
                 served.front = Front(org, base_url=registered.url)
-                async with asyncio.TaskGroup() as tasks:
-                    for work in (self._worker.upkeep(org, name=name), org.notes.run(), lag.run(), _outrun(org)):
-                        tasks.create_task(work)
+                try:
+                    async with asyncio.TaskGroup() as tasks:
+                        for work in (self._worker.upkeep(org, name=name), org.notes.run(), lag.run(), _outrun(org)):
+                            tasks.create_task(work)
+                finally:
+                    await _drain(org, name)
 
 
 class Outrun(OrgError):
@@ -108,6 +115,15 @@ class Outrun(OrgError):
 async def _lag(projector: Projector, journal: Journal) -> Lag:
     assert isinstance(journal, JetStreamJournal)
     return Lag(projector, journal, last=await journal.last())
+
+
+async def _drain(org: Org, name: str) -> None:
+    """Write what waits for the System Log, unless no quorum answers."""
+    try:
+        async with asyncio.timeout(_DRAIN_AT_MOST_S):
+            await org.notes.drain()
+    except TimeoutError:
+        _log.error("log.notes_dropped", org=name, error="the fleet did not take them before this node had to stop")
 
 
 async def _outrun(org: Org) -> None:

@@ -1,0 +1,139 @@
+"""What `tocsin fleet init` writes, over TLS: the servers it sets up, and that each role does its work and no other."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+
+from support.fleet import server_ports
+from support.nats_cluster import BINARY, until
+from support.org import OrgProcess, event, send, tocsin
+from tocsin.cli.fleet import told as settings_of
+from tocsin.cli.fleet_files import write_files
+from tocsin.journal import JournalError
+from tocsin.journal.jetstream import JetStreamConnection, JetStreamJournal, JetStreamKeyValue
+from tocsin.journal.jetstream.servers import Fault, Server, faults
+from tocsin.org.fleet.declared import ORGS_BUCKET
+from tocsin.org.fleet.registered import Registered
+
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[None]:
+    """The servers whose configs are in `folder`."""
+    places = sorted(folder.glob("n?"))
+    running = []
+    try:
+        for place in places:
+            with (place / "log").open("wb") as log:
+                running.append(subprocess.Popen([BINARY, "-c", "server.conf"], cwd=place, stdout=log, stderr=log))
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+@asynccontextmanager
+async def as_role(folder: Path, name: str) -> AsyncIterator[JetStreamConnection]:
+    connection = await JetStreamConnection.open(settings_of(folder, name))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Path]:
+    folder, authority = tmp_path / "fleet", trustme.CA()
+    write_files(folder, [f"tls://127.0.0.1:{port}" for port in server_ports()])
+    certificate = authority.issue_cert("127.0.0.1")
+    for place in (folder, *folder.glob("n?")):
+        authority.cert_pem.write_to_path(place / "ca.pem")
+    for place in folder.glob("n?"):
+        certificate.private_key_pem.write_to_path(place / "server-key.pem")
+        certificate.cert_chain_pems[0].write_to_path(place / "server.pem")
+    with started(folder):
+        until(lambda: tocsin("fleet", "init", str(folder)).returncode == 0, "the fleet is not made")
+        yield folder
+
+
+async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(fleet: Path, tmp_path: Path) -> None:
+    at = ("--fleet", str(fleet))
+    checked = tocsin("fleet", "check", *at)
+    assert (checked.returncode, "PROBLEM" in checked.stdout) == (0, False), checked.stdout
+    assert checked.stdout.count("syncs always") == 3
+    assert tocsin("fleet", "org", "add", "acme", "--url", "http://acme.example", *at).returncode == 0
+    assert tocsin("fleet", "org", "list", *at).stdout == "acme\thttp://acme.example\n"
+    with OrgProcess(tmp_path / "node", "--config", str(fleet / "fleet.toml")) as node, node.client(node.token()) as org:
+        until(lambda: org.get("/readyz").status_code == 200, "not ready")
+        send(org, event(("203.0.113.9", "HIGH")))
+        until(lambda: org.get("/risk/v1/ips/203.0.113.9").json()["level"] == "HIGH", "not indexed")
+        assert node.stop() == 0
+        assert node.log.read_text() == ""
+
+    async with (
+        as_role(fleet, "admin.toml") as admin,
+        as_role(fleet, "fleet.toml") as node_user,
+        as_role(fleet, "relay-journal.toml") as worker,
+        as_role(fleet, "detector-journal.toml") as detector,
+    ):
+        assert (await worker.api("STREAM.INFO.KV_tocsin_targets"))["config"]["num_replicas"] == 3
+        orgs = await JetStreamKeyValue.open(node_user, ORGS_BUCKET)
+        assert set(await Registered(orgs).all()) == {"acme"}
+        journal = await JetStreamJournal.open(node_user, "acme")
+        assert await journal.last() > 0
+        told = await asyncio.gather(
+            Registered(orgs).add("bolt", "http://bolt.example", at_ms=0),
+            *(admin.api(f"STREAM.{operation}.TOCSIN", {"seq": 1}) for operation in ("MSG.GET", "DELETE", "PURGE")),
+            *(node_user.api(f"STREAM.{operation}.TOCSIN", {}) for operation in ("DELETE", "CREATE", "UPDATE")),
+            node_user.api("STREAM.PURGE.KV_tocsin_orgs", {}),
+            worker.api("STREAM.MSG.GET.TOCSIN", {"seq": 1}),
+            detector.api("STREAM.MSG.GET.TOCSIN", {"seq": 1}),
+            detector.api("STREAM.INFO.KV_tocsin_targets"),
+            return_exceptions=True,
+        )
+        for error in told:
+            assert isinstance(error, JournalError)
+            assert "this user may not ask" in str(error)
+        await journal.close()
+        await orgs.close()
+    (fleet / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    with pytest.raises(JournalError, match="certificate"):
+        async with as_role(fleet, "fleet.toml"):
+            pass
+
+
+def test_what_is_wrong_with_servers_is_said_of_each() -> None:
+    def server(name: str, **unlike: object) -> Server:
+        right = {
+            "version": "2.15.1",
+            "ahead_s": 0.0,
+            "max_payload": 2 * 1024**2,
+            "sync_always": True,
+            "cluster_size": 3,
+        }
+        return Server(name=name, **(right | unlike))  # type: ignore[arg-type]
+
+    def found(*servers: Server) -> list[tuple[str, str]]:
+        return [(fault.where, fault.text) for fault in faults(list(servers), replicas=3) if isinstance(fault, Fault)]
+
+    well = [server(name) for name in ("n1", "n2", "n3")]
+    assert found(*well) == []
+    for unlike, where, text in (
+        ({"sync_always": False}, "n3", "Jepsen"),
+        ({"version": "2.10.29"}, "n3", "version 2.10.29"),
+        ({"max_payload": 1024**2}, "n3", "at most 1048576"),
+        ({"ahead_s": 300.0}, "clocks", "300.0 s apart"),
+        ({"cluster_size": 0, "sync_always": False}, "n3", "JetStream is off"),
+    ):
+        ((place, said),) = found(*well[:2], server("n3", **unlike))
+        assert (place, text in said) == (where, True), said
+    assert found(*well[:2]) == [("servers", "2 of 3 answer")]
+    assert found(server("n1", cluster_size=1))[0] == ("servers", "1 servers keep streams, and 3 replicas need as many")
+    assert found() == [("servers", "0 servers keep streams, and 3 replicas need as many")]
