@@ -89,8 +89,8 @@ class _Batch:
         if "Status" in headers:  # 204: the end; 404: there are none; 503: nobody is there to answer
             self._ended.set()
         elif self._whole:
-            before = self.stored[-1].seq if self.stored else None
-            self._whole = before in (None, int(headers.get("Nats-Last-Sequence", -1)))
+            before = self.stored[-1].seq if self.stored else 0  # of the first it is said that 0 stands before it
+            self._whole = before == int(headers.get("Nats-Last-Sequence", -1))
             if self._whole:
                 seq = int(headers["Nats-Sequence"])
                 self.stored.append(
@@ -109,8 +109,3 @@ class _Batch:
                 continue
             return
 
-
-def _stored(headers: dict[str, str], body: bytes) -> Stored:
-    return Stored(
-        int(headers["Nats-Sequence"]), headers["Nats-Subject"], body, headers, written=headers["Nats-Time-Stamp"]
-    )
