@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import msgspec
 
-from tocsin.journal.jetstream.connection import JetStreamConnection, Patience, Refused, is_passing
+from tocsin.journal.jetstream.asking import Patience, Refused, is_passing
+from tocsin.journal.jetstream.connection import JetStreamConnection
 from tocsin.journal.jetstream.stream import last_of, next_of, refused_error
 from tocsin.journal.protocol import JournalConflict
 

@@ -12,7 +12,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple, Self
 
-from tocsin.journal.jetstream.connection import JetStreamConnection, Refused
+from tocsin.journal.jetstream.asking import Refused
+from tocsin.journal.jetstream.connection import JetStreamConnection
 from tocsin.journal.jetstream.stream import refused_error
 from tocsin.journal.protocol import JournalError
 

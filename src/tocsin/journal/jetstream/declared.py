@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from tocsin.journal.jetstream.connection import JetStreamConnection, Refused
+from tocsin.journal.jetstream.asking import Refused
+from tocsin.journal.jetstream.connection import JetStreamConnection
 from tocsin.journal.jetstream.stream import NO_STREAM
 from tocsin.journal.protocol import JournalError
 

@@ -70,14 +70,14 @@ async def servers(connection: JetStreamConnection, *, within_s: float = _ANSWERS
         if len(heard) >= max(one.cluster_size for one in heard.values()) > 0:
             enough.set()
 
-    await connection.listen(inbox, hear)
+    listening = await connection.listen(inbox, hear)
     try:
         await connection.publish(_QUESTION, b"", inbox)
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await enough.wait()
     finally:
-        await connection.unlisten(inbox)
+        await connection.unlisten(listening)
     return [heard[name] for name in sorted(heard)]
 
 
