@@ -94,7 +94,7 @@ def faults(found: list[Server], *, replicas: int) -> Iterator[Fault]:
     ahead = [server.ahead_s for server in found]
     if ahead and max(ahead) - min(ahead) > _CLOCKS_APART_S:
         text = f"their clocks are {max(ahead) - min(ahead):.1f} s apart"
-        yield Fault("clocks", text, "run a time service on each: when another one leads, the fleet's time would jump")
+        yield Fault("clocks", text, "run a time service on each: when another one leads, the fleet's time goes there")
 
 
 def _faults_of(server: Server) -> Iterator[Fault]:
