@@ -26,12 +26,13 @@ def tocsin(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Com
 class OrgProcess:
     """Starts when made, and is ready then. Killed at the end of `with`, if it was not stopped."""
 
-    def __init__(self, data: Path, *arguments: str, port: int = 0) -> None:
+    def __init__(self, data: Path, *arguments: str, port: int = 0, env: dict[str, str] | None = None) -> None:
+        """`env` is added to the environment."""
         self.data = data
         command = [*_command(), "serve", "--data", str(data), "--port", str(port), *arguments]
         self.log = data.with_name(data.name + ".log")
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=_env(None))
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=_env(env))
         self.url = self._url()
 
     @property
@@ -45,9 +46,11 @@ class OrgProcess:
         assert made.returncode == 0, made.stderr
         return made.stdout.strip()
 
-    def client(self, token: str | None) -> httpx2.Client:
-        """A client that shows `token`."""
+    def client(self, token: str | None, *, host: str | None = None) -> httpx2.Client:
+        """A client that shows `token`; of a node it asks the org of that `host`."""
         headers = {"authorization": f"SSWS {token}"} if token is not None else {}
+        if host is not None:
+            headers["host"] = host
         return httpx2.Client(base_url=self.url, headers=headers, timeout=30)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
