@@ -18,6 +18,7 @@ async def in_rounds(work: Callable[[], Awaitable[object]], *, rest_s: float, fai
             await work()
         except TocsinError as error:
             _log.error(failed, error=str(error), remedy=error.hint)
+        _heed_cancellation()
         await asyncio.sleep(rest_s)
 
 
@@ -33,7 +34,15 @@ async def of_one_org(work: Callable[[], Awaitable[object]], *, org: str, rest_s:
                 case _:
                     # Text, not `exc_info`: some logs would print local variables.
                     _log.error(failed, org=org, exception="".join(format_exception(error)))
+        _heed_cancellation()
         await asyncio.sleep(rest_s)
+
+
+def _heed_cancellation() -> None:
+    """A group of tasks of which one fails while it is cancelled raises that failure, and nothing else."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _one_of(error: Exception) -> Exception:

@@ -24,6 +24,7 @@ _ATTEMPT_S = 2.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
 _PING_S, _PINGS = 1.0, 2  # a server that hangs is left after three seconds: well inside the patience of an append
 _RECONNECT_S = 0.2
+_LEAVE_AFTER_S = 3.0
 
 Heard = Callable[["Msg"], None]
 
@@ -62,6 +63,23 @@ class Patience:
         await asyncio.sleep(pause_s)
 
 
+class Silence:
+    """Since when questions of one kind have had no answer of use; they may be many, and each given up early."""
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+        """By the loop's clock; None when the last one was answered."""
+
+    def asked(self, now: float) -> bool:
+        """Another one is about to be asked. Returns: whether it has been silent for long."""
+        self.since = now if self.since is None else self.since
+        return now - self.since >= _LEAVE_AFTER_S
+
+    def answered(self) -> None:
+        """That one was."""
+        self.since = None
+
+
 class JetStreamConnection:
     """Shared by all that one process does with a cluster. Belongs to one event loop; `open` makes one."""
 
@@ -73,6 +91,8 @@ class JetStreamConnection:
         self._denied = set[str]()
         self._closing = False
         self._renewal: asyncio.Task[None] | None = None
+        self._read, self._written = Silence(), Silence()
+        self._left_at = float("-inf")
 
     @classmethod
     async def open(cls, settings: JetStreamSettings, *, jetstream: bool = True) -> Self:
@@ -147,18 +167,30 @@ class JetStreamConnection:
         patience, what = self.patience(), f"asked JetStream for {operation}"
         payload = b"" if body is None else msgspec.json.encode(body)
         while True:
+            await self._leave_if_silent(self._read)
             try:
                 answer = await self.ask(f"$JS.API.{operation}", payload, None, patience.attempt_s)
             except (OSError, _errors().Error) as error:
                 await patience.pause(what, error)
                 continue
             decoded = msgspec.json.decode(answer.data)
-            if "error" not in decoded:
-                return decoded
-            refused = Refused(decoded["error"])
-            if not is_passing(refused):
+            refused = Refused(decoded["error"]) if "error" in decoded else None
+            if refused is not None and is_passing(refused):
+                await patience.pause(what, refused)
+                continue
+            self._read.answered()
+            if refused is not None:
                 raise refused
-            await patience.pause(what, refused)
+            return decoded
+
+    async def write(self, subject: str, body: bytes, headers: dict[str, str], timeout_s: float) -> Any:
+        """What JetStream answers to a message: an acknowledgement, or `error`. Raises as `ask` does."""
+        # Counted apart: a leader that was cut off answers, and refuses, until it has noticed; it acknowledges nothing.
+        await self._leave_if_silent(self._written)
+        decoded = msgspec.json.decode((await self.ask(subject, body, headers, timeout_s)).data)
+        if "error" not in decoded:
+            self._written.answered()
+        return decoded
 
     async def listen(self, subject: str, heard: Heard) -> None:
         """Call `heard` with each message of `subject` from now on, also after a reconnect."""
@@ -187,6 +219,19 @@ class JetStreamConnection:
         if self._client is not None:
             await _let_go(self._client)
 
+    async def leave(self) -> None:
+        """Go to another server: this one may be cut off from the others. Not oftener than every three seconds."""
+        now = asyncio.get_running_loop().time()
+        if self._client is not None and now - self._left_at >= _LEAVE_AFTER_S:
+            self._left_at = now
+            self._read.since = self._written.since = now
+            await self._client.force_reconnect()
+
+    async def _leave_if_silent(self, silence: Silence) -> None:
+        """One that answers pings and nothing else is left; another one may do more."""
+        if silence.asked(asyncio.get_running_loop().time()):
+            await self.leave()
+
     async def _connected(self) -> "Client":
         """A new client, connected. Raises JournalError."""
         refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -200,7 +245,8 @@ class JetStreamConnection:
                 refused.set_result(None)
 
         client = _new_client()
-        connecting = asyncio.create_task(client.connect(list(self.settings.servers), **self._options(note)))
+        servers = random.sample(self.settings.servers, len(self.settings.servers))
+        connecting = asyncio.create_task(client.connect(servers, **self._options(note)))
         try:
             await asyncio.wait(
                 (connecting, refused), timeout=self.settings.connect_s, return_when=asyncio.FIRST_COMPLETED
@@ -226,6 +272,7 @@ class JetStreamConnection:
             "connect_timeout": _ATTEMPT_S,
             "max_reconnect_attempts": -1,
             "reconnect_time_wait": _RECONNECT_S,
+            "dont_randomize": True,  # one after the other, so that the one that is left comes last
             "ping_interval": _PING_S,
             "max_outstanding_pings": _PINGS,
             "inbox_prefix": self.settings.inbox_prefix,
