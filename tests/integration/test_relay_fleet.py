@@ -375,6 +375,20 @@ def test_a_source_is_read_by_one_worker_and_goes_on_where_its_last_one_stopped(t
     run_virtually(main)
 
 
+def test_a_new_owner_tells_nothing_that_a_list_dropped_before_it_came(tmp_path: Path) -> None:
+    async def main() -> None:
+        fleet = Fleet(tmp_path, _orgs("acme"))
+        for numbers in (range(3000), range(10)):
+            claims = [_signal(number, source="list") for number in numbers]
+            await fleet.detector.put(Batch(source="list", claims=[*claims], ends_list=True))
+        fleet.start("w1")
+        await asyncio.sleep(60)
+        assert {ip for ip, _ in fleet.orgs["acme"].taken} == {address(number) for number in range(10)}
+        await fleet.close()
+
+    run_virtually(main)
+
+
 def test_what_nothing_speaks_of_any_more_is_forgotten_and_the_position_stays(tmp_path: Path) -> None:
     async def main() -> None:
         fleet = Fleet(tmp_path, _orgs("acme"), signals_life_s=3600, told_life_s=1800)
