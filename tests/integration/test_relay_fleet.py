@@ -83,6 +83,29 @@ def test_when_a_worker_dies_another_goes_on_within_the_lease_and_repeats_at_most
     run_virtually(main)
 
 
+def test_answers_that_came_while_the_cluster_was_out_of_reach_are_known_to_the_next_owner(tmp_path: Path) -> None:
+    async def main() -> None:
+        org = FakeOrg(latency_s=2)
+        fleet = Fleet(tmp_path, {"acme": org})
+        first = fleet.start("w1")
+        await asyncio.sleep(SETTLED_S)
+        for outage in range(3):
+            await fleet.detector.put([_signal(outage * 100 + number) for number in range(100)])
+            await _until(lambda: len(org.arrivals_s) > len(org.statuses))  # it is at the org
+            first.machine.cluster_is_cut = True
+            await asyncio.sleep(2 * LEASE_S)
+            first.machine.cluster_is_cut = False
+            await asyncio.sleep(60)
+        assert len(org.taken) == 300
+        await first.kill()
+        fleet.start("w2")
+        await asyncio.sleep(60)
+        assert len(org.taken) == 300
+        await fleet.close()
+
+    run_virtually(main)
+
+
 class _SilentOrg(FakeOrg):
     """Says nothing about its budget, as some do: who asks must count."""
 
