@@ -13,7 +13,7 @@ from support.fake_org import FakeOrg, address, signals
 from support.relay_fleet import LEASE_S, Fleet, FleetWorker, Quiet, holders
 from support.virtual_time import T0, Clock, run_virtually
 from tocsin.journal import MemoryJournal, MemoryKeyValue
-from tocsin.relay import BudgetConfig
+from tocsin.relay import BudgetConfig, Guards
 from tocsin.relay.fleet import Holding, Timing, Worker, share_of
 from tocsin.relay.fleet.membership import owned
 from tocsin.signals import Batch, Retraction, RiskLevel, Signal
@@ -286,6 +286,21 @@ def test_one_that_comes_takes_its_share_and_one_that_is_stopped_hands_over_at_on
         await second.stop()
         await asyncio.sleep(fleet.config.timing.round_s + 0.1)
         assert all(holders(fleet, item) == ["w1"] for item in items)
+        await fleet.close()
+
+    run_virtually(main)
+
+
+def test_who_asks_how_engines_are_doing_and_guards_them_does_not_mind_that_one_ends(tmp_path: Path) -> None:
+    async def main() -> None:
+        fleet = Fleet(tmp_path, _orgs("acme", "globex"))
+        serving = fleet.start("w1").serving
+        await asyncio.sleep(SETTLED_S)
+        closed = serving.relays["acme"]
+        await closed.__aexit__(None, None, None)
+        serving.relays["acme"] = closed  # as while it is being closed
+        assert [target.name for target in (await serving.status()).targets] == ["globex"]
+        await serving.guard(Guards(terms=b"other networks"))
         await fleet.close()
 
     run_virtually(main)
