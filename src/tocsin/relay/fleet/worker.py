@@ -109,11 +109,14 @@ class Worker:
 
     async def _renew_for_ever(self) -> None:
         while True:
+            asked_s = self._monotonic_s()
             try:
-                await self._renew()
+                await self._renew(asked_s)
+                pause_s = self._timing.pause_s(asked_s=asked_s, now_s=self._monotonic_s())
             except JournalError as error:
                 self._log.warning("worker.cut_off", reason=error.summary)
-            await asyncio.sleep(self._timing.round_s)
+                pause_s = self._timing.round_s / 2
+            await asyncio.sleep(pause_s)
 
     async def _settle(self) -> None:
         """Take what falls to us and is free, and leave what falls to others."""
@@ -134,9 +137,8 @@ class Worker:
                 f"a table of the fleet was written by another version: {error}", hint="run one version on all workers"
             ) from None
 
-    async def _renew(self) -> None:
-        """Say that we are there. The lease counts from before it was said."""
-        asked_s = self._monotonic_s()
+    async def _renew(self, asked_s: float) -> None:
+        """Say that we are there. The lease counts from `asked_s`, which is before it was said."""
         key, value = key_of(self.name), msgspec.json.encode(self._presence)
         try:
             known = self._revision if self._revision is not None else await self._standing(first=True)
