@@ -53,7 +53,7 @@ def test_without_a_lease_nobody_acts() -> None:
     ],
 )
 def test_what_another_living_worker_has_is_not_taken(owner: Owner | None, may: bool) -> None:
-    assert may_take(owner, worker="me", live=frozenset({"me", "other"})) is may
+    assert may_take(owner, "me", live=frozenset({"me", "other"})) is may
 
 
 @given(st.lists(st.text(max_size=12), min_size=2, max_size=2, unique=True).filter(lambda two: "_" not in two))
