@@ -158,23 +158,6 @@ async def test_two_of_one_name_over_one_connection_both_hear_of_others(nats_clus
         assert await other.last() == await writer.last()
 
 
-@pytest.mark.slow
-async def test_news_are_not_believed(nats_cluster: NatsCluster) -> None:
-    async with jetstream_writers(nats_cluster) as (journal, _), jetstream(nats_cluster) as connection:
-        assert isinstance(journal, JetStreamJournal)
-        last = await journal.append("a", b"")
-        following = asyncio.ensure_future(anext(journal.follow(last)))
-        for said in (b"9" * 19, b"9" * 5000, b"-1", b"x"):
-            await connection.tell(f"tocsin.news.{journal.name}", said)
-        await connection.api("INFO")
-        await asyncio.sleep(0.1)
-        assert journal.heard == last
-        assert not following.done()
-        seq = await journal.append("a", b"true")
-        async with asyncio.timeout(SOON_S):
-            assert [entry.seq for entry in await following] == [seq]
-
-
 async def test_get_finds_exactly_one(journal: Journal) -> None:
     seq = await journal.append("a", b"body")
     assert await journal.get(seq) == Entry(seq, "a", b"body")

@@ -2,12 +2,18 @@
 
 import asyncio
 import base64
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
+from tocsin.journal.jetstream import JetStreamJournal
 from tocsin.journal.jetstream.asking import Refused
 from tocsin.journal.jetstream.batches import Stored
 from tocsin.journal.jetstream.connection import JetStreamConnection
 from tocsin.journal.jetstream.followed import CONFIRM_EVERY_S, Followed
+from tocsin.journal.jetstream.leading import Leading
 from tocsin.journal.jetstream.stream import NO_MESSAGE
 
 
@@ -19,13 +25,27 @@ class FakeServers:
         self.copied = 0
         self.asked: list[str] = []
         self.batches = self
+        self.say: Callable[[Any], None] = print
 
     async def next(self, _stream: str, subject: str, first: int, *, most: int) -> list[Stored]:
         self.asked.append("replica")
         await asyncio.sleep(0)
         return [Stored(seq, subject, b"", {}, "") for seq in self.seqs[: self.copied] if seq >= first][:most]
 
-    async def api(self, _operation: str, question: dict[str, Any]) -> Any:
+    def leading(self, stream: str) -> Leading:
+        return Leading(cast("JetStreamConnection", self), stream)
+
+    def patience(self) -> None:
+        """Nothing is asked twice."""
+
+    async def listen(self, _subject: str, heard: Callable[[Any], None]) -> None:
+        self.say = heard
+
+    async def api(self, operation: str, question: dict[str, Any] | None = None) -> Any:
+        if question is None or "seq" not in question:
+            if "INFO" in operation:
+                return {}
+            raise Refused({"err_code": NO_MESSAGE})
         self.asked.append("leader")
         await asyncio.sleep(0)
         for seq in self.seqs:
@@ -102,3 +122,18 @@ async def test_who_stops_waiting_stops_nobody_else() -> None:
     await asyncio.sleep(0)
     first.cancel()
     assert [one.seq for one in await second] == [3]
+
+
+@pytest.mark.parametrize("said", [b"9" * 19, b"9" * 5000, b"-1", b"x", b""])
+async def test_news_are_a_reason_to_look_and_nothing_more(said: bytes) -> None:
+    servers = FakeServers()
+    journal = await JetStreamJournal.open(cast("JetStreamConnection", servers), "acme", look_again_s=0.001)
+    following = asyncio.ensure_future(anext(journal.follow()))
+    servers.say(SimpleNamespace(data=said))
+    async with asyncio.timeout(10):
+        while servers.asked.count("replica") < 20:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+    assert servers.questions().count("leader") <= 2
+    servers.seqs, servers.copied = [3], 1
+    assert [entry.seq for entry in await following] == [3]
+    await journal.close()

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from tocsin.journal.protocol import JournalUnreachable
 
 ATTEMPT_S = 2.0
+LEAVE_AFTER_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
 # JetStream not enabled, not enabled for the account: these are also said with the code 503.
 _LASTING = frozenset({10039, 10076})
@@ -52,6 +53,23 @@ class Patience:
             cause = why if isinstance(why, Exception) else None
             raise JournalUnreachable(what, seconds=self._seconds, why=str(why) or type(why).__name__) from cause
         await asyncio.sleep(pause_s)
+
+
+class Silence:
+    """Since when questions of one kind have had no answer of use; they may be many, and each given up early."""
+
+    def __init__(self) -> None:
+        self.since: float | None = None
+        """By the loop's clock; None when the last one was answered."""
+
+    def asked(self, now: float) -> bool:
+        """Another one is about to be asked. Returns: whether it has been silent for long."""
+        self.since = now if self.since is None else self.since
+        return now - self.since >= LEAVE_AFTER_S
+
+    def answered(self) -> None:
+        """That one was."""
+        self.since = None
 
 
 class Together(Generic[_Answer]):

@@ -1,10 +1,11 @@
 """A connection to a JetStream cluster, and what all that one process does with it has in common."""
 
+import asyncio
 from typing import Any, Self
 
 import msgspec
 
-from tocsin.journal.jetstream.asking import Patience, Refused, is_passing
+from tocsin.journal.jetstream.asking import LEAVE_AFTER_S, Patience, Refused, Silence, is_passing
 from tocsin.journal.jetstream.batches import Batches
 from tocsin.journal.jetstream.leading import Leading
 from tocsin.journal.jetstream.link import Link, nats_errors
@@ -21,6 +22,8 @@ class JetStreamConnection(Link):
         super().__init__(settings)
         self.batches = Batches(self)
         self._leading: dict[str, Leading] = {}
+        self._read, self._written = Silence(), Silence()
+        self._left_at = float("-inf")
 
     @classmethod
     async def open(cls, settings: JetStreamSettings, *, jetstream: bool = True) -> Self:
@@ -63,18 +66,43 @@ class JetStreamConnection(Link):
         patience, what = self.patience(), f"asked JetStream for {operation}"
         payload = b"" if body is None else msgspec.json.encode(body)
         while True:
+            await self._leave_if_silent(self._read)
             try:
                 answer = await self.ask(f"$JS.API.{operation}", payload, None, patience.attempt_s)
             except (OSError, nats_errors().Error) as error:
                 await patience.pause(what, error)
                 continue
             decoded = msgspec.json.decode(answer.data)
-            if "error" not in decoded:
-                return decoded
-            refused = Refused(decoded["error"])
-            if not is_passing(refused):
+            refused = Refused(decoded["error"]) if "error" in decoded else None
+            if refused is not None and is_passing(refused):
+                await patience.pause(what, refused)
+                continue
+            self._read.answered()
+            if refused is not None:
                 raise refused
-            await patience.pause(what, refused)
+            return decoded
+
+    async def write(self, subject: str, body: bytes, headers: dict[str, str], timeout_s: float) -> Any:
+        """What JetStream answers to a message: an acknowledgement, or `error`. Raises as `ask` does."""
+        # Counted apart: a leader that was cut off answers, and refuses, until it has noticed; it acknowledges nothing.
+        await self._leave_if_silent(self._written)
+        decoded = msgspec.json.decode((await self.ask(subject, body, headers, timeout_s)).data)
+        if "error" not in decoded:
+            self._written.answered()
+        return decoded
+
+    async def leave(self) -> None:
+        """Go to another server: this one may be cut off from the others. Not oftener than every three seconds."""
+        now = asyncio.get_running_loop().time()
+        if self._client is not None and now - self._left_at >= LEAVE_AFTER_S:
+            self._left_at = now
+            self._read.since = self._written.since = now
+            await self._client.force_reconnect()
+
+    async def _leave_if_silent(self, silence: Silence) -> None:
+        """One that answers pings and nothing else is left; another one may do more."""
+        if silence.asked(asyncio.get_running_loop().time()):
+            await self.leave()
 
     async def _check_jetstream(self) -> None:
         assert self._client is not None

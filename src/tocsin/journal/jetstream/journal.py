@@ -79,11 +79,6 @@ class JetStreamJournal:
         journal._listening = await connection.listen(journal._news, journal._hear)
         return journal
 
-    @property
-    def heard(self) -> int:
-        """The highest seq that was appended, read or asked for here, of the last entry then; 0 before the first."""
-        return self._followed.heard
-
     async def append(self, topic: str, body: bytes, *, expect_last: int | None = None) -> int:
         """
         See `Journal.append`.
@@ -228,7 +223,7 @@ class JetStreamJournal:
     def _hear(self, message: "Msg") -> None:
         """Whoever holds the key of any node can say anything here, so it is no more than a reason to look."""
         said = message.data
-        if said.isdigit() and len(said) <= _SEQ_DIGITS and int(said) > self.heard:
+        if said.isdigit() and len(said) <= _SEQ_DIGITS and int(said) > self._followed.heard:
             self._followed.doubt()
             self._bell.ring()
 

@@ -75,4 +75,5 @@ class Leading:
             self._until_s = leads_until(info, asked_s)
             if self.is_sure:
                 return
+            await self._connection.leave()
             await patience.pause(f"asked the leader of {self._stream}", "it is cut off from the others")

@@ -6,6 +6,7 @@ then a new client takes the place of the old one.
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -137,7 +138,8 @@ class Link:
                 refused.set_result(None)
 
         client = _new_client()
-        connecting = asyncio.create_task(client.connect(list(self.settings.servers), **self._options(note)))
+        servers = random.sample(self.settings.servers, len(self.settings.servers))
+        connecting = asyncio.create_task(client.connect(servers, **self._options(note)))
         try:
             await asyncio.wait(
                 (connecting, refused), timeout=self.settings.connect_s, return_when=asyncio.FIRST_COMPLETED
@@ -163,6 +165,7 @@ class Link:
             "connect_timeout": ATTEMPT_S,
             "max_reconnect_attempts": -1,
             "reconnect_time_wait": _RECONNECT_S,
+            "dont_randomize": True,  # one after the other, so that the one that is left comes last
             "ping_interval": _PING_S,
             "max_outstanding_pings": _PINGS,
             "inbox_prefix": self.settings.inbox_prefix,
