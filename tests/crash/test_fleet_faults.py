@@ -26,7 +26,7 @@ import pytest
 from support.faulty_fleet import FaultyFleet, faulty_fleet
 from support.flood import Flood
 from support.nats_cluster import NatsNode, until
-from support.org import tocsin
+from support.process import tocsin
 from tocsin.org.records import risk_record
 
 pytestmark = pytest.mark.slow

@@ -63,7 +63,7 @@ class OutboxFeed:
     def __init__(self, stream: SharedStream) -> None:
         self._stream = stream
         self.caught_up = asyncio.Event()
-        """Set once the outbox has all that was in the stream when the feeding began."""
+        """Set once the outbox has decided all that was in the stream when the feeding began: lists to their ends."""
 
     async def feed(self, relay: Relay) -> None:
         """For ever. Raises: RelayError, from the outbox; JournalError, for what cannot be read."""
@@ -72,8 +72,12 @@ class OutboxFeed:
         if after > until:
             after = 0  # another stream than the one that this outbox knew
         if after == until:
-            self.caught_up.set()
+            await self._catch_up(relay)
         async for entries in self._stream.follow(after):
             await relay.put_prepared(taken(entries))
-            if entries[-1].seq >= until:
-                self.caught_up.set()
+            if entries[-1].seq >= until and not self.caught_up.is_set():
+                await self._catch_up(relay)
+
+    async def _catch_up(self, relay: Relay) -> None:
+        await relay.settled()
+        self.caught_up.set()

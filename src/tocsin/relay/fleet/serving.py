@@ -1,14 +1,16 @@
 """What a worker does with a target or a source that it holds: the engine of one machine, fed by the fleet's stream."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from tocsin.journal import Journal, KeyValue
 from tocsin.relay.config import RelayConfig, TargetConfig
+from tocsin.relay.errors import RelayError
 from tocsin.relay.feeding import Reads, feed, until_one_ends
 from tocsin.relay.fleet.config import FleetConfig
 from tocsin.relay.fleet.detector import SourceDoor
@@ -24,6 +26,7 @@ from tocsin.relay.relay import Guards, OpenTarget, Relay, open_okta
 from tocsin.relay.status import Status
 from tocsin.relay.watcher import Watcher
 
+_T = TypeVar("_T")
 TARGET, SOURCE = "target.", "source."
 TRIMMING = "upkeep.signals"
 
@@ -74,13 +77,19 @@ class Serving:
     async def guard(self, guards: Guards) -> None:
         """See `Relay.guard`."""
         self._guards = guards
-        for relay in list(self.relays.values()):
-            await relay.guard(guards)
+        await self._each(lambda relay: relay.guard(guards))
 
     async def status(self) -> Status:
         """How the engines are doing, put together."""
-        found = [await relay.status() for relay in list(self.relays.values())]
-        return together(found, state=self._config.state, running=True)
+        return together(await self._each(Relay.status), state=self._config.state, running=True)
+
+    async def _each(self, ask: Callable[[Relay], Awaitable[_T]]) -> list[_T]:
+        """Of all engines that run; one that ends meanwhile has no answer."""
+        found = []
+        for relay in list(self.relays.values()):
+            with suppress(RelayError):
+                found.append(await ask(relay))
+        return found
 
     def _target_work(self, name: str) -> Work:
         async def serve(holding: Holding) -> None:
@@ -110,6 +119,7 @@ class Serving:
                 clock=self._stores.clock,
             ) as relay:
                 self.relays[name] = relay
+                await relay.guard(self._guards)  # they may have changed while it was opened
                 trimming = trim_for_ever(told, BRANCH_OF_TOPIC, clock=self._stores.clock, life=self._fleet.told_life)
                 await until_one_ends([feed_of_it.feed(relay), relay.failed(), trimming, holding.leaving.wait()])
                 await relay.end()
