@@ -50,7 +50,7 @@ class MemoryFleet:
 class InProcess:
     """A `Worker` that has no process."""
 
-    async def upkeep(self, org: Org, *, name: str) -> None:  # noqa: ARG002 - as a worker is asked
+    async def upkeep(self, org: Org, *, name: str) -> None:
         await org.projector.run()
 
 

@@ -6,7 +6,8 @@ write an id once within their `duplicate_window`, and answer a repeat with the s
 
 from uuid import uuid4
 
-from tocsin.journal.jetstream.connection import JetStreamConnection, Patience, Refused, is_passing
+from tocsin.journal.jetstream.asking import Patience, Refused, is_passing
+from tocsin.journal.jetstream.connection import JetStreamConnection
 from tocsin.journal.jetstream.stream import last_of, next_of, refused_error
 from tocsin.journal.protocol import JournalConflict
 

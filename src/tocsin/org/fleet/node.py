@@ -104,9 +104,7 @@ class Node:
 
     def _begun(self, name: str, registered: RegisteredOrg) -> "_Running":
         https = registered.url.startswith("https://")
-        served = ServedOrg(
-            name, self._config, clock=self._fleet.clock, most_late_s=self._most_late_s, https=https
-        )
+        served = ServedOrg(name, self._config, clock=self._fleet.clock, most_late_s=self._most_late_s, https=https)
         self.hosts.add(registered.host)
         return _Running(registered, served, asyncio.create_task(self._serve(name, registered, served)))
 
@@ -126,7 +124,11 @@ class Node:
                     served.front = Front(org, base_url=registered.url)
                     try:
                         async with asyncio.TaskGroup() as tasks:
-                            for work in (self._worker.upkeep(org, name=name), org.notes.run(), _watch(org, lag, folder)):
+                            for work in (
+                                self._worker.upkeep(org, name=name),
+                                org.notes.run(),
+                                _watch(org, lag, folder),
+                            ):
                                 tasks.create_task(work)
                     finally:
                         await served.let_go()
