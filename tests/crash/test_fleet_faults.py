@@ -1,7 +1,8 @@
 """Faults of a whole fleet under load: three real servers, two real nodes, requests to both.
 
 After each: every 202 is in the journal exactly once, the risk indexes of all nodes are what the journal says, and no
-window gave more than its limit. TOCSIN_SOAK_ROUNDS=N plays each fault N times.
+window gave more than its limit. TOCSIN_SOAK_ROUNDS=N plays each fault N times; two that are much like others are played
+only then.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from tocsin.org.records import risk_record
 
 pytestmark = pytest.mark.slow
 ROUNDS = range(int(os.environ.get("TOCSIN_SOAK_ROUNDS", "1")))
+RARELY = range(int(os.environ.get("TOCSIN_SOAK_ROUNDS", "0")))
 SETTLED_S = 1.0
 """What was acknowledged before a fault is answered within that."""
 _FULL_AT_BYTES = 32 * 1024
@@ -66,7 +68,7 @@ def goes_on(flood: Flood, *nodes: int) -> None:
     """Wait until more requests are accepted by these nodes, by all if none is named."""
     since = time.monotonic()
     for node in nodes or flood.nodes:
-        until(partial(flood.has_accepted, 3, node=node, since=since), f"{flood.answers[-3:]}")
+        until(partial(flood.has_accepted, 3, node=node, since=since), f"node {node} accepts nothing")
 
 
 def stays_out(flood: Flood, *nodes: int) -> None:
@@ -112,7 +114,7 @@ async def test_the_leader_is_cut_off_from_the_other_servers(fleet: FaultyFleet, 
         goes_on(flood)
 
 
-@pytest.mark.parametrize("_", ROUNDS)
+@pytest.mark.parametrize("_", RARELY)
 async def test_a_follower_is_cut_off_from_the_other_servers(fleet: FaultyFleet, _: int) -> None:
     async with under_load(fleet) as flood:
         for link in fleet.server_links(fleet.follower):
@@ -147,7 +149,7 @@ async def test_a_disk_is_full(fleet: FaultyFleet, _: int) -> None:
         leader.kill()  # it does not find by itself that there is room again
 
 
-@pytest.mark.parametrize("_", ROUNDS)
+@pytest.mark.parametrize("_", RARELY)
 async def test_all_disks_are_full(fleet: FaultyFleet, _: int) -> None:
     async with under_load(fleet) as flood:
         for server in fleet.cluster.nodes:

@@ -118,8 +118,8 @@ class FaultyFleet:
         return token
 
     def flood(self, org: str, token: str) -> Flood:
-        """Requests to all nodes that run now."""
-        return Flood([node.url for node in self.nodes.values()], org, token)
+        """Requests to all nodes that run now, numbered in the order of their names."""
+        return Flood([self.nodes[name].url for name in sorted(self.nodes)], org, token)
 
     def says(self, name: str, text: str) -> bool:
         """Whether that stands in the log of the node `name`."""

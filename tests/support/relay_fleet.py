@@ -16,6 +16,7 @@ from tocsin.okta import AsyncApiClient, Configuration
 from tocsin.relay import BudgetConfig, OktaTarget, RelayConfig, TargetConfig
 from tocsin.relay.feeding import Reads
 from tocsin.relay.fleet import Detector, FleetConfig, Serving, SharedStream, Stores, Worker
+from tocsin.relay.fleet.turns import TURNS_AT_ONCE, Turns
 
 _T = TypeVar("_T")
 LEASE_S = 6.0
@@ -178,7 +179,7 @@ class Fleet:
 
         workers: KeyValue = FarTable(self.workers, machine)
         stores = Stores(signals, told, workers, FarTable(self.owners, machine), self.clock)
-        stream = SharedStream(signals)
+        stream = SharedStream(signals, Turns(TURNS_AT_ONCE))
         targets = {
             org: TargetConfig(url=f"https://{org}.example", token_env="T", allow_non_global=True, budget=self.budget)
             for org in self.orgs

@@ -1,7 +1,8 @@
 """What a worker does with a target or a source that it holds: the engine of one machine, fed by the fleet's stream."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -29,6 +30,9 @@ from tocsin.relay.watcher import Watcher
 _T = TypeVar("_T")
 TARGET, SOURCE = "target.", "source."
 TRIMMING = "upkeep.signals"
+OUTBOX_BYTES = 16 * 1024**3
+"""Of address space; a process has 128 TiB, and thousands of these."""
+OPENED_AT_ONCE = 8
 
 
 class Stores(NamedTuple):
@@ -65,6 +69,7 @@ class Serving:
         """
         self._config, self._fleet, self._stores, self._stream = config, fleet, stores, stream
         self._watcher, self._guards, self._open_target = watcher, guards or Guards(), open_target
+        self._opening = asyncio.Semaphore(OPENED_AT_ONCE)
         self.relays: dict[str, Relay] = {}
         """The engines that run now, by target."""
 
@@ -110,14 +115,18 @@ class Serving:
         try:
             feed_of_it = OutboxFeed(self._stream)
             topic = FencedTopic(told, TOPIC, holding, clock=self._stores.clock)
-            async with Relay(
+            engine = Relay(
                 _alone(name, self._bounded(target), state_of(self._config.state, name)),
-                ledger=FleetLedger(topic, ready=feed_of_it.caught_up.wait),
+                ledger=FleetLedger(topic, ready=feed_of_it.caught_up.wait, turns=self._stream.turns),
+                room_bytes=OUTBOX_BYTES,
                 watcher=self._watcher,
                 guards=self._guards,
                 open_target=self._open_target,
                 clock=self._stores.clock,
-            ) as relay:
+            )
+            async with AsyncExitStack() as stack:
+                async with self._opening:
+                    relay = await stack.enter_async_context(engine)
                 self.relays[name] = relay
                 await relay.guard(self._guards)  # they may have changed while it was opened
                 trimming = trim_for_ever(told, BRANCH_OF_TOPIC, clock=self._stores.clock, life=self._fleet.told_life)
