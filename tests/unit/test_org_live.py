@@ -150,6 +150,7 @@ async def test_a_stream_ends_with_the_token_that_opened_it(tmp_path: Path) -> No
         assert await ended(follower)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["expired", "revoked"])
 async def test_a_stream_ends_with_the_access_token_that_opened_it(tmp_path: Path, end: str) -> None:
     config = OrgConfig(live=Live(heartbeat_s=0.05))
