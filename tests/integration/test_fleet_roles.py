@@ -5,9 +5,11 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
+from msgspec.structs import replace
 
 from support.fleet import patient, server_ports, warned
 from support.nats_cluster import BINARY, until
@@ -41,8 +43,8 @@ def started(folder: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def as_role(folder: Path, name: str) -> AsyncIterator[JetStreamConnection]:
-    connection = await JetStreamConnection.open(settings_of(folder, name))
+async def as_role(folder: Path, name: str, **told: Any) -> AsyncIterator[JetStreamConnection]:
+    connection = await JetStreamConnection.open(replace(settings_of(folder, name), **told))
     try:
         yield connection
     finally:
@@ -109,7 +111,7 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(fleet
         await orgs.close()
     (fleet / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
     with pytest.raises(JournalError, match="certificate"):
-        async with as_role(fleet, "fleet.toml"):
+        async with as_role(fleet, "fleet.toml", connect_s=0.5):
             pass
 
 
