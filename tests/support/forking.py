@@ -67,6 +67,9 @@ def _become(question: dict[str, Any], streams: list[int]) -> None:
     os.chdir(question["folder"])
     os.environ.clear()
     os.environ.update(question["environment"])
+    for folder in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        if (customized := Path(folder) / "sitecustomize.py").exists():  # as a Python that starts does
+            runpy.run_path(str(customized))
     sys.argv[1:] = question["arguments"]
     runpy.run_module(_ITSELF, run_name="__main__", alter_sys=True)
 

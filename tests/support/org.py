@@ -14,10 +14,11 @@ PROVIDERS = "/api/v1/risk/providers"
 class OrgProcess(Server):
     """Starts when made, and is ready then. Killed at the end of `with`, if it was not stopped."""
 
-    def __init__(self, data: Path, *arguments: str, port: int = 0) -> None:
+    def __init__(self, data: Path, *arguments: str, port: int = 0, env: dict[str, str] | None = None) -> None:
+        """`env` is added to the environment."""
         self.data = data
         serve = ("serve", "--data", str(data), "--port", str(port), *arguments)
-        super().__init__(*serve, log=data.with_name(data.name + ".log"), ready="Tocsin org ready at ")
+        super().__init__(*serve, log=data.with_name(data.name + ".log"), ready="Tocsin org ready at ", env=env)
         self.url = self.said.split()[4]
 
     def token(self, name: str = "test", *arguments: str) -> str:
@@ -26,9 +27,11 @@ class OrgProcess(Server):
         assert made.returncode == 0, made.stderr
         return made.stdout.strip()
 
-    def client(self, token: str | None) -> httpx2.Client:
-        """A client that shows `token`."""
+    def client(self, token: str | None, *, host: str | None = None) -> httpx2.Client:
+        """A client that shows `token`; of a node it asks the org of that `host`."""
         headers = {"authorization": f"SSWS {token}"} if token is not None else {}
+        if host is not None:
+            headers["host"] = host
         return httpx2.Client(base_url=self.url, headers=headers, timeout=30)
 
 

@@ -134,14 +134,14 @@ class Command:
 class Server(Command):
     """A command that serves. It starts when made, and is ready then."""
 
-    def __init__(self, *arguments: str, log: Path, ready: str) -> None:
+    def __init__(self, *arguments: str, log: Path, ready: str, env: dict[str, str] | None = None) -> None:
         """It writes to `log`, and begins with a line that begins with `ready`."""
         self.log = log
         here, there = os.pipe()
         self._out = os.fdopen(here, "rb")
         try:
             with log.open("ab") as errors:
-                super().__init__(*arguments, output=there, errors=errors.fileno())
+                super().__init__(*arguments, output=there, errors=errors.fileno(), env=env)
         finally:
             os.close(there)
         found, _, _ = select.select([self._out], [], [], READY_WITHIN_S)
