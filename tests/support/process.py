@@ -150,9 +150,6 @@ class Server(Command):
             self.kill()
             raise AssertionError(f"`tocsin {arguments[0]}` did not start: {self.said!r}\n{log.read_text()}")
 
-    def has_ended(self) -> bool:
-        return self._handle is None or bool(select.select([self._handle], [], [], 0)[0])
-
     def wait(self, at_most_s: float = STOPPED_WITHIN_S) -> int:
         code = super().wait(at_most_s)
         self._out.close()
