@@ -1,17 +1,21 @@
 """What `tocsin fleet init` writes, over TLS: the servers it sets up, and that each role does its work and no other."""
 
 import asyncio
+import re
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
 
 from support.fleet import server_ports
 from support.nats_cluster import BINARY, until
-from support.org import OrgProcess, event, send, tocsin
+from support.org import OrgProcess, event, send
+from support.process import tocsin
 from tocsin.cli.fleet import told as settings_of
 from tocsin.cli.fleet_files import write_files
 from tocsin.journal import JournalError
@@ -24,9 +28,9 @@ pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[None]:
+def started(folder: Path, which: str = "n?") -> Iterator[None]:
     """The servers whose configs are in `folder`."""
-    places = sorted(folder.glob("n?"))
+    places = sorted(folder.glob(which))
     running = []
     try:
         for place in places:
@@ -103,10 +107,26 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(fleet
             assert "this user may not ask" in str(error)
         await journal.close()
         await orgs.close()
+    _a_server_without_the_password_is_kept_out(fleet)
     (fleet / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
     with pytest.raises(JournalError, match="certificate"):
         async with as_role(fleet, "fleet.toml"):
             pass
+
+
+def _a_server_without_the_password_is_kept_out(fleet: Path) -> None:
+    """Not even with a certificate of the same authority: what comes over a route is asked for no key."""
+    rogue, (port, *_) = fleet / "rogue", server_ports()
+    shutil.copytree(fleet / "n1", rogue, ignore=shutil.ignore_patterns("store"))
+    config = rogue / "server.conf"
+    mine = re.sub(r"server:\w+@|authorization: .*", "", config.read_text()).replace(
+        "server_name: n1", "server_name: me"
+    )
+    own = urlsplit(settings_of(fleet, "fleet.toml").servers[0]).port or 0
+    mine = mine.replace(f'listen: "127.0.0.1:{own}"', f'listen: "127.0.0.1:{port}"')
+    config.write_text(mine.replace(f'listen: "127.0.0.1:{own + 2000}"', f'listen: "127.0.0.1:{port + 2000}"'))
+    with started(fleet, "rogue"):
+        until(lambda: "Authorization Violation" in (rogue / "log").read_text(), "it was let in")
 
 
 def test_what_is_wrong_with_servers_is_said_of_each() -> None:

@@ -6,7 +6,6 @@ import httpx2
 import pytest
 
 from tocsin.journal import MemoryKeyValue
-from tocsin.journal.jetstream import JetStreamJournal
 from tocsin.org.config import OrgConfig
 from tocsin.org.errors import OrgError
 from tocsin.org.fleet.lag import Lag
@@ -22,14 +21,8 @@ from tocsin.org.projector import Projector
 class Applied:
     """A projector, as far as a lag asks it."""
 
-    def __init__(self, applied: int, first: int) -> None:
-        self.applied, self.applied_first = applied, first
-
-
-class Heard:
-    """A journal, as far as a lag asks it."""
-
-    heard = 0
+    def __init__(self, applied: int) -> None:
+        self.applied = applied
 
 
 class Answering:
@@ -49,18 +42,17 @@ class Answering:
 class Serving:
     """A node, as far as its HTTP side asks it."""
 
-    connected = True
+    connected = looks = True
 
     def __init__(self, **hosts: str) -> None:
         self.served = {name: served() for name in hosts}
-        self._hosts = hosts
+        self._hosts, self.hosts, self.alone = hosts, set(hosts.values()), len(hosts) == 1
 
     def orgs(self) -> dict[str, tuple[str, ServedOrg]]:
         return {name: (self._hosts[name], org) for name, org in self.served.items()}
 
-    def open(self, name: str, *, applied: int = 1, last: int = 1) -> None:
-        lag = Lag(cast("Projector", Applied(applied, last)), cast("JetStreamJournal", Heard()), last=last)
-        self.served[name].lag, self.served[name].front = lag, cast("Front", Answering(name))
+    def open(self, name: str) -> None:
+        self.served[name].lag, self.served[name].front = Lag(applied_up_to(1), last=1), cast("Front", Answering(name))
 
     def client(self) -> httpx2.AsyncClient:
         application = Hosts(cast("Node", self), clock=lambda: 0.0)
@@ -68,7 +60,11 @@ class Serving:
 
 
 def served() -> ServedOrg:
-    return ServedOrg(OrgConfig(), clock=lambda: 0.0, most_lag=10, https=False)
+    return ServedOrg("acme", OrgConfig(), clock=lambda: 0.0, most_late_s=30.0, https=False)
+
+
+def applied_up_to(seq: int) -> Projector:
+    return cast("Projector", Applied(seq))
 
 
 async def test_the_host_says_whose_a_request_is() -> None:
@@ -79,6 +75,7 @@ async def test_the_host_says_whose_a_request_is() -> None:
         for host, answer in (
             ("acme.example", "acme"),
             ("ACME.example:8420", "acme"),
+            ("acme.example.:8420", "acme"),
             ("[2001:db8::1]:8420", "six"),
             ("acme.example.evil", None),
             ("", None),
@@ -111,19 +108,40 @@ async def test_until_it_knows_who_may_do_what_it_answers_nobody_and_says_how_far
         assert (await client.get("/api/v1/logs", headers={"host": "bolt.example"})).text == "bolt"
 
 
-@pytest.mark.parametrize(("applied", "status"), [(90, 200), (89, 503)])
-async def test_decisions_are_answered_while_the_index_is_less_than_a_bound_behind(applied: int, status: int) -> None:
-    node = Serving(acme="acme.example")
-    node.open("acme", applied=applied, last=100)
+async def test_decisions_are_answered_once_the_index_is_there_and_while_it_is_not_late() -> None:
+    node, now, projector = Serving(acme="acme.example"), [1000.0], Applied(89)
+    node.open("acme")
+    node.served["acme"].lag = lag = Lag(cast("Projector", projector), last=90, monotonic=lambda: now[0])
     decisions = ("ips/203.0.113.9", "ips:batch", "check", "check/deep", "stream", "sign-ins")
-    async with node.client() as client:
+
+    async def answers(status: int) -> dict[str, Any]:
         for path in (*(f"/risk/v1/{one}" for one in decisions), "/v1/decisions", "/v1/decisions/stream"):
             assert (await client.get(path)).status_code == status, path
         for path in ("/api/v1/risk/providers", "/api/v1/logs", "/risk/v1/policy", "/oauth2/v1/keys"):
             assert (await client.get(path)).status_code == 200, path
-        standing = (await client.get("/readyz")).json()
-        assert (standing["applied"], standing["last"], standing["lag"]) == (applied, 100, 100 - applied)
+        standing = cast("dict[str, Any]", (await client.get("/readyz")).json())
         assert standing["ready"] == (status == 200)
+        return standing
+
+    async with node.client() as client:
+        await answers(503)  # what the journal held at the start is not there yet
+        projector.applied = 90
+        await answers(200)
+        lag.look(95)
+        now[0] += 30
+        assert (await answers(200))["lag"] == 5  # one entry of a small org that hangs is enough
+        now[0] += 1
+        standing = await answers(503)
+        assert (standing["applied"], standing["last"], standing["lateS"]) == (90, 95, 31.0)
+        lag.look(None)  # a fleet that cannot be reached is no lag
+        await answers(200)
+        now[0] += 31
+        await answers(503)
+        projector.applied = 95
+        await answers(200)
+        lag.look(1_000_000)  # the seqs of a busy fleet run away within a second
+        now[0] += 1
+        await answers(200)
 
 
 async def test_names_and_hosts_are_given_once_and_another_secret_is_noticed() -> None:

@@ -1,6 +1,7 @@
 """The files that `tocsin fleet init` writes: a config for each server, keys of the roles, and what nodes are told."""
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ NODE, ADMIN, SYSTEM = "fleet.toml", "admin.toml", "system.toml"
 RELAY, DETECTOR = "relay-journal.toml", "detector-journal.toml"
 """The table `[journal]` of the configuration of a relay worker, and of a program that hands signals over."""
 _ROUTES_ABOVE = 2000
+_ROUTE_USER = "server"
 _SERVER = """\
 # Server {name} of a Tocsin fleet. Start it in this folder: nats-server -c server.conf
 server_name: {name}
@@ -33,6 +35,8 @@ jetstream {{
 cluster {{
   name: tocsin
   listen: "{listen}:{route_port}"
+  # Whoever is let in here may do everything, whatever the accounts below say.
+  authorization: {{ user: "{route_user}", password: "{route_password}" }}
   routes: [{routes}]
 {route_tls}
 }}
@@ -103,7 +107,8 @@ def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
     users = "\n".join(_user(keys[role], may) for role, may in allowed.items() if role != "system")
     system = _user(keys["system"], allowed["system"])
     hosts = [urlsplit(url) for url in urls]
-    routes = ", ".join(f'"nats-route://{_host(host)}:{_route_port(host)}"' for host in hosts)
+    password = secrets.token_hex(32)
+    routes = ", ".join(f'"nats-route://{_ROUTE_USER}:{password}@{_host(host)}:{_route_port(host)}"' for host in hosts)
     names = []
     for number, host in enumerate(hosts, 1):
         names.append(f"n{number}")
@@ -113,6 +118,8 @@ def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
             listen=_host(host) if is_loopback(host.hostname or "") else "0.0.0.0",  # noqa: S104 - of a server
             port=host.port,
             route_port=_route_port(host),
+            route_user=_ROUTE_USER,
+            route_password=password,
             routes=routes,
             tls="" if plain else _TLS.format(more=""),
             route_tls="" if plain else "  " + _TLS.format(more=', ca_file: "ca.pem", verify: true'),

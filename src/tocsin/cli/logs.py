@@ -12,6 +12,7 @@ def configure_logging(level: int = logging.WARNING) -> None:
 
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,  # the org, of several
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             structlog.processors.format_exc_info,

@@ -45,7 +45,7 @@ async def run_node(data: Path, host: str, port: int, settings: NodeSettings, con
         async with open_fleet(folder, settings) as fleet:
             folder.remember(settings)
             worker = Worker(worker_command(data))
-            node = Node(fleet, worker, config, most_lag=settings.most_lag, only=settings.orgs)
+            node = Node(fleet, worker, config, most_late_s=settings.most_late_s, only=settings.orgs)
             await node.check()
             await node.look()
             async with in_background(worker.run(), node.run()):

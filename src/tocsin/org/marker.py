@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.org.errors import OrgError
 from tocsin.org.file_errors import ELSEWHERE, telling
@@ -35,6 +36,8 @@ class Marker(Struct, frozen=True):
     format: int = FORMAT
     journal: str = ""
     """Which journal was applied to what lies here, where that is kept elsewhere."""
+    whole_up_to: int = 0
+    """Of that journal, the seq up to which all that was applied was there when it was read: see `trimmed.py`."""
 
 
 def make_ours(path: Path, kind: str, *, create: bool, journal: str = "") -> Marker:
@@ -66,6 +69,18 @@ def mark_again(path: Path, kind: str, journal: str) -> None:
     """Let the note of the folder at `path` name another journal. Raises OrgError."""
     with telling(path):
         replace_whole(path / _NAME, msgspec.json.encode(Marker(kind, journal=journal)))
+
+
+def whole_up_to(path: Path) -> int:
+    """What the note of the folder at `path` says of that. Raises OrgError."""
+    with telling(path):
+        return _read(path).whole_up_to
+
+
+def mark_whole(path: Path, up_to: int) -> None:
+    """Let it say another seq. Raises OrgError."""
+    with telling(path):
+        replace_whole(path / _NAME, msgspec.json.encode(replace(_read(path), whole_up_to=up_to)))
 
 
 def kind_of(path: Path) -> str | None:

@@ -29,7 +29,7 @@ from tocsin.org.sign_ins import SignIns
 from tocsin.org.stores import Stores
 from tocsin.org.sweeper import Sweeper
 from tocsin.org.tokens import Token
-from tocsin.org.trimmed import delete_what_missed_it
+from tocsin.org.trimmed import Whole, begin_anew_if_outrun
 from tocsin.org.verdict import Verdict, Weighed
 from tocsin.signals import RiskEvent, RiskLevel
 
@@ -183,10 +183,12 @@ async def open_org(
     if folder.backing.shared:
         async with open_registry(folder) as registry:
             before = registry.trimmed.before
-        delete_what_missed_it(folder, before)
+        await asyncio.to_thread(begin_anew_if_outrun, folder, before)
     with folder.in_use():
         async with org_behind(folder, config, clock=clock) as org:
             await org.projector.catch_up()
+            if org.trimmed is not None:
+                await Whole(folder).look(org.projector, org.trimmed)
             yield org
 
 
@@ -238,8 +240,15 @@ async def open_registry(folder: DataFolder) -> AsyncIterator[Registry]:
 @asynccontextmanager
 async def registry_behind(folder: DataFolder) -> AsyncIterator[Registry]:
     """`open_registry`, but it may be behind the journal."""
+    with folder.in_use():
+        async with registry_of(folder) as registry:
+            yield registry
+
+
+@asynccontextmanager
+async def registry_of(folder: DataFolder) -> AsyncIterator[Registry]:
+    """`registry_behind` for one who holds the folder already."""
     async with AsyncExitStack() as stack:
-        stack.enter_context(folder.in_use())
         journal = await stack.enter_async_context(folder.backing.opened())
         registry = Registry(journal, folder.directory, clock=folder.backing.now)
         stack.push_async_callback(registry.close)

@@ -15,9 +15,10 @@ from tocsin.journal.copy import sync
 from tocsin.org.errors import OrgError
 from tocsin.org.file_errors import telling
 from tocsin.org.folder import RESTORING, DataFolder
-from tocsin.org.org import in_background, org_behind
+from tocsin.org.org import in_background, org_behind, registry_of
 from tocsin.org.private_sqlite import with_its_log
 from tocsin.org.projector import Projector
+from tocsin.org.trimmed import Whole, pass_over_what_is_gone
 
 _TELL_EVERY_S = 0.1
 _RESTORED = ".restored-journal.db"
@@ -32,7 +33,7 @@ async def rebuild(folder: DataFolder, *, on_progress: Progress) -> int:
 
     Killed in between, it goes on at the next start of anything that uses the folder.
     Returns: the seq of the last entry applied.
-    Raises: OrgError, when somebody uses the folder; JournalError.
+    Raises: OrgError, when somebody uses the folder, or others trimmed the journal meanwhile; JournalError.
     """
     with folder.alone():
         return await _rebuild(folder, on_progress)
@@ -77,10 +78,19 @@ def _put_in_place(backup: Path, folder: DataFolder, on_progress: Progress) -> No
 
 async def _rebuild(folder: DataFolder, on_progress: Progress) -> int:
     folder.delete_projections()
+    if folder.backing.shared:
+        async with registry_of(folder) as registry:
+            await registry.projector.catch_up()
+            before = registry.trimmed.before
+        pass_over_what_is_gone(folder, before)
     async with org_behind(folder) as org:
         last = await org.journal.last()
         async with in_background(_telling_how_far(org.projector, last, on_progress)):
             await org.projector.catch_up()
+        if org.trimmed is not None:
+            whole = Whole(folder)
+            await whole.look(org.projector, org.trimmed)
+            whole.keep()
         on_progress(last, last)
         return last
 

@@ -117,6 +117,14 @@ class RiskIndex:
                 self._apply_records(txn, [(seq, record) for seq, record in records if seq > cursor])
                 txn.put(b"cursor", _SEQ.pack(max(cursor, some[-1].seq)), db=self._meta)
 
+    def pass_over(self, up_to: int) -> bool:
+        """Leave out what stands in the journal up to this seq, if nothing was applied yet. Returns: whether it was."""
+        with self._telling(), self._env.begin(write=True) as txn:
+            is_new = self._cursor(txn) == 0
+            if is_new:
+                txn.put(b"cursor", _SEQ.pack(up_to), db=self._meta)
+            return is_new
+
     def look_up(self, key: bytes) -> Look:
         """All that is held about the IP of a 16-byte `key`, expired or not."""
         with self._telling(), self._env.begin() as txn:

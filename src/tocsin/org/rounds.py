@@ -12,28 +12,36 @@ _log = structlog.get_logger("tocsin.org")
 
 
 async def in_rounds(work: Callable[[], Awaitable[object]], *, rest_s: float, failed: str) -> None:
-    """One round of `work` after another, with a rest between; a TocsinError is logged as the event `failed`."""
-    while True:
-        try:
-            await work()
-        except TocsinError as error:
-            _log.error(failed, error=str(error), remedy=error.hint)
-        await asyncio.sleep(rest_s)
+    """
+    One round of `work` after another, with a rest between.
 
-
-async def of_one_org(work: Callable[[], Awaitable[object]], *, org: str, rest_s: float, failed: str) -> None:
-    """The same for one org of several: the others must not suffer for a mistake of ours about it, which is logged."""
+    What it raises is logged as the event `failed`, also a mistake of ours: what runs beside must not suffer for it.
+    """
     while True:
         try:
             await work()
         except Exception as error:
             match _one_of(error):
                 case TocsinError() as known:
-                    _log.error(failed, org=org, error=str(known), remedy=known.hint)
+                    _log.error(failed, error=str(known), remedy=known.hint)
                 case _:
                     # Text, not `exc_info`: some logs would print local variables.
-                    _log.error(failed, org=org, exception="".join(format_exception(error)))
+                    _log.error(failed, exception="".join(format_exception(error)))
+        _heed_cancellation()
         await asyncio.sleep(rest_s)
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel it, and wait until it has ended. To cancel the caller meanwhile is another thing, and is not lost."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _heed_cancellation() -> None:
+    """A group of tasks of which one fails while it is cancelled raises that failure, and nothing else."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _one_of(error: Exception) -> Exception:

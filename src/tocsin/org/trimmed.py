@@ -1,7 +1,10 @@
 """Up to where the journal has been trimmed, for those who have not applied all that is gone.
 
-What of the forgotten entries still held was said again; what it overruled was not taken back again. A projection that
-has applied only some of them would keep that, so it is made anew from what there is: see `retention.py`.
+What of the forgotten entries still held was said again; what it overruled was not taken back again. An index that has
+applied only some of them would keep that, so it is made anew, and leaves out all that may be gone: see `retention.py`.
+
+What is about to go is noted in the journal first. So who asks the journal's leader how far the directory has come, and
+then finds no note, has read nothing with a gap before. What was read since is not known to be whole until the next look.
 """
 
 import sqlite3
@@ -10,8 +13,11 @@ from collections.abc import Iterator
 from tocsin.org.changes import Changes
 from tocsin.org.crowdsec.feed import Feed
 from tocsin.org.directory import Statement
+from tocsin.org.errors import OrgError
 from tocsin.org.folder import DataFolder
 from tocsin.org.log.index import LogIndex
+from tocsin.org.marker import mark_whole, whole_up_to
+from tocsin.org.projector import Projector
 from tocsin.org.records import TRIMMED_TOPIC, DirectoryRecord, JournalTrimmed, org_deed
 from tocsin.org.risk_index import RiskIndex
 
@@ -56,15 +62,59 @@ class Trimmed:
             await self._changes.append(TRIMMED_TOPIC, lambda: JournalTrimmed(org_deed(at_ms), before))
 
 
-def delete_what_missed_it(folder: DataFolder, before: int) -> None:
+class Outrun(OrgError):
+    """What was not applied here is gone from the journal. The projections are made anew at the next start."""
+
+    def __init__(self, before: int) -> None:
+        super().__init__(f"entries before {before} are gone, and were not all applied here", hint="start it again")
+
+
+class Whole:
+    """Up to where the projections of a folder were made of all there was."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+        self._up_to = self._kept = whole_up_to(folder.path)
+
+    async def look(self, projector: Projector, trimmed: Trimmed) -> None:
+        """Find out whether all that is applied was there when it was read. Raises Outrun when not; JournalError."""
+        applied = projector.applied
+        await projector.catch_up_first()  # asks the leader: a note that somebody may have acted on is known now
+        if self._up_to < trimmed.before - 1:
+            raise Outrun(trimmed.before)
+        self._up_to = max(self._up_to, applied)
+
+    def keep(self) -> None:
+        """Let the folder remember it; when it does not, more is made anew than need be. Raises OrgError."""
+        if self._up_to != self._kept:
+            mark_whole(self._folder.path, self._up_to)
+            self._kept = self._up_to
+
+
+def begin_anew_if_outrun(folder: DataFolder, before: int) -> None:
     """
-    Delete the projections in `folder` that have applied some of what may be gone before this seq, and not all.
+    Delete the projections in `folder` that may have applied only some of what may be gone before this seq.
 
     Nobody may have it open in this process. Raises OrgError, also when others have to be stopped for it.
     """
-    if any(0 < cursor < before - 1 for cursor in _cursors(folder)):
-        with folder.alone():
-            folder.delete_projections()
+    if whole_up_to(folder.path) < before - 1:
+        with folder.in_use():
+            any_applied = any(_cursors(folder))
+        if any_applied:
+            with folder.alone():
+                folder.delete_projections()
+    with folder.in_use():
+        pass_over_what_is_gone(folder, before)
+
+
+def pass_over_what_is_gone(folder: DataFolder, before: int) -> None:
+    """Let an index in `folder` that is new begin behind what may be gone before this seq. Raises OrgError."""
+    index = RiskIndex(folder.index)
+    try:
+        if index.pass_over(max(0, before - 1)):
+            mark_whole(folder.path, max(0, before - 1))
+    finally:
+        index.close()
 
 
 def _cursors(folder: DataFolder) -> Iterator[int]:

@@ -15,17 +15,17 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 
 import msgspec
 import structlog
 from msgspec import Struct
+from structlog.contextvars import bind_contextvars
 
 from tocsin.org.config import OrgConfig
 from tocsin.org.data import ALONE, Orgs
 from tocsin.org.org import Org, in_background, org_behind, upkeep
 from tocsin.org.projector import Projector
-from tocsin.org.rounds import of_one_org
+from tocsin.org.rounds import end, in_rounds
 
 _START_AGAIN_S = 1.0
 _END_WITHIN_S = 5.0
@@ -61,15 +61,16 @@ class Worker:
 
     async def run(self) -> None:
         """Keep the process running, for ever."""
-        while True:
-            try:
-                process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
-            except OSError as error:
-                _log.error("worker.not_started", error=str(error), remedy="free memory or processes; it is tried again")
-            else:
-                await self._until_it_ends(process)
-                _log.error("worker.ended", code=process.returncode, remedy="it is started again")
-            await asyncio.sleep(_START_AGAIN_S)
+        await in_rounds(self._run_once, rest_s=_START_AGAIN_S, failed="worker.failed")
+
+    async def _run_once(self) -> None:
+        try:
+            process = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
+        except OSError as error:
+            _log.error("worker.not_started", error=str(error), remedy="free memory or processes; it is tried again")
+        else:
+            await self._until_it_ends(process)
+            _log.error("worker.ended", code=process.returncode, remedy="it is started again")
 
     async def upkeep(self, org: Org, *, name: str = ALONE) -> None:
         """`upkeep` of `org` by the process, but for the directory that is kept here; for ever. `run` runs meanwhile."""
@@ -171,8 +172,7 @@ class _Work:
     def __init__(self, orgs: Orgs, name: str, config: OrgConfig) -> None:
         self._orgs, self._name, self._config = orgs, name, config
         self._org: Org | None = None
-        again = of_one_org(self._once, org=name, rest_s=_START_AGAIN_S, failed="work.failed")
-        self._task = asyncio.create_task(again)
+        self._task = asyncio.create_task(self._run())
 
     def look(self) -> None:
         """There may be news in its journal."""
@@ -181,9 +181,12 @@ class _Work:
 
     async def end(self) -> None:
         """Do no more."""
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await end(self._task)
+
+    async def _run(self) -> None:
+        if self._name != ALONE:
+            bind_contextvars(org=self._name)
+        await in_rounds(self._once, rest_s=_START_AGAIN_S, failed="work.failed")
 
     async def _once(self) -> None:
         folder = await self._orgs.folder(self._name)

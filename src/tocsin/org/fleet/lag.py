@@ -1,25 +1,25 @@
 """How far the projections of an org are behind its journal."""
 
-import asyncio
+import time
+from collections.abc import Callable
 
-from tocsin.journal.jetstream import JetStreamJournal
 from tocsin.org.projector import Projector
-
-_EVERY_S = 1.0
 
 
 class Lag:
     """
-    Of one org here. What came within the last second does not count: it is applied in some milliseconds.
+    Of one org here: how late it is, and not only by how many entries. A few that nobody applies are old all the same.
 
-    What is in the journal is known from the start, and from the news that come with each append. When none come, since
-    the fleet cannot be reached, nothing is behind.
+    `look` is to be told every few seconds what the journal holds. While nobody can say, since the fleet cannot be
+    reached, nothing gets late.
     """
 
-    def __init__(self, projector: Projector, journal: JetStreamJournal, *, last: int) -> None:
+    def __init__(self, projector: Projector, *, last: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         """`last` is the seq of the journal's last entry at the start."""
-        self._projector, self._journal = projector, journal
-        self._due = last
+        self._projector, self._monotonic = projector, monotonic
+        self._at_start = self._due = self.known = last
+        """What was in the journal `_since_s`; `known` is what is in it now."""
+        self._since_s = monotonic()
 
     @property
     def applied(self) -> int:
@@ -27,18 +27,23 @@ class Lag:
         return self._projector.applied
 
     @property
-    def known(self) -> int:
-        """The last seq that is known to be in the journal."""
-        return max(self._due, self._journal.heard, self._projector.applied_first)
-
-    @property
     def entries(self) -> int:
         """How far behind it is, in seqs: between them may lie entries of other orgs, so it is never more than that."""
-        return max(0, self._due - self._projector.applied)
+        return max(0, self._due - self.applied)
 
-    async def run(self) -> None:
-        """Look what is due, for ever."""
-        while True:
-            known = self.known
-            await asyncio.sleep(_EVERY_S)
-            self._due = known
+    @property
+    def caught_up(self) -> bool:
+        """Whether what the journal held at the start is applied."""
+        return self.applied >= self._at_start
+
+    @property
+    def late_s(self) -> float:
+        """For how long something has been in the journal, and is not applied; 0 when there is nothing."""
+        return self._monotonic() - self._since_s if self.applied < self._due else 0.0
+
+    def look(self, known: int | None) -> None:
+        """The journal's last entry has the seq `known` now; None when nobody could say."""
+        if known is not None:
+            self.known = max(self.known, known)
+        if self.applied >= self._due or known is None:
+            self._due, self._since_s = self.known, self._monotonic()

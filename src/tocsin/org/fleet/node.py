@@ -1,29 +1,34 @@
 """A node: serves the orgs that are registered in the fleet, those that come while it runs too, each by its host."""
 
 import asyncio
-from collections.abc import Collection, Coroutine
-from contextlib import suppress
+import time
+from collections.abc import Collection
 from functools import partial
+from itertools import count
+from typing import NamedTuple
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
-from tocsin.journal import Journal
-from tocsin.journal.jetstream import JetStreamJournal
+from tocsin.journal import JournalError, JournalUnreachable
 from tocsin.org.config import OrgConfig
-from tocsin.org.errors import OrgError
 from tocsin.org.fleet.fleet import Fleet
 from tocsin.org.fleet.lag import Lag
 from tocsin.org.fleet.registered import RegisteredOrg
+from tocsin.org.folder import DataFolder
 from tocsin.org.http.front import Front
 from tocsin.org.http.served import ServedOrg
 from tocsin.org.org import Org, org_behind, registry_behind, start
-from tocsin.org.projector import Projector
-from tocsin.org.rounds import in_rounds, of_one_org
-from tocsin.org.trimmed import delete_what_missed_it
+from tocsin.org.rounds import end, in_rounds
+from tocsin.org.trimmed import Whole, begin_anew_if_outrun
 from tocsin.org.worker import Worker
 
 _LOOK_EVERY_S = 1.0
 _TRY_AGAIN_S = 1.0
+_ASK_EVERY_S = 5.0
+_KEEP_EVERY = 100
+_BLIND_AFTER_S = 30.0
+_STARTS_AT_ONCE = 4
 _DRAIN_AT_MOST_S = 3.0
 _log = structlog.get_logger("tocsin.org")
 
@@ -32,17 +37,31 @@ class Node:
     """What runs beside the HTTP server of a node."""
 
     def __init__(
-        self, fleet: Fleet, worker: Worker, config: OrgConfig, *, most_lag: int, only: Collection[str] = ()
+        self, fleet: Fleet, worker: Worker, config: OrgConfig, *, most_late_s: float, only: Collection[str] = ()
     ) -> None:
         """`only` are the names of the orgs that are served; all when there are none."""
-        self._fleet, self._worker, self._config, self._most_lag = fleet, worker, config, most_lag
+        self._fleet, self._worker, self._config, self._most_late_s = fleet, worker, config, most_late_s
         self._only = frozenset(only)
         self._running: dict[str, _Running] = {}
+        self._starting = asyncio.Semaphore(_STARTS_AT_ONCE)
+        self._looked_s = time.monotonic()
+        self.hosts = set[str]()
+        """Of all orgs that were served since the start."""
 
     @property
     def connected(self) -> bool:
         """Whether a server of the fleet is there."""
         return self._fleet.connection.is_connected
+
+    @property
+    def looks(self) -> bool:
+        """Whether it knows which orgs there are, as far as the fleet can be reached."""
+        return time.monotonic() < self._looked_s + _BLIND_AFTER_S
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is for one org, so that whose a request is need not be told."""
+        return len(self._only or self._running) == 1
 
     def orgs(self) -> dict[str, tuple[str, ServedOrg]]:
         """Host and application of each, by name."""
@@ -53,15 +72,23 @@ class Node:
         try:
             await in_rounds(self.look, rest_s=_LOOK_EVERY_S, failed="fleet.not_looked_at")
         finally:
-            for name in list(self._running):
-                await self._running.pop(name).end()
+            await asyncio.gather(*(one.end() for one in self._running.values()))
+            self._running.clear()
 
     async def look(self) -> None:
-        """Begin to serve what has come, and end what has gone or moved. Raises JournalError."""
-        found = await self._fleet.registered.all()
+        """Begin to serve what has come, and end what has gone or moved. Raises JournalError, OrgError."""
+        try:
+            found = await self._fleet.registered.all()
+        except JournalUnreachable:
+            self._looked_s = time.monotonic()
+            raise
+        self._looked_s = time.monotonic()
         wanted = {name: org for name, org in found.items() if not self._only or name in self._only}
-        for name in [name for name, one in self._running.items() if wanted.get(name) != one.registered]:
-            await self._running.pop(name).end()
+        stale = [name for name, one in self._running.items() if wanted.get(name) != one.registered]
+        # Until they have ended they answer 503, and what is asked by their hosts is not another org's.
+        await asyncio.gather(*(self._running[name].end() for name in stale))
+        for name in stale:
+            del self._running[name]
         for name in wanted.keys() - self._running.keys():
             self._running[name] = self._begun(name, wanted[name])
 
@@ -77,76 +104,85 @@ class Node:
 
     def _begun(self, name: str, registered: RegisteredOrg) -> "_Running":
         https = registered.url.startswith("https://")
-        served = ServedOrg(self._config, clock=self._fleet.clock, most_lag=self._most_lag, https=https)
-        work = partial(self._serve, name, registered, served)
-        return _Running(registered, served, of_one_org(work, org=name, rest_s=_TRY_AGAIN_S, failed="org.not_served"))
+        served = ServedOrg(name, self._config, clock=self._fleet.clock, most_late_s=self._most_late_s, https=https)
+        self.hosts.add(registered.host)
+        return _Running(registered, served, asyncio.create_task(self._serve(name, registered, served)))
 
     async def _serve(self, name: str, registered: RegisteredOrg, served: ServedOrg) -> None:
-        try:
-            await self._serve_once(name, registered, served)
-        finally:
-            served.stop()
-            served.lag = served.front = None
+        bind_contextvars(org=name)
+        work = partial(self._serve_once, name, registered, served)
+        await in_rounds(work, rest_s=_TRY_AGAIN_S, failed="org.not_served")
 
     async def _serve_once(self, name: str, registered: RegisteredOrg, served: ServedOrg) -> None:
-        folder = self._fleet.folder_of(name, registered)
+        try:
+            async with self._starting:
+                folder = await self._prepared(name, registered, served)
+            with folder.in_use():
+                async with org_behind(folder, self._config) as org:
+                    served.lag = lag = Lag(org.projector, last=await org.journal.last())
+                    await start(org)
+                    served.front = Front(org, base_url=registered.url)
+                    try:
+                        async with asyncio.TaskGroup() as tasks:
+                            for work in (
+                                self._worker.upkeep(org, name=name),
+                                org.notes.run(),
+                                _watch(org, lag, folder),
+                            ):
+                                tasks.create_task(work)
+                    finally:
+                        await served.let_go()
+                        await _drain(org)
+        finally:
+            served.lag = None
+
+    async def _prepared(self, name: str, registered: RegisteredOrg, served: ServedOrg) -> DataFolder:
+        """The folder of an org, its directory caught up, and nothing in it that a trim of the journal has outrun."""
+        folder = await asyncio.to_thread(self._fleet.folder_of, name, registered)
         async with registry_behind(folder) as registry:
-            served.lag = await _lag(registry.projector, registry.journal)
+            served.lag = Lag(registry.projector, last=await registry.journal.last())
             await registry.projector.catch_up()
             before = registry.trimmed.before
-        delete_what_missed_it(folder, before)
-        with folder.in_use():
-            async with org_behind(folder, self._config) as org:
-                served.lag = lag = await _lag(org.projector, org.journal)
-                await start(org)
-                served.front = Front(org, base_url=registered.url)
-                try:
-                    async with asyncio.TaskGroup() as tasks:
-                        for work in (self._worker.upkeep(org, name=name), org.notes.run(), lag.run(), _outrun(org)):
-                            tasks.create_task(work)
-                finally:
-                    await _drain(org, name)
+        await asyncio.to_thread(begin_anew_if_outrun, folder, before)
+        return folder
 
 
-class Outrun(OrgError):
-    """What this node has not applied is gone from the journal. It makes its projections anew by itself."""
-
-
-async def _lag(projector: Projector, journal: Journal) -> Lag:
-    assert isinstance(journal, JetStreamJournal)
-    return Lag(projector, journal, last=await journal.last())
-
-
-async def _drain(org: Org, name: str) -> None:
+async def _drain(org: Org) -> None:
     """Write what waits for the System Log, unless no quorum answers."""
     try:
         async with asyncio.timeout(_DRAIN_AT_MOST_S):
             await org.notes.drain()
     except TimeoutError:
-        _log.error("log.notes_dropped", org=name, error="the fleet did not take them before this node had to stop")
+        _log.error("log.notes_dropped", error="the fleet did not take them before this node had to stop")
 
 
-async def _outrun(org: Org) -> None:
-    """Raises Outrun, when the journal was trimmed beyond what is applied here."""
+async def _watch(org: Org, lag: Lag, folder: DataFolder) -> None:
+    """Keep an eye on how far the journal has come, for ever. Raises Outrun, when it was trimmed beyond this node."""
     assert org.trimmed is not None
-    known = org.trimmed.before
-    while True:
-        await asyncio.sleep(_LOOK_EVERY_S)
-        if org.trimmed.before > known and org.projector.applied < org.trimmed.before - 1:
-            raise Outrun(f"entries before {org.trimmed.before} are gone, and not applied here", hint="wait for it")
-        known = org.trimmed.before
+    whole = Whole(folder)
+    try:
+        for number in count(1):
+            await asyncio.sleep(_ASK_EVERY_S)
+            try:
+                await whole.look(org.projector, org.trimmed)
+            except JournalError:
+                lag.look(None)
+            else:
+                lag.look(org.projector.applied_first)
+            if number % _KEEP_EVERY == 0:
+                await asyncio.to_thread(whole.keep)
+    finally:
+        whole.keep()
 
 
-class _Running:
+class _Running(NamedTuple):
     """An org that is being served, or will be soon."""
 
-    def __init__(self, registered: RegisteredOrg, served: ServedOrg, serve: Coroutine[None, None, None]) -> None:
-        self.registered, self.served = registered, served
-        self._task = asyncio.create_task(serve)
+    registered: RegisteredOrg
+    served: ServedOrg
+    task: asyncio.Task[None]
 
     async def end(self) -> None:
         """Serve it no longer."""
         self.served.stop()
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await end(self.task)

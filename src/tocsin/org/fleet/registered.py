@@ -27,8 +27,8 @@ class RegisteredOrg(Struct, frozen=True):
 
     @property
     def host(self) -> str:
-        """In lower case, without a port."""
-        return urlsplit(self.url).hostname or ""
+        """In lower case, without a port or a dot at its end."""
+        return (urlsplit(self.url).hostname or "").rstrip(".")
 
 
 class _Fleet(Struct, frozen=True):

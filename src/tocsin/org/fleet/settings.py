@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tocsin.journal.jetstream.settings import JetStreamSettings
 
-MOST_LAG = 10_000
+MOST_LATE_S = 30.0
 _PATHS = ("ca_file", "cert_file", "key_file", "credentials_file", "nkey_file", "password_file", "secret_file")
 
 
@@ -19,8 +19,8 @@ class NodeSettings(JetStreamSettings, frozen=True, forbid_unknown_fields=True):
     """`tls://HOST:PORT`, or `nats://HOST:PORT` on loopback."""
     secret_file: str | None = None
     """The fleet's secret, 32 bytes: the signing keys of all its orgs are opened by it. The same on all nodes."""
-    most_lag: Annotated[int, Meta(ge=1)] = MOST_LAG
-    """How far the index may be behind the journal while decisions are answered; see docs/fleet.md."""
+    most_late_s: Annotated[float, Meta(ge=10, le=86_400)] = MOST_LATE_S
+    """For how long the index may lack what is in the journal while decisions are answered; see docs/fleet.md."""
     orgs: tuple[str, ...] = ()
     """Names of those that are served; all that are registered when there are none."""
 

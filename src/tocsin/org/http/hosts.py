@@ -31,22 +31,22 @@ class Hosts:
             await exchange.refuse(path_not_found())
 
     def _org_of(self, scope: Scope) -> ServedOrg | None:
-        orgs = self._node.orgs()
-        if len(orgs) == 1:
-            ((_, org),) = orgs.values()
-            return org
-        asked = _host(scope)
+        orgs, asked = self._node.orgs(), _host(scope)
+        # What was an org's host here is not answered by another one: its clients would take that for their own.
+        if self._node.alone and asked not in self._node.hosts:
+            return next((org for _, org in orgs.values()), None)
         return next((org for host, org in orgs.values() if host == asked), None)
 
     def _standing(self) -> NodeStanding:
         orgs = {name: org.standing() for name, (_, org) in sorted(self._node.orgs().items())}
-        return NodeStanding(all(one.ready for one in orgs.values()), self._node.connected, orgs)
+        ready = self._node.looks and all(one.ready for one in orgs.values())
+        return NodeStanding(ready, self._node.connected, orgs)
 
 
 def _host(scope: Scope) -> str:
-    """In lower case, without a port; empty when there is none, or several."""
+    """In lower case, without a port or a dot at its end; empty when there is none, or several."""
     named = [value for name, value in scope["headers"] if name == b"host"]
     if len(named) != 1:
         return ""
     host = str(named[0], "latin-1").lower()
-    return host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
+    return host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0].rstrip(".")

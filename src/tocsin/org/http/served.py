@@ -1,12 +1,16 @@
 """One org of a node, over HTTP: what it answers while it is opened, while it catches up, and when it is too far behind.
 
 Until the directory has all that the journal held at the start nobody is let in: it is not known who may be. Decisions
-are answered while the index is less than a bound behind. A fleet that cannot be reached does not count as being behind:
-what was known goes on being answered.
+are answered once the index has it too, and while nothing waits for it longer than a bound. A fleet that cannot be
+reached does not count as being behind: what was known goes on being answered.
 """
+
+import asyncio
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
+from structlog.contextvars import bound_contextvars
 
 from tocsin.org.config import OrgConfig
 from tocsin.org.fleet.lag import Lag
@@ -23,6 +27,7 @@ from tocsin.org.http.risk import IPS_PATH
 from tocsin.org.http.sign_ins import SIGN_INS_PATH
 from tocsin.org.org import Clock
 
+_LET_GO_WITHIN_S = 3.0
 _DECISIONS = (IPS_PATH, BATCH_PATH, CHECK_PATH, SIGN_INS_PATH, LIVE_PATH, DECISIONS_PATH)
 
 
@@ -36,7 +41,9 @@ class Standing(Struct, frozen=True, rename="camel"):
     last: int
     """The last seq that is known to be in its journal; seqs of a fleet skip numbers."""
     lag: int
-    """How far the index is behind, in seqs, of what is in the journal for more than a second."""
+    """How far the index is behind, in seqs, of what has been in the journal for some seconds."""
+    late_s: float
+    """For how long what the index lacks has been in the journal."""
 
 
 class NodeStanding(Struct, frozen=True, rename="camel"):
@@ -51,9 +58,12 @@ class NodeStanding(Struct, frozen=True, rename="camel"):
 class ServedOrg:
     """An ASGI application. Whoever opens the org says how far that is."""
 
-    def __init__(self, config: OrgConfig, *, clock: Clock, most_lag: int, https: bool) -> None:
-        self._config, self._clock, self._most_lag, self._https = config, clock, most_lag, https
-        self._proxies = TrustedProxies(config.http.trusted_proxies)
+    def __init__(self, name: str, config: OrgConfig, *, clock: Clock, most_late_s: float, https: bool) -> None:
+        self._name, self._config, self._clock, self._most_late_s = name, config, clock, most_late_s
+        self._https, self._proxies = https, TrustedProxies(config.http.trusted_proxies)
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.lag: Lag | None = None
         """None while the org is not open."""
         self.front: Front | None = None
@@ -64,17 +74,25 @@ class ServedOrg:
         if self.front is not None:
             self.front.stop()
 
+    async def let_go(self) -> None:
+        """It ends now: let nobody in any more, and those who are in go first, if they do not take too long."""
+        self.stop()
+        self.front = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LET_GO_WITHIN_S):
+                await self._idle.wait()
+
     def standing(self) -> Standing:
         """How far it is."""
-        if self.lag is None:
-            return Standing(False, ["it is being opened"], 0, 0, 0)
-        lag = self.lag.entries
+        lag = self.lag
+        if lag is None:
+            return Standing(False, ["it is being opened"], 0, 0, 0, 0.0)
         why_not = []
-        if self.front is None:
+        if self.front is None or not lag.caught_up:
             why_not.append("it catches up with what the journal held when it was started")
-        elif lag > self._most_lag:
+        elif self._is_behind:
             why_not.append("the index is too far behind the journal for decisions")
-        return Standing(not why_not, why_not, self.lag.applied, self.lag.known, lag)
+        return Standing(not why_not, why_not, lag.applied, lag.known, lag.entries, round(lag.late_s, 1))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
@@ -85,11 +103,22 @@ class ServedOrg:
             return await tell(self._exchange(scope, receive, send), self.standing())
         if front is None or (path.startswith(_DECISIONS) and self._is_behind):
             return await self._exchange(scope, receive, send).refuse(behind())
-        return await front(scope, receive, send)
+        return await self._let_in(front, scope, receive, send)
+
+    async def _let_in(self, front: Front, scope: Scope, receive: Receive, send: Send) -> None:
+        self._under_way += 1
+        self._idle.clear()
+        try:
+            with bound_contextvars(org=self._name):
+                await front(scope, receive, send)
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
 
     @property
     def _is_behind(self) -> bool:
-        return self.lag is not None and self.lag.entries > self._most_lag
+        return self.lag is not None and not (self.lag.caught_up and self.lag.late_s <= self._most_late_s)
 
     def _exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
         return Exchange(
