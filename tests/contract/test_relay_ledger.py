@@ -10,13 +10,12 @@ from support.jetstream import jetstream
 from tocsin.journal import Journal, JournalError, MemoryJournal
 from tocsin.journal.jetstream import JetStreamJournal
 from tocsin.journal.jetstream.declared import StreamDeclared, make
-from tocsin.relay.changes import Told
 from tocsin.relay.errors import LeaseLost
 from tocsin.relay.fleet import Holding
 from tocsin.relay.fleet.fenced import FencedTopic
 from tocsin.relay.fleet.ledger import TOPIC, FleetLedger
 from tocsin.relay.fleet.turns import Turns
-from tocsin.relay.ledger import Answered, Intent, Ledger, NoLedger, Outcome, Page, Spent
+from tocsin.relay.ledger import Answered, Intent, Ledger, NoLedger, Outcome, Page, Spent, Told
 from tocsin.relay.sender import utc_now
 
 SPENT = Spent(30, 29, 1000)

@@ -33,6 +33,8 @@ TRIMMING = "upkeep.signals"
 OUTBOX_BYTES = 16 * 1024**3
 """Of address space; a process has 128 TiB, and thousands of these."""
 OPENED_AT_ONCE = 8
+DESCRIPTORS_PER_TARGET = 6
+"""Five of its outbox, and its connection to the org."""
 
 
 class Stores(NamedTuple):
