@@ -27,6 +27,7 @@ from tocsin.relay.record import NEVER_MS
 from tocsin.relay.sender import Sender, utc_now
 from tocsin.relay.staging import Staging
 from tocsin.relay.status import Status, status_of
+from tocsin.relay.steady_clock import SteadyClock
 from tocsin.relay.store import ROOM_BYTES
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Watcher
@@ -78,6 +79,7 @@ class Relay:
         ledger: Ledger | None = None,
         room_bytes: int = ROOM_BYTES,
         clock: Callable[[], datetime] = utc_now,
+        steady: SteadyClock | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """
@@ -87,10 +89,12 @@ class Relay:
             guards: what sources never speak of; what they did is let go.
             open_target: opens a target of another kind.
             ledger: that of its one target, in a fleet.
+            steady: that of `clock`, where several relays go by it.
             room_bytes: how large its outbox may become; address space, not disk.
         """
         self._config, self._patient, self._hold = config, patient, hold
         self._watcher, self._guards, self._room_bytes = watcher, guards or Guards(), room_bytes
+        self._steady = steady
         self._open_target, self._ledger, self._clock, self._draw = open_target, ledger, clock, draw
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -227,6 +231,7 @@ class Relay:
             patient=self._patient,
             watcher=self._watcher,
             clock=self._clock,
+            steady=self._steady,
             draw=self._draw,
         )
 
