@@ -140,6 +140,25 @@ def test_a_new_owner_knows_what_the_old_one_has_used_of_the_window(
     run_virtually(main)
 
 
+@pytest.mark.parametrize("jump", [timedelta(minutes=5), timedelta(minutes=-5)])
+def test_the_limit_holds_when_the_clock_of_the_fleet_jumps(tmp_path: Path, jump: timedelta) -> None:
+    """As when another server leads whose clock is off."""
+
+    async def main() -> None:
+        fleet = Fleet(tmp_path, _orgs("acme", limit=5))
+        org = fleet.orgs["acme"]
+        fleet.start("w1")
+        await asyncio.sleep(SETTLED_S)
+        await fleet.detector.put([_signal(number) for number in range(12_000)])
+        await _until(lambda: len(org.statuses) == 5)
+        fleet.clock.skew = jump
+        await asyncio.sleep(200)
+        assert org.statuses == [202] * 12
+        await fleet.close()
+
+    run_virtually(main)
+
+
 def test_a_new_owner_lets_go_what_only_the_old_one_had_told(tmp_path: Path) -> None:
     async def main() -> None:
         fleet = Fleet(tmp_path, _orgs("acme"))
