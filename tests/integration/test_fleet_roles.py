@@ -118,7 +118,9 @@ def _a_server_without_the_password_is_kept_out(fleet: Path) -> None:
     rogue, (port, *_) = fleet / "rogue", server_ports()
     shutil.copytree(fleet / "n1", rogue, ignore=shutil.ignore_patterns("store"))
     config = rogue / "server.conf"
-    mine = re.sub(r"server:\w+@|authorization: .*", "", config.read_text()).replace("server_name: n1", "server_name: me")
+    mine = re.sub(r"server:\w+@|authorization: .*", "", config.read_text()).replace(
+        "server_name: n1", "server_name: me"
+    )
     own = urlsplit(settings_of(fleet, "fleet.toml").servers[0]).port or 0
     mine = mine.replace(f'listen: "127.0.0.1:{own}"', f'listen: "127.0.0.1:{port}"')
     config.write_text(mine.replace(f'listen: "127.0.0.1:{own + 2000}"', f'listen: "127.0.0.1:{port + 2000}"'))

@@ -83,7 +83,7 @@ class Purging(MemoryJournal):
 
     before = 0
 
-    async def read(self, after: int = 0, *, limit: int = 1) -> list[Entry]:  # noqa: ARG002 - one at a time
+    async def read(self, after: int = 0, *, limit: int = 1) -> list[Entry]:
         entries = await super().read(after, limit=1)
         if self.before and entries and entries[0].seq == 1:
             self.reads += 1

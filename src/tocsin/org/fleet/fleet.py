@@ -92,7 +92,11 @@ class Fleet:
 
     def folder_of(self, name: str, org: RegisteredOrg) -> DataFolder:
         """The folder here of a registered org. Raises OrgError."""
-        return self._node.of_org(name, str(org.created_ms), FleetOrg(self, name, org))
+        return self._node.of_org(name, self.journal_of(org), FleetOrg(self, name, org))
+
+    def journal_of(self, org: RegisteredOrg) -> str:
+        """Tells the journal of a registered org from one that is put in its place; known again within seconds."""
+        return f"{org.created_ms} {self.clock.stream_created}"
 
 
 @asynccontextmanager

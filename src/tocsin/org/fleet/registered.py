@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from tocsin.journal import JournalConflict, KeyValue
+from tocsin.journal import JournalConflict, Kept, KeyValue
 from tocsin.org.errors import OrgError
 from tocsin.org.fleet.declared import STREAM
 from tocsin.org.fleet.secret import FleetSecret
@@ -64,17 +64,15 @@ class Registered:
     async def all(self) -> dict[str, RegisteredOrg]:
         """By name."""
         kept = await self._table.all(f"{_BRANCH}.")
-        return {
-            key.removeprefix(f"{_BRANCH}."): msgspec.json.decode(one.value, type=RegisteredOrg)
-            for key, one in sorted(kept.items())
-        }
+        names = {key.removeprefix(f"{_BRANCH}."): one for key, one in sorted(kept.items())}
+        return {name: _understood(name, one) for name, one in names.items()}
 
     async def get(self, name: str) -> RegisteredOrg:
         """The one of that name. Raises OrgError when there is none."""
         kept = await self._table.get(_key(name))
         if kept is None:
             raise OrgError(f"the fleet has no org {name}", hint="`tocsin fleet org list` shows which there are")
-        return msgspec.json.decode(kept.value, type=RegisteredOrg)
+        return _understood(name, kept)
 
     async def add(self, name: str, url: str, *, at_ms: int) -> RegisteredOrg:
         """
@@ -99,6 +97,14 @@ class Registered:
         known = await self.get(name)
         await self._table.delete(_key(name))
         return known
+
+
+def _understood(name: str, kept: Kept) -> RegisteredOrg:
+    try:
+        return msgspec.json.decode(kept.value, type=RegisteredOrg)
+    except msgspec.MsgspecError as error:
+        text = f"what is registered of the org {name} cannot be understood: {error}"
+        raise OrgError(text, hint="a newer version wrote it: use that one; or remove and add the org again") from None
 
 
 def check_org_name(name: str) -> None:
