@@ -3,6 +3,8 @@ PYTHON ?= python3
 UV ?= .tools/bin/uv
 export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
+# Where it is set, as in images for containers, each of hundreds of processes compiles all that it imports, and the tests.
+unexport PYTHONDONTWRITEBYTECODE
 RUN := $(UV) run --frozen --no-sync
 PYTEST := $(RUN) pytest -n 2 --dist worksteal
 
@@ -35,6 +37,7 @@ soak: setup-dev
 bench: setup-dev
 	$(RUN) python bench/sdk.py
 	$(RUN) python bench/org.py
+	$(RUN) python bench/fleet.py
 	$(RUN) python bench/relay.py --plot docs/relay-hour.svg
 	$(RUN) python bench/look_ups.py
 	$(RUN) python bench/sources.py

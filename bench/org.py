@@ -7,37 +7,30 @@ rounds are printed.
 
 import argparse
 import asyncio
-import json
-import multiprocessing
 import os
 import platform
 import random
-import socket
 import statistics
 import struct
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
-from itertools import chain, islice
-from multiprocessing.synchronize import Barrier
+from itertools import islice
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import crowdsec_peer
+from load import CONNECTIONS, EVENTS, MAPPED, SUBJECTS, asker, get, held_ips, in_parallel, sender
 from support.org import OrgProcess
 from tocsin.org.folder import DataFolder
 from tocsin.org.org import open_org
 from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_topic
 from tocsin.org.risk_index import RiskIndex
-from tocsin.signals import ip_text
 
-CONNECTIONS = 4
-EVENTS, SUBJECTS = 20, 50
 BENCH_PROVIDER = "rkpBench"
-MAPPED = bytes(10) + b"\xff\xff"
 
 
 def main() -> None:
@@ -67,8 +60,8 @@ def take_in(org: OrgProcess, token: str, rounds: int, requests: int) -> float:
     """Subjects/s until each is durable (202), and until all are in the index. Returns: the latter."""
     durable, indexed = [], []
     for number in range(rounds):
-        started, ended, seqs = _in_parallel(_sender, org.url, token, requests, number)
-        _get(org.url, token, f"/risk/v1/ips/192.0.2.1?after={max(seqs)}")
+        started, ended, seqs = in_parallel(sender, [org.url], token, requests, number)
+        get(org.url, token, f"/risk/v1/ips/192.0.2.1?after={max(seqs)}")
         subjects = CONNECTIONS * requests * EVENTS * SUBJECTS
         durable.append(subjects / (ended - started))
         indexed.append(subjects / (time.monotonic() - started))
@@ -83,7 +76,7 @@ def beside_the_peer(ours: float) -> None:
         print(crowdsec_peer.MISSING)
         return
     with crowdsec_peer.running() as peer:
-        theirs = peer.take_in([ip for ip in _held_ips(50_000) if ":" not in ip])
+        theirs = peer.take_in([ip for ip in held_ips(50_000) if ":" not in ip])
     print(
         f"the peer (CrowdSec, SQLite, WAL) takes in: {theirs:,.0f} decisions/s; ours is {ours / theirs:.1f} times that"
     )
@@ -92,7 +85,7 @@ def beside_the_peer(ours: float) -> None:
 def look_up(org: OrgProcess, token: str, count: int) -> None:
     """GET /risk/v1/ips/{ip} a second, of IPs that are held and of others."""
     for name, held in (("hits", True), ("misses", False)):
-        started, ended, _ = _in_parallel(_asker, org.url, token, count, int(held))
+        started, ended, _ = in_parallel(asker, [org.url], token, count, int(held))
         print(f"look-ups over HTTP, {name}: {CONNECTIONS * count / (ended - started):,.0f}/s")
 
 
@@ -167,110 +160,6 @@ def _memory_mib(pid: int) -> str:
     fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
     own, mapped = (int(fields[name].split()[0]) // 1024 for name in ("RssAnon", "RssFile"))
     return f"{own} MiB own + {mapped} MiB of mapped files"
-
-
-def _in_parallel(
-    work: Callable[[str, str, int, int, Barrier], list[int]], url: str, token: str, count: int, variant: int
-) -> tuple[float, float, list[int]]:
-    """When all started and ended, and what they returned. Each in its own process, not to be the limit itself."""
-    context = multiprocessing.get_context("fork")
-    barrier = context.Barrier(CONNECTIONS + 1)
-    with context.Pool(CONNECTIONS, initializer=_share, initargs=(barrier,)) as pool:
-        tasks = [(work, url, token, count, variant * CONNECTIONS + number) for number in range(CONNECTIONS)]
-        results = pool.starmap_async(_work, tasks, chunksize=1)
-        barrier.wait(timeout=300)
-        started = time.monotonic()
-        returned = results.get(timeout=600)
-        return started, time.monotonic(), [value for values in returned for value in values]
-
-
-_barrier: Barrier
-
-
-def _share(barrier: Barrier) -> None:
-    global _barrier  # the one way to hand a barrier to a pool
-    _barrier = barrier
-
-
-def _work(
-    work: Callable[[str, str, int, int, Barrier], list[int]], url: str, token: str, count: int, seed: int
-) -> list[int]:
-    return work(url, token, count, seed, _barrier)
-
-
-def _sender(url: str, token: str, count: int, seed: int, barrier: Barrier) -> list[int]:
-    bodies = [_body(seed * count + number) for number in range(count)]
-    head = f"POST /api/v1/risk/events/ip HTTP/1.1\r\nHost: bench\r\nAuthorization: SSWS {token}\r\n"
-    requests = [
-        f"{head}Content-Type: application/json\r\nContent-Length: {len(b)}\r\n\r\n".encode() + b for b in bodies
-    ]
-    answers = _exchange(url, requests, barrier)
-    return [_seq(answer) for answer in answers]
-
-
-def _asker(url: str, token: str, count: int, seed: int, barrier: Barrier) -> list[int]:
-    held = seed >= CONNECTIONS
-    ips = _held_ips(count) if held else (f"2001:db8::{n:x}" for n in range(count))
-    tail = f" HTTP/1.1\r\nHost: bench\r\nAuthorization: SSWS {token}\r\n\r\n"
-    answers = list(_exchange(url, [f"GET /risk/v1/ips/{ip}{tail}".encode() for ip in ips], barrier))
-    assert all(answer.startswith(b"HTTP/1.1 200") for answer in answers)
-    assert all((b'"level":null' not in answer) is held for answer in answers)
-    return []
-
-
-def _exchange(url: str, requests: list[bytes], barrier: Barrier) -> Iterator[bytes]:
-    host, _, port = url.removeprefix("http://").rpartition(":")
-    with socket.create_connection((host, int(port))) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        barrier.wait(timeout=300)
-        for request in requests:
-            connection.sendall(request)
-            yield _answer(connection)
-
-
-def _answer(connection: socket.socket) -> bytes:
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head + b"\r\n\r\n" + body
-
-
-def _seq(answer: bytes) -> int:
-    assert answer.startswith(b"HTTP/1.1 202"), answer
-    return int(answer.partition(b"x-tocsin-journal-seq: ")[2].split(b"\r\n")[0])
-
-
-def _body(seed: int) -> bytes:
-    ips = _ips(random.Random(seed), EVENTS * SUBJECTS)
-    return json.dumps([_event(ips) for _ in range(EVENTS)]).encode()
-
-
-def _event(ips: Iterator[str]) -> dict[str, object]:
-    subjects = [{"ip": next(ips), "riskLevel": "HIGH", "message": "seen on 3 lists. Score 7"} for _ in range(SUBJECTS)]
-    return {"timestamp": "2026-02-03T09:15:00.000Z", "subjects": subjects}
-
-
-def _ips(dice: random.Random, count: int) -> Iterator[str]:
-    """Random IPv4 addresses; the same dice give the same ones."""
-    for _ in range(count):
-        yield ip_text(MAPPED + dice.randbytes(4))
-
-
-def _held_ips(count: int) -> Iterator[str]:
-    """IPs of the first requests that were sent."""
-    of_requests = (_ips(random.Random(seed), EVENTS * SUBJECTS) for seed in range(count))
-    return islice(chain.from_iterable(of_requests), count)
-
-
-def _get(url: str, token: str, path: str) -> None:
-    host, _, port = url.removeprefix("http://").rpartition(":")
-    with socket.create_connection((host, int(port))) as connection:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: SSWS {token}\r\n\r\n".encode())
-        assert _answer(connection).startswith(b"HTTP/1.1 200")
 
 
 def _rounds(values: list[float]) -> str:

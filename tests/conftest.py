@@ -8,6 +8,7 @@ import pytest
 
 from support.nats_cluster import NatsCluster
 from support.org import OrgProcess
+from support.process import FORKS
 
 hypothesis.settings.register_profile("soak", max_examples=10_000, deadline=None)
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
@@ -28,6 +29,12 @@ def _state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # The long ones first: two workers then end at about the same time.
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    yield
+    FORKS.close()
 
 
 @pytest.fixture

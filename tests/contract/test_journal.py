@@ -131,6 +131,33 @@ async def test_one_read_is_bounded_in_bytes_and_nothing_is_left_out(journal: Jou
     assert [e.body for e in first + await read_on(journal, first[-1].seq)] == bodies
 
 
+@pytest.mark.slow
+async def test_of_a_stream_one_question_gets_many(nats_cluster: NatsCluster) -> None:
+    async with jetstream_writers(nats_cluster) as (journal, _):
+        seqs = [await journal.append(f"a.{n % 2}", b"") for n in range(10)]
+        await journal.append("a.0", b"")
+        for after, beyond in ((0, seqs), (seqs[3], seqs[4:])):
+            async with asyncio.timeout(SOON_S):
+                while [e.seq for e in await journal.read(after, limit=len(beyond))] != beyond:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)  # whoever was asked had not all yet
+
+
+@pytest.mark.slow
+async def test_two_of_one_name_over_one_connection_both_hear_of_others(nats_cluster: NatsCluster) -> None:
+    async with jetstream_writers(nats_cluster) as (other, writer), jetstream(nats_cluster) as connection:
+        assert isinstance(writer, JetStreamJournal)
+        both = [await JetStreamJournal.open(connection, writer.name, look_again_s=10 * SOON_S) for _ in range(2)]
+        for journal in (both[1], both[0]):  # the later one goes first
+            following = asyncio.ensure_future(anext(journal.follow(await journal.last())))
+            async with asyncio.timeout(SOON_S):
+                while not following.done():  # what is said before all servers know who listens is not heard
+                    await writer.append("a", b"news")
+                    await asyncio.sleep(0.05)
+            assert {entry.body for entry in await following} == {b"news"}
+            await journal.close()
+        assert await other.last() == await writer.last()
+
+
 async def test_get_finds_exactly_one(journal: Journal) -> None:
     seq = await journal.append("a", b"body")
     assert await journal.get(seq) == Entry(seq, "a", b"body")

@@ -15,6 +15,7 @@ from tocsin.relay.errors import LeaseLost
 from tocsin.relay.fleet import Holding
 from tocsin.relay.fleet.fenced import FencedTopic
 from tocsin.relay.fleet.ledger import TOPIC, FleetLedger
+from tocsin.relay.fleet.turns import Turns
 from tocsin.relay.ledger import Answered, Intent, Ledger, NoLedger, Outcome, Page, Spent
 from tocsin.relay.sender import utc_now
 
@@ -58,7 +59,7 @@ def _ledger(journal: object, by: str, *, holds: Callable[[], bool] = lambda: Tru
     ready = asyncio.Event()
     ready.set()
     holding = Holding("target.acme", by=by, holds=holds)
-    return FleetLedger(FencedTopic(journal, TOPIC, holding, clock=utc_now), ready=ready.wait)  # type: ignore[arg-type]
+    return FleetLedger(FencedTopic(journal, TOPIC, holding, clock=utc_now), ready=ready.wait, turns=Turns(1))  # type: ignore[arg-type]
 
 
 async def _begun(ledger: Ledger, known: int = 0) -> list[Page]:

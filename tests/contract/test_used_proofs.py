@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.journal import MemoryKeyValue
+from support.virtual_time import run_virtually
+from tocsin.journal import JournalUnreachable, MemoryKeyValue
+from tocsin.org.freshness import ANSWER_WITHIN_S
 from tocsin.org.oauth.dpop import Proof
 from tocsin.org.oauth.proofs import UsedProofs
 from tocsin.org.shared.proofs import LIFE_S, SharedProofs
@@ -51,3 +53,17 @@ async def test_orgs_of_a_fleet_do_not_know_each_other() -> None:
     table = MemoryKeyValue(clock=lambda: NOW)
     assert await SharedProofs(table, "acme").use(proof(b"a"), now=NOW)
     assert await SharedProofs(table, "other").use(proof(b"a"), now=NOW)
+
+
+def test_nobody_waits_long_for_who_does_not_answer() -> None:
+    class Silent(MemoryKeyValue):
+        async def put(self, key: str, value: bytes, *, revision: int | None = None) -> int:
+            await asyncio.sleep(1e6)
+            return await super().put(key, value, revision=revision)
+
+    async def main() -> None:
+        with pytest.raises(JournalUnreachable):
+            await SharedProofs(Silent(clock=lambda: NOW), "acme").use(proof(b"a"), now=NOW)
+        assert asyncio.get_running_loop().time() <= ANSWER_WITHIN_S
+
+    run_virtually(main)

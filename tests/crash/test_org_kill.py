@@ -17,7 +17,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from support.org import RISK_EVENTS, OrgProcess, event, send, tocsin
+from support.org import RISK_EVENTS, OrgProcess, event, send
+from support.process import tocsin
 from tocsin.journal import Entry
 from tocsin.journal.sqlite import SqliteJournal
 from tocsin.org.assertions import Assertion, consumed

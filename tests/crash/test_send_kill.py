@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.faulty_org import faulty_org
-from support.org import tocsin
+from support.process import tocsin
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(36_000)]
 ROUNDS = int(os.environ.get("TOCSIN_SOAK_ROUNDS", "3"))

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.bad_input import GOOD, KEY, TOKEN, BadRequest, is_fault, requests
-from support.org import PROVIDERS, RISK_EVENTS, OrgProcess, tocsin
+from support.org import PROVIDERS, RISK_EVENTS, OrgProcess
+from support.process import tocsin
 from support.wire import CLOSED, Answer, ask, connect, is_closed, read_answer, read_answers
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from pycrowdsec.client import QueryClient, StreamClient  # type: ignore[import-untyped]
 
-from support.org import PROVIDERS, OrgProcess, event, send, tocsin
+from support.org import PROVIDERS, OrgProcess, event, send
+from support.process import tocsin
 
 pytestmark = pytest.mark.slow
 BAD, BAD6, ODD = "203.0.113.9", "2001:db8::7", "198.51.100.4"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.org import tocsin
+from support.process import tocsin
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,8 @@ import pytest
 
 from support.fleet import TestFleet, add_org, remove_org
 from support.nats_cluster import NatsCluster, until
-from support.org import PROVIDERS, event, send, tocsin
+from support.org import PROVIDERS, event, send
+from support.process import tocsin
 
 pytestmark = pytest.mark.slow
 IP, OTHER = "203.0.113.9", "198.51.100.7"

@@ -9,7 +9,8 @@ import pytest
 from support.fleet import TestFleet
 from support.jetstream import jetstream
 from support.nats_cluster import NatsCluster, until
-from support.org import RISK_EVENTS, OrgProcess, event, send, tocsin
+from support.org import RISK_EVENTS, OrgProcess, event, send
+from support.process import tocsin
 from tocsin.journal import JournalError
 from tocsin.journal.jetstream.declared import BucketDeclared, differences, make
 from tocsin.org.fleet.declared import declared

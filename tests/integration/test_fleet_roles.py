@@ -14,7 +14,8 @@ import trustme
 
 from support.fleet import server_ports
 from support.nats_cluster import BINARY, until
-from support.org import OrgProcess, event, send, tocsin
+from support.org import OrgProcess, event, send
+from support.process import tocsin
 from tocsin.cli.fleet import told as settings_of
 from tocsin.cli.fleet_files import write_files
 from tocsin.journal import JournalError

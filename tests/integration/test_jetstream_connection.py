@@ -1,6 +1,8 @@
 """Connections to real servers: what is told when they do not come about, and that they outlive the servers."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,7 +17,9 @@ from support.nats_cluster import NatsCluster, NatsNode
 from support.nats_jwt import operator_and_user
 from tocsin.journal import JournalError, JournalUnreachable
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamJournal, JetStreamSettings
+from tocsin.journal.jetstream.asking import ATTEMPT_S
 from tocsin.journal.jetstream.declared import make
+from tocsin.journal.jetstream.followed import Followed
 
 pytestmark = pytest.mark.slow
 SOON_S = 20.0
@@ -109,15 +113,43 @@ async def test_a_stream_that_is_not_there_is_told(nats_cluster: NatsCluster) -> 
             await JetStreamJournal.open(connection, "acme", stream="NOTHING")
 
 
-async def test_what_a_user_may_not_ask_is_told(tmp_path: Path) -> None:
-    more = 'authorization { users: [ { user: me, password: me, permissions: { publish: ["$JS.API.INFO"] } } ] }'
+NOT_ALLOWED = [
+    ('publish: ["$JS.API.INFO"]', r"may not ask \$JS\.API\.DIRECT\.GET\.TOCSIN"),
+    ('publish: ["$JS.API.INFO", "$JS.API.DIRECT.>"]', r"may not ask \$JS\.API\.STREAM\.MSG\.GET\.TOCSIN"),
+    ('publish: ["$JS.API.>"], subscribe: ["_OTHERS.>"]', r"may not listen to _inbox\."),
+]
+
+
+@pytest.mark.parametrize(("allowed", "told"), NOT_ALLOWED)
+async def test_what_a_user_may_not_ask_is_told_at_once(tmp_path: Path, allowed: str, told: str) -> None:
+    more = f"authorization {{ users: [ {{ user: me, password: me, permissions: {{ {allowed} }} }} ] }}"
     (tmp_path / "me").write_text("me")
     with NatsCluster(tmp_path / "nats", size=1, more=more) as cluster:
-        settings = JetStreamSettings(servers=tuple(cluster.urls), user="me", password_file=str(tmp_path / "me"))
-        connection = await JetStreamConnection.open(settings)
-        with pytest.raises(JournalError, match=r"may not ask \$JS\.API\.STREAM\.INFO\.TOCSIN"):
-            await connection.api("STREAM.INFO.TOCSIN")
-        await connection.close()
+        settings = JetStreamSettings(
+            servers=tuple(cluster.urls), user="me", password_file=str(tmp_path / "me"), patience_s=SOON_S
+        )
+        with pytest.raises(JournalError, match=told) as caught:
+            await read_within_an_attempt(settings)
+        assert "permissions" in (caught.value.hint or "")
+
+
+async def test_a_key_that_cannot_be_read_for_a_moment_does_no_harm(tmp_path: Path) -> None:
+    seed = nkeys.encode_seed(random_bytes(32), nkeys.PREFIX_BYTE_USER)
+    public = nkeys.from_seed(bytearray(seed)).public_key.decode()
+    (tmp_path / "user.nk").write_bytes(seed)
+    with NatsCluster(tmp_path / "nats", size=1, more=f"authorization {{ users: [ {{ nkey: {public} }} ] }}") as cluster:
+        settings = JetStreamSettings(
+            servers=tuple(cluster.urls), nkey_file=str(tmp_path / "user.nk"), connect_s=1.0, patience_s=0.3
+        )
+        async with connected(settings) as connection:
+            (tmp_path / "user.nk").write_text("")  # as it is written anew
+            cluster.nodes[0].kill()
+            await until(connection, connected=False)
+            cluster.nodes[0].start()
+            with pytest.raises(JournalUnreachable, match=r"not connected: nkey_file .* holds no seed of a user"):
+                await ask_until_told(connection, "nkey")
+            (tmp_path / "user.nk").write_bytes(seed)
+            await until(connection, connected=True)
 
 
 async def test_a_connection_outlives_its_server_and_a_server_that_refuses_it_for_a_while(tmp_path: Path) -> None:
@@ -197,6 +229,30 @@ async def test_a_leader_that_is_cut_off_is_not_asked_what_is_so(tmp_path: Path) 
             journal = await JetStreamJournal.open(connection, "acme")
             assert await journal.last("a") == seq
             await journal.close()
+
+
+@asynccontextmanager
+async def connected(settings: JetStreamSettings) -> AsyncIterator[JetStreamConnection]:
+    connection = await JetStreamConnection.open(settings)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def read_within_an_attempt(settings: JetStreamSettings) -> None:
+    async with asyncio.timeout(ATTEMPT_S * 0.8), connected(settings) as connection:
+        await Followed(connection, "TOCSIN", "a").beyond(0)
+
+
+async def ask_until_told(connection: JetStreamConnection, why: str) -> None:
+    async with asyncio.timeout(SOON_S):
+        while True:
+            try:
+                await connection.api("INFO")
+            except JournalUnreachable as error:
+                if why in error.why:
+                    raise
 
 
 async def ask_for_ever(journal: JetStreamJournal) -> None:

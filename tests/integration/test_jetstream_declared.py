@@ -9,8 +9,9 @@ import pytest
 from support.jetstream import jetstream
 from support.nats_cluster import NatsCluster
 from tocsin.journal import JournalError
-from tocsin.journal.jetstream import JetStreamConnection
-from tocsin.journal.jetstream.declared import BucketDeclared, StreamDeclared, differences, make
+from tocsin.journal.jetstream import JetStreamConnection, JetStreamKeyValue
+from tocsin.journal.jetstream.appending import append
+from tocsin.journal.jetstream.declared import BucketDeclared, StreamDeclared, differences, make, stream_of
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +37,18 @@ async def test_what_is_missing_is_made_once(connection: JetStreamConnection) -> 
     assert sorted(await make(connection, wanted)) == sorted(one.config()["name"] for one in wanted)
     assert await differences(connection, wanted) == []
     assert await make(connection, wanted) == []
+
+
+async def test_who_writes_a_key_cannot_drop_the_others(connection: JetStreamConnection) -> None:
+    bucket = BucketDeclared(name=uuid4().hex)
+    await make(connection, [bucket])
+    table = await JetStreamKeyValue.open(connection, bucket.name)
+    await table.put("a", b"kept")
+    key, dropping = f"$KV.{bucket.name}.b", {"Nats-Rollup": "all"}
+    with pytest.raises(JournalError, match="rollup"):
+        await append(connection, stream_of(bucket.name), key, b"", headers=dropping, what="b")
+    assert list(await table.all()) == ["a"]
+    await table.close()
 
 
 async def test_what_is_there_with_other_settings_stays_and_nothing_is_made(connection: JetStreamConnection) -> None:

@@ -13,7 +13,8 @@ from schemathesis.engine import from_schema
 from schemathesis.engine.events import FatalError, NonFatalError, ScenarioFinished
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from support.org import PROVIDERS, OrgProcess, tocsin
+from support.org import PROVIDERS, OrgProcess
+from support.process import tocsin
 from tocsin.org.http.risk import MAX_SEQ
 
 pytestmark = pytest.mark.slow

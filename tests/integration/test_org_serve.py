@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.org import OrgProcess, event, send, tocsin
+from support.org import OrgProcess, event, send
+from support.process import tocsin
 
 pytestmark = pytest.mark.slow
 
@@ -163,7 +164,8 @@ def test_check_reads_the_folder_while_the_org_runs_and_after(org: OrgProcess) ->
 def test_check_asks_a_running_org(org: OrgProcess, tmp_path: Path) -> None:
     token = org.token()
     with org.client(token) as client:
-        send(client, event(("203.0.113.9", "HIGH")))
+        seq = send(client, event(("203.0.113.9", "HIGH")))
+        assert client.get(f"/risk/v1/ips/203.0.113.9?after={seq}").json()["level"] == "HIGH"
     (tmp_path / "token").write_text(token + "\n")
     by_file = tocsin("check", "203.0.113.9", "--to", org.url, "--token-file", str(tmp_path / "token"))
     assert "203.0.113.9  HIGH" in by_file.stdout

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from support.org import OrgProcess, event, send, tocsin
+from support.org import OrgProcess, event, send
 from support.org_folder import fill, known
+from support.process import tocsin
 from tocsin.journal import JournalError, copy_journal
 from tocsin.org.doctor import Finding, examine
 from tocsin.org.errors import OrgError

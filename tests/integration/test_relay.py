@@ -10,7 +10,8 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from support.oauth import rsa_key, service_app
-from support.org import OrgProcess, tocsin
+from support.org import OrgProcess
+from support.process import tocsin
 from support.relay_process import RelayProcess, all_delivered, relay_toml, write_list
 
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from support.fake_org import FakeOrg, address, signals
 from support.relay_fleet import LEASE_S, Fleet, FleetWorker, Quiet, holders
 from support.virtual_time import T0, Clock, run_virtually
 from tocsin.journal import MemoryJournal, MemoryKeyValue
-from tocsin.relay import BudgetConfig
+from tocsin.relay import BudgetConfig, Guards
 from tocsin.relay.fleet import Holding, Timing, Worker, share_of
 from tocsin.relay.fleet.membership import owned
 from tocsin.signals import Batch, Retraction, RiskLevel, Signal
@@ -78,6 +78,29 @@ def test_when_a_worker_dies_another_goes_on_within_the_lease_and_repeats_at_most
         twice = [ip for ip, count in Counter(ip for ip, _ in org.taken).items() if count > 1]
         assert len(twice) <= 1000
         assert len(org.arrivals_s) == 9
+        await fleet.close()
+
+    run_virtually(main)
+
+
+def test_answers_that_came_while_the_cluster_was_out_of_reach_are_known_to_the_next_owner(tmp_path: Path) -> None:
+    async def main() -> None:
+        org = FakeOrg(latency_s=2)
+        fleet = Fleet(tmp_path, {"acme": org})
+        first = fleet.start("w1")
+        await asyncio.sleep(SETTLED_S)
+        for outage in range(3):
+            await fleet.detector.put([_signal(outage * 100 + number) for number in range(100)])
+            await _until(lambda: len(org.arrivals_s) > len(org.statuses))  # it is at the org
+            first.machine.cluster_is_cut = True
+            await asyncio.sleep(2 * LEASE_S)
+            first.machine.cluster_is_cut = False
+            await asyncio.sleep(60)
+        assert len(org.taken) == 300
+        await first.kill()
+        fleet.start("w2")
+        await asyncio.sleep(60)
+        assert len(org.taken) == 300
         await fleet.close()
 
     run_virtually(main)
@@ -268,6 +291,21 @@ def test_one_that_comes_takes_its_share_and_one_that_is_stopped_hands_over_at_on
     run_virtually(main)
 
 
+def test_who_asks_how_engines_are_doing_and_guards_them_does_not_mind_that_one_ends(tmp_path: Path) -> None:
+    async def main() -> None:
+        fleet = Fleet(tmp_path, _orgs("acme", "globex"))
+        serving = fleet.start("w1").serving
+        await asyncio.sleep(SETTLED_S)
+        closed = serving.relays["acme"]
+        await closed.__aexit__(None, None, None)
+        serving.relays["acme"] = closed  # as while it is being closed
+        assert [target.name for target in (await serving.status()).targets] == ["globex"]
+        await serving.guard(Guards(terms=b"other networks"))
+        await fleet.close()
+
+    run_virtually(main)
+
+
 def test_a_handover_repeats_nothing(tmp_path: Path) -> None:
     async def main() -> None:
         org = FakeOrg(limit=30, latency_s=1.5)
@@ -370,6 +408,20 @@ def test_a_source_is_read_by_one_worker_and_goes_on_where_its_last_one_stopped(t
         assert source.began_at == [b"", b"1"]
         assert source.open == 1
         assert set(org.picture(fleet.clock())) == {address(number) for number in range(5)}
+        await fleet.close()
+
+    run_virtually(main)
+
+
+def test_a_new_owner_tells_nothing_that_a_list_dropped_before_it_came(tmp_path: Path) -> None:
+    async def main() -> None:
+        fleet = Fleet(tmp_path, _orgs("acme"))
+        for numbers in (range(3000), range(10)):
+            claims = [_signal(number, source="list") for number in numbers]
+            await fleet.detector.put(Batch(source="list", claims=[*claims], ends_list=True))
+        fleet.start("w1")
+        await asyncio.sleep(60)
+        assert {ip for ip, _ in fleet.orgs["acme"].taken} == {address(number) for number in range(10)}
         await fleet.close()
 
     run_virtually(main)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from support.org import OrgProcess, tocsin
+from support.org import OrgProcess
+from support.process import tocsin
 
 ROOT = Path(__file__).parents[2]
 SET_UP = ("make ", "export PATH", "tocsin serve", "sleep 3")  # the test has done these

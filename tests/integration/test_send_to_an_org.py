@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from support.org import OrgProcess, tocsin
+from support.org import OrgProcess
+from support.process import tocsin
 
 pytestmark = pytest.mark.slow
 

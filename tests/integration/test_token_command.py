@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from support.org import PROVIDERS, OrgProcess, tocsin
+from support.org import PROVIDERS, OrgProcess
+from support.process import tocsin
 from tocsin.org.last_uses import EVERY_MS, LastUses
 
 

@@ -179,10 +179,9 @@ def test_a_file_is_a_list_that_outlives_its_process(operations: list[Operation])
 def test_a_stream_on_three_servers_is_a_list(nats_cluster: NatsCluster, operations: list[Operation]) -> None:
     async def on_a_new_stream() -> None:
         async with jetstream(nats_cluster) as connection:
-            name = uuid4().hex
-            stream = StreamDeclared(name=f"MODEL_{name}", subjects=(f"tocsin.journal.{name}.>",))
-            await make(connection, [stream])
-            await run(lambda: JetStreamJournal.open(connection, name, stream=stream.name), operations)
-            await connection.api(f"STREAM.DELETE.{stream.name}")
+            name = f"MODEL_{uuid4().hex}"
+            await make(connection, [StreamDeclared(name=name, subjects=(f"{name}.>",))])
+            await run(lambda: JetStreamJournal.open(connection, "acme", stream=name, root=name), operations)
+            await connection.api(f"STREAM.DELETE.{name}")
 
     asyncio.run(on_a_new_stream())

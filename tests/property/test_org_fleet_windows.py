@@ -11,8 +11,9 @@ import pytest
 
 from support.far import FarKeyValue, Way
 from support.virtual_time import run_virtually
-from tocsin.journal import JournalError, MemoryKeyValue
+from tocsin.journal import JournalError, JournalUnreachable, MemoryKeyValue
 from tocsin.journal.key_value import MAX_VALUE_BYTES
+from tocsin.org.freshness import ANSWER_WITHIN_S
 from tocsin.org.rate_limit import Grant
 from tocsin.org.shared.windows import LIFE_S, MOST_PRINCIPALS, Counted, SharedWindows, decide
 
@@ -36,9 +37,16 @@ async def race(
     async def knock() -> None:
         await asyncio.sleep(dice.choice([0.0, dice.random() * most_s, 60 + dice.random() * 0.05]))
         windows, skew = dice.choice(nodes)
-        now, who = T0 + loop.time() + skew, dice.choice(names)
+        who, now = dice.choice(names), 0.0
+
+        def clock() -> float:
+            nonlocal now
+            now = T0 + loop.time() + skew
+            return now
+
         try:
-            grants.append((now, who, await windows.take("events", who, limit=limit, share=share, now=now)))
+            grant = await windows.take("events", who, limit=limit, share=share, clock=clock)
+            grants.append((now, who, grant))
         except JournalError:
             return  # not counted for sure, so not let in
 
@@ -75,12 +83,68 @@ def test_the_first_refusal_is_told_once_over_all_nodes() -> None:
     async def main(dice: Random) -> None:
         table = MemoryKeyValue(clock=lambda: T0)
         nodes = [SharedWindows(FarKeyValue(table, Way(dice)), "acme") for _ in range(NODES)]
-        asked = (dice.choice(nodes).take("events", "a", limit=5, share=5, now=T0) for _ in range(40))
+        asked = (dice.choice(nodes).take("events", "a", limit=5, share=5, clock=lambda: T0) for _ in range(40))
         grants = await asyncio.gather(*asked)
         assert (sum(grant.allowed for grant in grants), sum(grant.first_refusal for grant in grants)) == (5, 1)
 
     for seed in range(SEEDS):
         run_virtually(partial(main, Random(seed)))
+
+
+class Slow(MemoryKeyValue):
+    """Answers after `takes_s`."""
+
+    takes_s = 0.0
+
+    async def put(self, key: str, value: bytes, *, revision: int | None = None) -> int:
+        await asyncio.sleep(self.takes_s)
+        return await super().put(key, value, revision=revision)
+
+
+def virtual() -> float:
+    return T0 + asyncio.get_running_loop().time()
+
+
+def test_a_request_counts_in_the_window_that_is_open_when_its_turn_has_come() -> None:
+    async def main() -> None:
+        table = Slow(clock=virtual, life_s=LIFE_S)
+        table.takes_s = 0.9 * ANSWER_WITHIN_S
+        node = SharedWindows(table, "acme")
+        asked = (node.take("events", "a", limit=100, share=100, clock=virtual) for _ in range(100))
+        grants = await asyncio.gather(*asked)
+        assert all(grant.allowed for grant in grants)
+        assert [sum(grant.reset < T0 + s for grant in grants) for s in (61, 180)] == [67, 100]
+
+    run_virtually(main)
+
+
+def test_a_clock_that_is_behind_by_minutes_opens_no_second_window() -> None:
+    async def main() -> None:
+        table = MemoryKeyValue(clock=virtual)
+        nodes = [SharedWindows(table, "acme") for _ in range(3)]
+        given = 0
+        for _ in range(40):
+            for node, behind_s in zip(nodes, (0, 70, 3600), strict=True):
+                now = T0 - behind_s
+                given += (await node.take("events", "a", limit=30, share=30, clock=partial(float, now))).allowed
+        assert given == 30
+
+    run_virtually(main)
+
+
+def test_nobody_waits_in_line_behind_who_gets_no_answer() -> None:
+    async def main() -> None:
+        table = Slow(clock=virtual)
+        table.takes_s = 1e6
+        node = SharedWindows(table, "acme")
+        asked = [node.take("events", "a", limit=30, share=30, clock=virtual) for _ in range(75)]
+        ends = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(end) for end in ends} == {JournalUnreachable}
+        assert asyncio.get_running_loop().time() <= ANSWER_WITHIN_S
+        table.takes_s = 0.0
+        assert (await node.take("events", "a", limit=30, share=30, clock=virtual)).allowed
+
+    run_virtually(main)
 
 
 def test_a_value_has_room_for_so_many_principals_and_no_more_are_let_in() -> None:

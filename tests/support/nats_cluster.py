@@ -42,6 +42,7 @@ cluster {{
   name: fleet
   listen: "127.0.0.1:{route_port}"
   no_advertise: true
+  advertise: "127.0.0.1:1" # servers that meet tell the others: these shall keep to the routes, which a test may cut
   routes: [{routes}]
 }}
 """
@@ -147,15 +148,25 @@ class NatsNode:
         self.process.send_signal(how)
 
 
+Reach = Callable[[NatsNode, NatsNode], int]
+
+
 class NatsCluster:
     """Several servers that know each other, or one alone. A context manager; ends what it started."""
 
-    def __init__(self, folder: Path, *, size: int = 3, jetstream: bool = True, more: str = "") -> None:
-        """`more` is added to each config: accounts, TLS, limits."""
+    def __init__(
+        self, folder: Path, *, size: int = 3, jetstream: bool = True, more: str = "", reach: Reach | None = None
+    ) -> None:
+        """
+        Args:
+            more: is added to each config: accounts, TLS, limits.
+            reach: at which port one server reaches another one, when that is not its own.
+        """
         self.nodes = [NatsNode(f"n{number}", folder / f"n{number}") for number in range(1, size + 1)]
-        routes = [f"nats://127.0.0.1:{node.route_port}" for node in self.nodes] if size > 1 else []
         self._jetstream = jetstream
         for node in self.nodes:
+            others = [other for other in self.nodes if other is not node]
+            routes = [f"nats://127.0.0.1:{reach(node, other) if reach else other.route_port}" for other in others]
             node.configure(routes, jetstream=jetstream, more=more)
 
     def __enter__(self) -> Self:

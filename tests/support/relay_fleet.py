@@ -10,12 +10,13 @@ import httpx2
 
 from support.fake_org import FakeOrg
 from support.virtual_time import Clock
-from tocsin.journal import Entry, Journal, JournalError, Kept, KeyValue, MemoryJournal, MemoryKeyValue
+from tocsin.journal import Entry, Journal, JournalUnreachable, Kept, KeyValue, MemoryJournal, MemoryKeyValue
 from tocsin.journal.protocol import READ_LIMIT
 from tocsin.okta import AsyncApiClient, Configuration
 from tocsin.relay import BudgetConfig, OktaTarget, RelayConfig, TargetConfig
 from tocsin.relay.feeding import Reads
 from tocsin.relay.fleet import Detector, FleetConfig, Serving, SharedStream, Stores, Worker
+from tocsin.relay.fleet.turns import TURNS_AT_ONCE, Turns
 
 _T = TypeVar("_T")
 LEASE_S = 6.0
@@ -28,7 +29,7 @@ class Machine:
         self._runs = asyncio.Event()
         self._runs.set()
         self._stood_at_s = 0.0
-        self.is_cut = False
+        self.is_cut = self.cluster_is_cut = False
 
     def pause(self) -> None:
         self._stood_at_s = self.monotonic_s()
@@ -45,10 +46,16 @@ class Machine:
         """What a paused process has asked may be done, but it does not hear the answer before it goes on."""
         await self._runs.wait()
         if self.is_cut:
-            raise JournalError("no server answers")
+            raise JournalUnreachable("a question", seconds=10, why="no server answers")
         found = await ask()
         await self._runs.wait()
         return found
+
+    async def to_the_cluster(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """Which may be out of reach while the orgs are not."""
+        if self.cluster_is_cut:
+            raise JournalUnreachable("a question", seconds=10, why="no server answers")
+        return await self.over_the_net(ask)
 
 
 class FarJournal:
@@ -58,23 +65,23 @@ class FarJournal:
         self._shared, self._machine = shared, machine
 
     async def append(self, topic: str, body: bytes, *, expect_last: int | None = None) -> int:
-        return await self._machine.over_the_net(lambda: self._shared.append(topic, body, expect_last=expect_last))
+        return await self._machine.to_the_cluster(lambda: self._shared.append(topic, body, expect_last=expect_last))
 
     async def last(self, topic: str | None = None) -> int:
-        return await self._machine.over_the_net(lambda: self._shared.last(topic))
+        return await self._machine.to_the_cluster(lambda: self._shared.last(topic))
 
     async def get(self, seq: int) -> Entry | None:
-        return await self._machine.over_the_net(lambda: self._shared.get(seq))
+        return await self._machine.to_the_cluster(lambda: self._shared.get(seq))
 
     async def read(self, after: int = 0, *, limit: int = READ_LIMIT) -> list[Entry]:
-        return await self._machine.over_the_net(lambda: self._shared.read(after, limit=limit))
+        return await self._machine.to_the_cluster(lambda: self._shared.read(after, limit=limit))
 
     async def forget(self, branch: str, before: int) -> int:
-        return await self._machine.over_the_net(lambda: self._shared.forget(branch, before))
+        return await self._machine.to_the_cluster(lambda: self._shared.forget(branch, before))
 
     async def follow(self, after: int = 0) -> AsyncGenerator[list[Entry], None]:
         async for entries in self._shared.follow(after):
-            yield await self._machine.over_the_net(lambda entries=entries: _given(entries))  # type: ignore[misc]
+            yield await self._machine.to_the_cluster(lambda entries=entries: _given(entries))  # type: ignore[misc]
 
     def look(self) -> None:
         self._shared.look()
@@ -90,16 +97,16 @@ class FarTable:
         self._shared, self._machine = shared, machine
 
     async def get(self, key: str) -> Kept | None:
-        return await self._machine.over_the_net(lambda: self._shared.get(key))
+        return await self._machine.to_the_cluster(lambda: self._shared.get(key))
 
     async def put(self, key: str, value: bytes, *, revision: int | None = None) -> int:
-        return await self._machine.over_the_net(lambda: self._shared.put(key, value, revision=revision))
+        return await self._machine.to_the_cluster(lambda: self._shared.put(key, value, revision=revision))
 
     async def delete(self, key: str, *, revision: int | None = None) -> None:
-        await self._machine.over_the_net(lambda: self._shared.delete(key, revision=revision))
+        await self._machine.to_the_cluster(lambda: self._shared.delete(key, revision=revision))
 
     async def all(self, branch: str = "") -> dict[str, Kept]:
-        return await self._machine.over_the_net(lambda: self._shared.all(branch))
+        return await self._machine.to_the_cluster(lambda: self._shared.all(branch))
 
     def watch(self) -> AsyncIterator[dict[str, Kept | None]]:
         return self._shared.watch()
@@ -172,7 +179,7 @@ class Fleet:
 
         workers: KeyValue = FarTable(self.workers, machine)
         stores = Stores(signals, told, workers, FarTable(self.owners, machine), self.clock)
-        stream = SharedStream(signals)
+        stream = SharedStream(signals, Turns(TURNS_AT_ONCE))
         targets = {
             org: TargetConfig(url=f"https://{org}.example", token_env="T", allow_non_global=True, budget=self.budget)
             for org in self.orgs

@@ -1,21 +1,16 @@
 """A real relay: `tocsin relay` in a process of its own."""
 
-import os
-import select
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import format_datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import msgspec
 
-from support.org import READY_WITHIN_S, STOPPED_WITHIN_S, OrgProcess, tocsin
+from support.org import OrgProcess
+from support.process import Server, tocsin
 
 SEEN_WITHIN_S = 30.0
 _EVERY_S = 0.05
@@ -47,26 +42,14 @@ def relay_toml(folder: Path, org: OrgProcess, lists: dict[str, Path], *, more: s
     return path
 
 
-class RelayProcess:
+class RelayProcess(Server):
     """Starts when made, and is ready then. Killed at the end of `with`, if it was not stopped."""
 
     def __init__(self, config: Path) -> None:
         self.config = config
-        self.log = config.with_name("relay.log")
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tocsin", "relay", "--config", str(config)],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=os.environ,
-            )
-        out = self._process.stdout
-        assert out is not None
-        ready, _, _ = select.select([out], [], [], READY_WITHIN_S)
-        self.said = out.readline().decode() if ready else ""
-        if not self.said.startswith("Tocsin relay ready"):
-            self.kill()
-            raise AssertionError(f"the relay did not start: {self.said!r}\n{self.log.read_text()}")
+        super().__init__(
+            "relay", "--config", str(config), log=config.with_name("relay.log"), ready="Tocsin relay ready"
+        )
 
     def status(self) -> dict[str, Any]:
         """What `tocsin status --json` says."""
@@ -81,30 +64,6 @@ class RelayProcess:
                 return now
             assert time.monotonic() < deadline, f"{now}\n{self.log.read_text()}"
             time.sleep(_EVERY_S)
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        """Ask it to stop. Returns: its exit code."""
-        self._process.send_signal(number)
-        return self._wait()
-
-    def kill(self) -> None:
-        """SIGKILL: no chance to write anything."""
-        self._process.kill()
-        self._wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
-
-    def _wait(self) -> int:
-        code = self._process.wait(STOPPED_WITHIN_S)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        return code
 
 
 def status(config: Path) -> dict[str, Any]:

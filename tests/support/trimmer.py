@@ -20,10 +20,7 @@ async def trim(data: Path, rounds: int) -> None:
         return time.time() + later[0]
 
     async with open_org(DataFolder.open(data, create=False), clock=clock) as org:
-
-        def live() -> list[str]:
-            return [provider.id for provider in org.providers.all()]
-
+        live = org.providers_with_words
         retention = Retention(org.journal, org.projector, org.index, keep_s=0, live=live, clock=clock)
         sweeper = Sweeper(org.projector, org.index, live=live, clock=clock)
         os.close(os.open(data / "began", os.O_CREAT, 0o600))

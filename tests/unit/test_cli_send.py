@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.faulty_org import faulty_org
-from support.org import tocsin
+from support.process import tocsin
 
 LISTED = '{"ip":"198.51.100.%d","riskLevel":"%s"}\n'
 pytestmark = pytest.mark.slow

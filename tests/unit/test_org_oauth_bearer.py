@@ -276,7 +276,8 @@ def test_which_key_signs_which_is_due_and_which_are_told() -> None:
         assert signing is not None
         assert signing.kid == kid
         assert signing in published(keys, now)
-    assert signer(keys[1:], 0) is None
+    assert signer(keys[1:], 0) == keys[1], "made by a node whose clock is ahead"
+    assert signer([], 0) is None
     assert published(keys, 11 * day - 1) == keys
     assert published(keys, 11 * day) == keys[1:]
 

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
+
 from support.oauth import ASSERTION_TYPE, assertion, ec_key, hash_of, proof, rsa_key, service_app
 from support.oauth_org import BASE, CLIENTS, MANAGE_EVENTS, TOKEN, OAuthOrg, oauth_org
 from support.org import RISK_EVENTS, event
+from tocsin.journal import JournalError, JournalUnreachable, MemoryJournal
 from tocsin.org.config import Limits, OAuth, OrgConfig
 from tocsin.org.records import AccessTokenIssued, AccessTokenRefused, directory_record
 
@@ -553,3 +556,42 @@ async def test_a_proof_that_met_a_full_window_or_a_broken_journal_may_come_again
         assert await send(late) == 503
         it.wait(61)
         assert await send(late) == 503  # and not 400
+
+
+@pytest.mark.parametrize(
+    ("fault", "may_come_again"),
+    [(JournalError("full"), True), (JournalUnreachable("it", seconds=1, why="no answer"), False)],
+)
+async def test_a_proof_may_come_again_only_when_nothing_can_have_been_written(
+    tmp_path: Path, fault: JournalError, may_come_again: bool
+) -> None:
+    class Faulty(MemoryJournal):
+        async def append(self, topic: str, body: bytes, *, expect_last: int | None = None) -> int:
+            raise fault
+
+    async def fail(*_: Any) -> Any:
+        raise fault
+
+    async with oauth_org(tmp_path / "data") as it:
+        app, key, org = await it.app(MANAGE_EVENTS), ec_key(), it.org
+        await it.admin.post("/api/v1/risk/providers", json={"name": "edge", "clientId": app})
+        first = await it.post(TOKEN, it.token_form(app), dpop=proof(key, BASE + TOKEN, now=it.now, nonce="x"))
+        nonce = first.headers["dpop-nonce"]
+        token = (
+            await it.post(TOKEN, it.token_form(app), dpop=proof(key, BASE + TOKEN, now=it.now, nonce=nonce))
+        ).json()["access_token"]
+        for_token = proof(key, BASE + TOKEN, now=it.now, nonce=nonce)
+        for_events = {
+            "authorization": f"DPoP {token}",
+            "dpop": proof(key, BASE + RISK_EVENTS, now=it.now, ath=hash_of(token)),
+        }
+
+        async def asked() -> list[int]:
+            one = await it.post(TOKEN, it.token_form(app), dpop=for_token)
+            other = await it.request("POST", RISK_EVENTS, for_events, json=[event(("203.0.113.9", "HIGH"))])
+            return [one.status_code, other.status_code]
+
+        journal, issue, org.journal, org.issued.answer = org.journal, org.issued.answer, Faulty(), fail  # type: ignore[method-assign, assignment]
+        assert await asked() == [503, 503]
+        org.journal, org.issued.answer = journal, issue  # type: ignore[method-assign]
+        assert await asked() == ([200, 202] if may_come_again else [400, 400])

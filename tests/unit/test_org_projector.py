@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from structlog.testing import capture_logs
 
-from tocsin.journal import Entry, MemoryJournal
+from tocsin.journal import Entry, JournalError, MemoryJournal
 from tocsin.org.errors import OrgError
 from tocsin.org.projector import JournalTooOld, Projector
 
@@ -69,6 +69,21 @@ async def test_one_that_cannot_go_on_holds_up_those_after_it_and_none_before() -
         shelves[1].broken = False
         assert await projector.wait_for(4, at_most_s=SOON_S)
     running.cancel()
+    await projector.close()
+
+
+async def test_who_catches_up_with_what_was_taken_away_ends() -> None:
+    journal, shelf = await journal_of(3), Shelf("a", [])
+    projector = Projector(journal, [shelf])
+    async with asyncio.timeout(SOON_S):
+        with pytest.raises(JournalError, match="entry 9 is gone"):
+            await projector.catch_up_first(9)
+        assert shelf.cursor() == 3
+        await journal.append("b.c", b"")
+        await journal.append("b.c", b"")
+        await journal.forget("b.", 5)
+        await projector.catch_up_first(4)
+        assert shelf.cursor() == 3
     await projector.close()
 
 

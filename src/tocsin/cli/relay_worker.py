@@ -18,6 +18,7 @@ from tocsin.relay import Guards, only_relay
 from tocsin.relay.feeding import until_one_ends
 from tocsin.relay.fleet import Serving, SharedStream, Stores, Worker
 from tocsin.relay.fleet.opening import open_stores
+from tocsin.relay.fleet.turns import TURNS_AT_ONCE, Turns
 from tocsin.relay.fleet.worker_name import worker_name
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ async def run_worker(file: RelayFile, settings: JetStreamSettings, sources: "lis
         await stack.enter_async_context(only_relay(Path(file.state)))
         stores = await stack.enter_async_context(open_stores(settings, file.of_fleet))
         name = worker_name(Path(file.state))
-        stream = SharedStream(stores.signals)
+        stream = SharedStream(stores.signals, Turns(TURNS_AT_ONCE))
         serving = Serving(file.relay, file.of_fleet, stores, stream, watcher=RequestLog(), guards=guards)
         worker = _worker(name, file, serving, stores, sources)
         shared = f"{len(file.targets)} targets and {len(sources)} sources"

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from tocsin.errors import TocsinError
-from tocsin.journal import Entry, Journal
+from tocsin.journal import Entry, Journal, JournalError
 from tocsin.org.errors import OrgError
 
 _ENTRIES_AT_ONCE = 64  # the longest that a sweep, or the next projection, waits for its turn: about 0.3 s
@@ -126,8 +126,16 @@ class Projector:
         for number in range(count):
             while self._cursors[number] < last:
                 batch = await self._journal.read(self._cursors[number])
+                if not batch:
+                    raise JournalError(
+                        f"entry {last} is gone from the journal",
+                        hint="look at who purges its stream, and at its copies",
+                    )
                 # Those before it have what lies beyond `last` only when somebody keeps them up.
-                await self._apply(number, [entry for entry in batch if entry.seq <= last])
+                due = [entry for entry in batch if entry.seq <= last]
+                if not due:
+                    break  # what there was has been trimmed since
+                await self._apply(number, due)
 
     async def _keep_up(self, number: int) -> None:
         while True:

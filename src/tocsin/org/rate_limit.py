@@ -6,7 +6,7 @@ what binds is what the headers tell.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from tocsin.signals.limits import WINDOW_S
@@ -75,18 +75,15 @@ def _opened(window: Window | None, now: float) -> Window:
 class Windows(Protocol):
     """The open windows of all principals on all buckets, wherever they are kept."""
 
-    async def take(self, bucket: str, principal: str, *, limit: int, share: int, now: float) -> Grant:
+    async def take(self, bucket: str, principal: str, *, limit: int, share: int, clock: Callable[[], float]) -> Grant:
         """
-        One request of `principal` at epoch second `now`. Raises JournalError when it cannot be counted.
+        One request of `principal`. Raises JournalError when it cannot be counted.
 
         Args:
             limit: what `bucket` allows the whole org in a window.
             share: how much of that one principal may use.
+            clock: tells epoch seconds; read when it is the request's turn, which may be a while after it came.
         """
-        ...
-
-    async def take_alone(self, bucket: str, principal: str, *, limit: int, now: float) -> Grant:
-        """The same for one who has `bucket` for itself."""
         ...
 
 
@@ -97,12 +94,12 @@ class MemoryWindows:
         self._windows: dict[tuple[str, str | None], Window] = {}
         self._sweep_at = _SWEEP_AT
 
-    async def take(self, bucket: str, principal: str, *, limit: int, share: int, now: float) -> Grant:
+    async def take(self, bucket: str, principal: str, *, limit: int, share: int, clock: Callable[[], float]) -> Grant:
         """See `Windows.take`."""
-        return self._take((bucket, None), (bucket, principal), limit, share, now)
+        return self._take((bucket, None), (bucket, principal), limit, share, clock())
 
-    async def take_alone(self, bucket: str, principal: str, *, limit: int, now: float) -> Grant:
-        """See `Windows.take_alone`."""
+    def take_alone(self, bucket: str, principal: str, *, limit: int, now: float) -> Grant:
+        """One request of `principal`, who has `bucket` for itself, at epoch second `now`."""
         return self._take((bucket, f"all of {principal}"), (bucket, principal), limit, limit, now)
 
     def __len__(self) -> int:
@@ -128,17 +125,19 @@ class RateLimits:
             limits: what each bucket allows the whole org in a window.
             share_percent: how much of that one principal may use; at least one request.
         """
-        self._limits, self._windows = dict(limits), windows
+        self._limits, self._windows, self._strangers = dict(limits), windows, MemoryWindows()
         self._shares = {bucket: max(1, limit * share_percent // 100) for bucket, limit in limits.items()}
 
-    async def take(self, bucket: str, principal: str, *, now: float, alone: bool = False) -> Grant:
-        """
-        One request of `principal` at epoch second `now`. Raises JournalError when it cannot be counted.
+    async def take(self, bucket: str, principal: str, *, clock: Callable[[], float]) -> Grant:
+        """See `Windows.take`."""
+        limit, share = self._limits[bucket], self._shares[bucket]
+        return await self._windows.take(bucket, principal, limit=limit, share=share, clock=clock)
 
-        Args:
-            alone: who asks is not known yet, and has the bucket for itself: nobody shall use up that of others.
+    def take_of_stranger(self, bucket: str, who: str, *, now: float) -> Grant:
         """
-        limit = self._limits[bucket]
-        if alone:
-            return await self._windows.take_alone(bucket, principal, limit=limit, now=now)
-        return await self._windows.take(bucket, principal, limit=limit, share=self._shares[bucket], now=now)
+        One request at epoch second `now` of somebody who is not known yet, and has `bucket` for itself.
+
+        Nobody shall use up that of others. It is counted by this process alone: anybody can be very many strangers, and
+        is let in nowhere by it.
+        """
+        return self._strangers.take_alone(bucket, who, limit=self._limits[bucket], now=now)

@@ -27,6 +27,7 @@ async def in_rounds(work: Callable[[], Awaitable[object]], *, rest_s: float, fai
                 case _:
                     # Text, not `exc_info`: some logs would print local variables.
                     _log.error(failed, exception="".join(format_exception(error)))
+        _heed_cancellation()
         await asyncio.sleep(rest_s)
 
 
@@ -34,6 +35,13 @@ async def end(task: asyncio.Task[None]) -> None:
     """Cancel it, and wait until it has ended. To cancel the caller meanwhile is another thing, and is not lost."""
     task.cancel()
     await asyncio.wait([task])
+
+
+def _heed_cancellation() -> None:
+    """A group of tasks of which one fails while it is cancelled raises that failure, and nothing else."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _one_of(error: Exception) -> Exception:

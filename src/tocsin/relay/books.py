@@ -6,6 +6,8 @@ from hashlib import blake2b
 import msgspec
 from msgspec import Struct
 
+from tocsin.relay.ledger import Answered
+
 
 class SourceBook(Struct, kw_only=True):
     """One source, as far as it is durable here."""
@@ -55,6 +57,8 @@ class TargetBook(Struct, kw_only=True):
     closes_ms: int = 0
     ledger_seq: int = 0
     """Of its ledger, the last entry that is known here."""
+    unwritten: Answered | None = None
+    """What came of the last request, while it may stand here alone and not in the ledger, too."""
     paused: str = ""
     """Why nothing is sent to it; empty while it works."""
     remedy: str = ""

@@ -29,10 +29,12 @@ class MappedPages:
 
 def _spans_of(file: Path) -> list[tuple[int, int]]:
     """Source: proc_pid_maps(5)."""
-    found = []
+    found, path = [], str(file.resolve())
     for line in Path("/proc/self/maps").read_text().splitlines():
-        span, mode, _, _, _, *name = line.split(maxsplit=5)
-        if name == [str(file.resolve())] and mode == "r--s":
+        if not line.endswith(path):
+            continue  # before anything is taken apart: a worker of a fleet maps thousands of files
+        span, mode, _, _, _, name = line.split(maxsplit=5)
+        if name == path and mode == "r--s":
             start, end = span.split("-")
             found.append((int(start, 16), int(end, 16)))
     return found

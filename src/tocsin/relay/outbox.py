@@ -19,7 +19,7 @@ from tocsin.relay.plan import Request, Telling
 from tocsin.relay.quarantine import TARGET_BOOK, Quarantine, keep, refuse
 from tocsin.relay.reconcile import PENDING, Rank, rank, until_ms
 from tocsin.relay.record import Record, decode
-from tocsin.relay.store import Store, Txn, due_fields, pending_entries, pending_fields, walk
+from tocsin.relay.store import ROOM_BYTES, Store, Txn, due_fields, pending_entries, pending_fields, walk
 from tocsin.signals import Signal
 
 _SOURCE_BOOK = b"source/"
@@ -46,9 +46,9 @@ class Best(NamedTuple):
 class Outbox:
     """The open outbox. Not for two threads at a time; several processes may open one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, room_bytes: int = ROOM_BYTES) -> None:
         """Open or make the one in the folder `path`. Raises RelayError when that cannot be."""
-        self.store = Store(path)
+        self.store = Store(path, room_bytes=room_bytes)
         self.quarantine = Quarantine(self.store)
         self._served: dict[int, Served] = {}
         self._may_walk = self._may_review = True  # no other process begins to: looked up once, then remembered

@@ -5,11 +5,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from tocsin.relay.errors import RelayError
 from tocsin.relay.intake import Prepared
 from tocsin.relay.outbox import Outbox
+from tocsin.relay.store import ROOM_BYTES
 from tocsin.signals import to_ms
 
 BATCH_CLAIMS = 16_384
@@ -30,13 +32,22 @@ class _Waiting(NamedTuple):
 class OutboxThread:
     """Belongs to the running event loop."""
 
-    def __init__(self, outbox: Outbox, *, clock: Callable[[], datetime]) -> None:
-        self.outbox, self._clock = outbox, clock
+    outbox: Outbox
+    """Once it is open."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], datetime], room_bytes: int = ROOM_BYTES) -> None:
+        """For the outbox in the folder `path`; see `Store`."""
+        self._path, self._clock, self._room_bytes = path, clock, room_bytes
+        self._opened = False
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tocsin-outbox")
         self._queue: deque[_Waiting] = deque()
         self._queued = 0
         self._room, self._work = asyncio.Condition(), asyncio.Event()
         self._closed = False
+
+    async def open(self) -> None:
+        """Open it, or make it. Raises: RelayError, when that cannot be."""
+        await self.do(self._open)
 
     async def do(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """Run one function in the thread. Raises: RelayError, once it is closed."""
@@ -73,15 +84,31 @@ class OutboxThread:
                 on_written()
 
     async def close(self) -> None:
-        """End the thread, once it has done what it is at; blocks."""
+        """End the thread, once it has done what it is at. However often this is cancelled, it waits for that."""
         self._closed = True
-        async with self._room:
-            self._room.notify_all()
-        self._pool.submit(self.outbox.close)
-        self._pool.shutdown(wait=True)
         for waiting in self._queue:
             if not waiting.durable.done():
                 waiting.durable.set_exception(RelayError("the relay was closed; this was not kept"))
+        ended = asyncio.get_running_loop().run_in_executor(self._pool, self._close)
+        self._pool.shutdown(wait=False)
+        cancelled = False
+        while not ended.done():
+            try:
+                await asyncio.shield(ended)
+            except asyncio.CancelledError:
+                cancelled = True
+        async with self._room:
+            self._room.notify_all()
+        if cancelled:
+            raise asyncio.CancelledError
+
+    def _open(self) -> None:
+        self.outbox = Outbox(self._path, room_bytes=self._room_bytes)
+        self._opened = True
+
+    def _close(self) -> None:
+        if self._opened:
+            self.outbox.close()
 
     def _next_group(self) -> list[_Waiting]:
         group = [self._queue.popleft()]

@@ -27,6 +27,7 @@ from tocsin.relay.record import NEVER_MS
 from tocsin.relay.sender import Sender, utc_now
 from tocsin.relay.staging import Staging
 from tocsin.relay.status import Status, status_of
+from tocsin.relay.store import ROOM_BYTES
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Watcher
 from tocsin.signals import Batch, Retraction, Signal, to_ms
@@ -75,6 +76,7 @@ class Relay:
         guards: Guards | None = None,
         open_target: OpenTarget = open_okta,
         ledger: Ledger | None = None,
+        room_bytes: int = ROOM_BYTES,
         clock: Callable[[], datetime] = utc_now,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -85,9 +87,10 @@ class Relay:
             guards: what sources never speak of; what they did is let go.
             open_target: opens a target of another kind.
             ledger: that of its one target, in a fleet.
+            room_bytes: how large its outbox may become; address space, not disk.
         """
         self._config, self._patient, self._hold = config, patient, hold
-        self._watcher, self._guards = watcher, guards or Guards()
+        self._watcher, self._guards, self._room_bytes = watcher, guards or Guards(), room_bytes
         self._open_target, self._ledger, self._clock, self._draw = open_target, ledger, clock, draw
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -97,12 +100,13 @@ class Relay:
         async with AsyncExitStack() as stack:
             folder = Path(self._config.state)
             await stack.enter_async_context(only_relay(folder))
-            self._box = OutboxThread(Outbox(folder / "outbox"), clock=self._clock)
+            self._box = OutboxThread(folder / "outbox", clock=self._clock, room_bytes=self._room_bytes)
             stack.push_async_callback(self._box.close)
+            await self._box.open()
             for name, config in self._config.targets.items():
                 await self._add_target(stack, name, config)
-            _serve(self._box.outbox, self._config, self._guards)
-            self._take_up()
+            await self._box.do(_serve, self._box.outbox, self._config, self._guards)
+            await self._box.do(self._take_up)
             self._start()
             self._stack = stack.pop_all()
         return self
@@ -126,10 +130,16 @@ class Relay:
         self._check()
         await self._box.put(await self._box.do(_prepared, claims))
 
-    async def put_prepared(self, batches: Sequence[Prepared]) -> None:
-        """The same for what was prepared elsewhere. Raises: RelayError, when it could not be written."""
+    async def put_prepared(self, prepared: Callable[[], Sequence[Prepared]]) -> None:
+        """
+        The same for what was prepared elsewhere.
+
+        Args:
+            prepared: unpacks it; called in the thread of the outbox.
+        Raises: RelayError, when it could not be written; whatever `prepared` raises.
+        """
         self._check()
-        await self._box.put(batches)
+        await self._box.put(await self._box.do(prepared))
 
     async def take_in(self, staging: Staging) -> None:
         """
@@ -207,7 +217,7 @@ class Relay:
 
     async def _add_target(self, stack: AsyncExitStack, name: str, config: TargetConfig) -> None:
         target = await stack.enter_async_context(self._open_target(config))
-        book = self._box.outbox.target(name)
+        book = await self._box.do(self._box.outbox.target, name)
         self.senders[name] = Sender(
             name,
             target,

@@ -154,6 +154,10 @@ class Sender:
         return True
 
     async def _send(self) -> None:
+        """
+        One request. What is durable, in this order: it is in flight here; it is meant, in the ledger; then it goes out;
+        what became of it, here; the same in the ledger. Whoever goes on, from here or from the ledger, repeats it once.
+        """
         now = self._clock()
         tellings, suspected = await self._box.do(self._choose, to_ms(now))
         if not tellings:
@@ -161,11 +165,11 @@ class Sender:
         self._book.told_ms = _later(self._book.told_ms, to_ms(now))
         request = self._target.pack(tellings, now_ms=self._book.told_ms)
         spent, _ = self._window.spend(now)
-        intent = await self._ledger.intends(Intent(told_by(request), _spent(spent)))
         await self._box.do(self._box.outbox.sends, self.name, request)
+        # The last before the request goes out: after it nothing is waited for on a disk.
+        self._book.ledger_seq = await self._ledger.intends(Intent(told_by(request), _spent(spent)))
         self._window = spent
         answer = await self._tell(request, now)
-        self._book.ledger_seq = intent
         ruling = rule(
             answer,
             subjects=len(request.tellings),
@@ -178,32 +182,33 @@ class Sender:
         if suspected:
             self._suspects.pop()
         self._note(ruling)
-        lost = answer.sent and (answer.status is None or answer.status >= 500)
-        outcome = await self._obey(ruling, request, lost=lost, suspected=suspected)
-        await self._write_down(outcome, request, answer, lost=lost)
+        became = _became(ruling, answer)
+        answered = Answered(became, _spent(self._window), answer.reason, request.tellings[0].severity)
+        self._book.unwritten = answered
+        outcome = await self._obey(ruling, request, lost=became is Outcome.LOST, suspected=suspected)
+        await self._write_down(answered)
         await self._report(request, answer, outcome, sent_at=now)
 
     async def _take_over(self) -> None:
         """Learn from the ledger what the target was told by others, and what they used of its budget."""
-        outbox, unanswered = self._box.outbox, False
+        outbox, unanswered, unwritten = self._box.outbox, False, self._book.unwritten
         async for page in self._ledger.begin(self._book.ledger_seq):
             now_ms = to_ms(self._clock())
             unanswered = await self._box.do(outbox.recover, self.name, self._book, page, now_ms=now_ms)
+            if page.entries:
+                unwritten = None  # it was written down after all, or others have told it again since
         self._window = _known(self._target.window, self._book)
+        if unwritten is not None:
+            await self._write_down(unwritten)
+        self._book.unwritten = None
         if unanswered:
             # It has used up one request, and may have opened a window at any moment until now.
             self._window = self._window.heard(Told(), now=self._clock())
             await self._keep(lost=True)
 
-    async def _write_down(self, outcome: str, request: Request, answer: Answer, *, lost: bool) -> None:
-        if outcome == "delivered":
-            became = Outcome.DELIVERED
-        elif outcome == "refused":
-            became = Outcome.REFUSED
-        else:
-            became = Outcome.LOST if lost else Outcome.NOT_TAKEN
-        answered = Answered(became, _spent(self._window), answer.reason, request.tellings[0].severity)
+    async def _write_down(self, answered: Answered) -> None:
         self._book.ledger_seq = await self._ledger.answered(answered)
+        self._book.unwritten = None
 
     def _choose(self, now_ms: int) -> tuple[list[Telling], bool]:
         """What to tell now, and whether it is suspected to be refused."""
@@ -329,6 +334,16 @@ class Sender:
             ahead=self._window.time_for(requests, now=now),
         )
         self._watcher.sent(sent)
+
+
+def _became(ruling: Ruling, answer: Answer) -> Outcome:
+    match ruling:
+        case Delivered():
+            return Outcome.DELIVERED
+        case Quarantine():
+            return Outcome.REFUSED
+    lost = answer.sent and (answer.status is None or answer.status >= 500)
+    return Outcome.LOST if lost else Outcome.NOT_TAKEN
 
 
 def _spent(window: Window) -> Spent:

@@ -19,7 +19,8 @@ SCHEMA = b"1"
 LOOK_KEYS = 1_000
 """Looked up or written in one go: each may bring 64 KiB of the file into memory."""
 Txn: TypeAlias = "lmdb.Transaction[bytes]"
-_MAP_BYTES = 64 * 1024**3  # address space, not disk
+ROOM_BYTES = 64 * 1024**3
+"""How large the file may become; address space, not disk."""
 _TABLES = (b"ips", b"pending", b"due", b"books", b"quarantine")
 _DUE = struct.Struct(">Q")
 _PENDING = struct.Struct(">HBQ")
@@ -37,11 +38,12 @@ class Store:
         quarantine  what was refused (`books.py`)
     """
 
-    def __init__(self, path: Path, *, compact_from_bytes: int = 64 * 1024**2) -> None:
+    def __init__(self, path: Path, *, room_bytes: int = ROOM_BYTES, compact_from_bytes: int = 64 * 1024**2) -> None:
         """
         Open or make it in the folder `path`. Raises RelayError when that cannot be.
 
         Args:
+            room_bytes: how large it may become.
             compact_from_bytes: a smaller file is not worth it.
         """
         self.path = path
@@ -50,12 +52,16 @@ class Store:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._in_use = os.open(path / "in-use", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             _compact_if_alone(path, self._in_use, compact_from_bytes)
-            self._env = _environment(path)
+            self._env = _environment(path, room_bytes)
             self._pages = MappedPages(path / "data.mdb")
-            self.ips, self.pending, self.due, self.books, self.quarantine = (
-                self._env.open_db(name) for name in _TABLES
-            )
-            self._check_schema()
+            with self._env.begin(write=True) as txn:
+                self.ips, self.pending, self.due, self.books, self.quarantine = (
+                    self._env.open_db(name, txn=txn) for name in _TABLES
+                )
+                schema = txn.get(b"schema", db=self.books)
+                if schema is None:
+                    txn.put(b"schema", SCHEMA, db=self.books)
+            self._check(schema or SCHEMA)
             self._env.reader_check()  # forget readers that were killed: they would keep old pages from being used again
 
     @contextmanager
@@ -111,10 +117,7 @@ class Store:
         self._env.close()
         os.close(self._in_use)
 
-    def _check_schema(self) -> None:
-        with self._env.begin(write=True) as txn:
-            schema = txn.get(b"schema", db=self.books, default=SCHEMA)
-            txn.put(b"schema", schema, db=self.books)
+    def _check(self, schema: bytes) -> None:
         if schema != SCHEMA:
             self.close()
             text = f"{self.path} was written by another version (schema {schema.decode()}); it was left as it is"
@@ -168,8 +171,8 @@ def walk(store: Store, txn: Txn, start: bytes, limit: int) -> list[tuple[bytes, 
     return [item for _, item in zip(range(limit), cursor.iternext(), strict=False)]
 
 
-def _environment(path: Path) -> lmdb.Environment:
-    return lmdb.open(str(path), map_size=_MAP_BYTES, max_dbs=len(_TABLES), mode=0o600, readahead=False)
+def _environment(path: Path, room_bytes: int = ROOM_BYTES) -> lmdb.Environment:
+    return lmdb.open(str(path), map_size=room_bytes, max_dbs=len(_TABLES), mode=0o600, readahead=False)
 
 
 def _compact_if_alone(path: Path, in_use: int, from_bytes: int) -> None:

@@ -4,12 +4,10 @@ Each message carries an id of its own. While no acknowledgement comes, the same 
 write an id once within their `duplicate_window`, and answer a repeat with the seq that it has.
 """
 
-from typing import Any
 from uuid import uuid4
 
-import msgspec
-
-from tocsin.journal.jetstream.connection import JetStreamConnection, Patience, Refused, is_passing
+from tocsin.journal.jetstream.asking import Patience, Refused, is_passing
+from tocsin.journal.jetstream.connection import JetStreamConnection
 from tocsin.journal.jetstream.stream import last_of, next_of, refused_error
 from tocsin.journal.protocol import JournalConflict
 
@@ -71,13 +69,12 @@ async def _once(
 
     while True:
         try:
-            answer = await connection.ask(subject, body, headers, patience.attempt_s)
+            decoded = await connection.write(subject, body, headers, patience.attempt_s)
         except MaxPayloadError:
             raise Refused({"description": "the servers take no message as long as this"}) from None
         except (OSError, Error) as error:
             await patience.pause(f"{subject}: not acknowledged, so it may be written or not", error)
             continue
-        decoded: dict[str, Any] = msgspec.json.decode(answer.data)
         if "error" in decoded:
             raise Refused(decoded["error"])
         return int(decoded["seq"])

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from tocsin.journal.jetstream.connection import JetStreamConnection
+from tocsin.journal.jetstream.link import Link
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
 _SILENCE_S = 2.0
-_AT_ONCE = 2  # each may be 17 MiB on its way
+# A server cuts off a client for which 64 MiB wait (its `max_pending`): not the half of that is on its way at a time.
+_BATCH_BYTES, _AT_ONCE = 4 * 1024 * 1024, 7
 
 
 class Stored(NamedTuple):
@@ -32,43 +33,41 @@ class Stored(NamedTuple):
 
 
 class Batches:
-    """Asks for batches over one connection; all answers come in over one subscription."""
+    """All that are asked for over one link; the answers come in over one subscription."""
 
-    def __init__(self, connection: JetStreamConnection) -> None:
-        self._connection = connection
-        self._inbox = connection.new_inbox()
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._inbox = ""
         self._number = 0
         self._waiting: dict[str, _Batch] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
-        self._listens = False
 
-    async def next(self, stream: str, subject: str, first: int, *, most: int, max_bytes: int) -> list[Stored]:
+    async def next(self, stream: str, subject: str, first: int, *, most: int) -> list[Stored]:
         """
-        Messages of `subject` (wildcards allowed) from seq `first` on, without a gap: at most `most`, and as many as
-        the server fits into `max_bytes`. Empty when a replica knows of none, or none answers.
+        Messages of `subject` (wildcards allowed) from seq `first` on, without a gap: at most `most`, and no more than
+        4 MiB. Empty when a replica knows of none, or none answers.
+
+        Raises: JournalError, when this user may not ask for them.
         """
         from nats.errors import Error
 
-        question = {"seq": first, "next_by_subj": subject, "batch": most, "max_bytes": max_bytes}
+        question = {"seq": first, "next_by_subj": subject, "batch": most, "max_bytes": _BATCH_BYTES}
+        place = f"$JS.API.DIRECT.GET.{stream}"
         async with self._room:
-            if not self._listens:
-                await self._connection.listen(f"{self._inbox}.*", self._hear)
-                self._listens = True
+            if not self._inbox:
+                self._inbox = self._link.new_inbox()
+                await self._link.listen(f"{self._inbox}.*", self._hear)
             self._number += 1
             reply = f"{self._inbox}.{self._number}"
             batch = self._waiting[reply] = _Batch()
             try:
                 with suppress(OSError, Error):
-                    await self._connection.publish(f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(question), reply)
-                    await batch.wait()
+                    async with self._link.denials.told(place):
+                        await self._link.publish(place, msgspec.json.encode(question), reply)
+                        await batch.wait()
             finally:
                 del self._waiting[reply]
             return batch.stored
-
-    async def close(self) -> None:
-        """Listen no longer."""
-        if self._listens:
-            await self._connection.unlisten(f"{self._inbox}.*")
 
     def _hear(self, message: "Msg") -> None:
         batch = self._waiting.get(message.subject)
@@ -89,8 +88,8 @@ class _Batch:
         if "Status" in headers:  # 204: the end; 404: there are none; 503: nobody is there to answer
             self._ended.set()
         elif self._whole:
-            before = self.stored[-1].seq if self.stored else None
-            self._whole = before in (None, int(headers.get("Nats-Last-Sequence", -1)))
+            before = self.stored[-1].seq if self.stored else 0  # of the first it is said that 0 stands before it
+            self._whole = before == int(headers.get("Nats-Last-Sequence", -1))
             if self._whole:
                 seq = int(headers["Nats-Sequence"])
                 self.stored.append(
@@ -108,9 +107,3 @@ class _Batch:
             except TimeoutError:
                 continue
             return
-
-
-def _stored(headers: dict[str, str], body: bytes) -> Stored:
-    return Stored(
-        int(headers["Nats-Sequence"]), headers["Nats-Subject"], body, headers, written=headers["Nats-Time-Stamp"]
-    )

@@ -3,6 +3,10 @@
 So windows, deeds and lives agree on all nodes. A question to the leader is answered with its time; when this machine
 sent the question and had the answer, by its monotonic clock, bounds how far the two are apart. Between two questions,
 and while no server answers, the monotonic clock goes on alone.
+
+The servers' clocks should agree, and may not. When one leads whose clock is ahead, windows and lives would end at once
+for what is no time at all: so what is shown never leaps, but follows a little faster than time goes, and the log says
+what is to be mended.
 """
 
 import asyncio
@@ -12,14 +16,19 @@ from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple, Self
 
-from tocsin.journal.jetstream.connection import JetStreamConnection, Refused
+import structlog
+
+from tocsin.journal.jetstream.asking import Refused
+from tocsin.journal.jetstream.connection import JetStreamConnection
 from tocsin.journal.jetstream.stream import refused_error
 from tocsin.journal.protocol import JournalError
 
 EVERY_S = 5.0
 _FIRST = 3
 _DRIFT = 200e-6  # seconds a second that two machines' clocks may run apart
-_SLOWED = 0.5  # seconds a second, when this clock is found to be ahead
+_SLOWED, _HURRIED = 0.5, 1.05  # seconds a second, when this clock is found to be ahead, or behind
+_LEAP_S = 1.0
+_log = structlog.get_logger("tocsin.journal")
 
 
 class Measured(NamedTuple):
@@ -43,21 +52,36 @@ def better(known: Measured, new: Measured) -> Measured:
     Both bounds hold, so what is between both is the better one; the older is wider by how much clocks run apart.
     When they exclude each other, another server leads or its clock was set: then the new one alone counts.
     """
-    wider_s = (new.at_s - known.at_s) * _DRIFT
-    low_s, high_s = max(known.low_s - wider_s, new.low_s), min(known.high_s + wider_s, new.high_s)
+    low_s, high_s = _both(known, new)
     return Measured(low_s, high_s, new.at_s) if low_s <= high_s else new
+
+
+def apart_s(known: Measured, new: Measured) -> float:
+    """By how much at least the leader's clock was set since `known`, or another leader's is apart from it."""
+    low_s, high_s = _both(known, new)
+    return max(0.0, low_s - high_s)
+
+
+def _both(known: Measured, new: Measured) -> tuple[float, float]:
+    wider_s = (new.at_s - known.at_s) * _DRIFT
+    return max(known.low_s - wider_s, new.low_s), min(known.high_s + wider_s, new.high_s)
 
 
 def advanced(last_s: float, passed_s: float, measured_s: float) -> float:
     """
-    The time to show, which never goes back: what is measured, or a slowed clock where that one is behind.
+    The time to show, which never goes back and never leaps: what is measured, or a clock on its way to that.
 
     Args:
         last_s: the time that was shown last.
         passed_s: how long ago that was.
         measured_s: the time now, as it is measured.
     """
-    return max(measured_s, last_s + passed_s * _SLOWED)
+    return min(max(measured_s, last_s + passed_s * _SLOWED), last_s + passed_s * _HURRIED)
+
+
+def steady_s() -> float:
+    """A monotonic clock that goes on while the machine sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class FleetClock:
@@ -79,7 +103,7 @@ class FleetClock:
         *,
         stream: str = "TOCSIN",
         every_s: float = EVERY_S,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = steady_s,
     ) -> Self:
         """
         A clock that has been measured, and is again every `every_s`.
@@ -89,15 +113,15 @@ class FleetClock:
         clock = cls(connection, stream, monotonic)
         for _ in range(_FIRST):
             await clock.measure()
+        clock._shown_at_s = monotonic()
+        clock._shown_s = clock._measured_s(clock._shown_at_s)
         clock._measuring = asyncio.create_task(clock._keep_measuring(every_s))
         return clock
 
     def __call__(self) -> float:
         """The fleet's time now."""
-        assert self._measured is not None
         at_s = self._monotonic()
-        measured_s = at_s + (self._measured.low_s + self._measured.high_s) / 2
-        self._shown_s = advanced(self._shown_s, at_s - self._shown_at_s, measured_s)
+        self._shown_s = advanced(self._shown_s, at_s - self._shown_at_s, self._measured_s(at_s))
         self._shown_at_s = at_s
         return self._shown_s
 
@@ -105,8 +129,10 @@ class FleetClock:
     def error_s(self) -> float:
         """By how much it may differ from the leader's clock."""
         assert self._measured is not None
-        age_s = self._monotonic() - self._measured.at_s
-        return (self._measured.high_s - self._measured.low_s) / 2 + age_s * _DRIFT
+        shown_s = self()
+        age_s = self._shown_at_s - self._measured.at_s
+        off_s = abs(self._measured_s(self._shown_at_s) - shown_s)
+        return off_s + (self._measured.high_s - self._measured.low_s) / 2 + age_s * _DRIFT
 
     async def measure(self) -> None:
         """Ask once. Raises: JournalError."""
@@ -118,7 +144,21 @@ class FleetClock:
         self.stream_created = answer["created"]
         stamped_s = datetime.fromisoformat(answer["ts"]).timestamp()
         new = Measured.of(sent_s=sent_s, stamped_s=stamped_s, received_s=self._monotonic())
-        self._measured = new if self._measured is None else better(self._measured, new)
+        if self._measured is None:
+            self._measured = new
+            return
+        leap_s, self._measured = apart_s(self._measured, new), better(self._measured, new)
+        if leap_s > _LEAP_S:
+            _log.error(
+                "clock.leader_leaps",
+                stream=self._stream,
+                by_s=round(leap_s, 1),
+                remedy="run a time service (NTP) on each NATS server: `tocsin fleet check` tells which is off",
+            )
+
+    def _measured_s(self, at_s: float) -> float:
+        assert self._measured is not None
+        return at_s + (self._measured.low_s + self._measured.high_s) / 2
 
     async def close(self) -> None:
         """Measure no longer; the clock goes on."""

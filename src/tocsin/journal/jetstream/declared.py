@@ -9,11 +9,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from tocsin.journal.jetstream.connection import JetStreamConnection, Refused
+from tocsin.journal.jetstream.asking import Refused
+from tocsin.journal.jetstream.connection import JetStreamConnection
 from tocsin.journal.jetstream.stream import NO_STREAM
 from tocsin.journal.protocol import JournalError
 
-DUPLICATE_WINDOW_S = 120.0
+DUPLICATE_WINDOW_S = 900.0  # a leader whose clock is five minutes ahead must not forget what is sent again
 _NS = 1_000_000_000
 _TOO_FEW_PEERS = 10005  # also said when the servers that are there have no room
 _NAME_IN_USE = 10058
@@ -69,7 +70,7 @@ class BucketDeclared(Struct, frozen=True, kw_only=True):
             "discard": "new",
             "duplicate_window": _ns(min(DUPLICATE_WINDOW_S, self.life_s or DUPLICATE_WINDOW_S)),
             "allow_direct": True,
-            "allow_rollup_hdrs": True,
+            "allow_rollup_hdrs": False,
             "deny_delete": True,
             "deny_purge": False,
         }

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tocsin.journal.following import Bell, follow
 from tocsin.journal.jetstream.appending import append
-from tocsin.journal.jetstream.batches import Batches, Stored
-from tocsin.journal.jetstream.connection import JetStreamConnection, Refused
-from tocsin.journal.jetstream.leading import Leading
+from tocsin.journal.jetstream.asking import Refused
+from tocsin.journal.jetstream.batches import Stored
+from tocsin.journal.jetstream.connection import JetStreamConnection
+from tocsin.journal.jetstream.followed import Followed
+from tocsin.journal.jetstream.link import Listening
 from tocsin.journal.jetstream.stream import last_of, message_at, read_on, refused_error
-from tocsin.journal.protocol import READ_BYTES, READ_LIMIT, Entry, JournalError, JournalUnreachable
-from tocsin.journal.rules import check_append, check_branch, check_limit, check_name, one_batch
+from tocsin.journal.protocol import READ_LIMIT, Entry, JournalError, JournalUnreachable
+from tocsin.journal.rules import check_append, check_branch, check_limit, check_name
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 JOURNALS, NEWS = "tocsin.journal", "tocsin.news"
 LOOK_AGAIN_S = 1.0
 _MOST_AT_ONCE = 1000
+_SEQ_DIGITS = 20
 _SUBJECTS_AT_ONCE = 100_000  # as many as a server tells in one answer
 
 
@@ -42,10 +45,11 @@ class JetStreamJournal:
         self._news = news_of(root, name)
         self._look_again_s = look_again_s
         self._bell = Bell()
-        self._heard = 0
+        self._followed = Followed(connection, stream, f"{self._branch}>")
+        self._appended = 0
         self._telling: asyncio.Task[None] | None = None
-        self._batches = Batches(connection)
-        self._leading = Leading(connection, stream)
+        self._listening: Listening | None = None
+        self._leading = connection.leading(stream)
         self._asked = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -72,13 +76,8 @@ class JetStreamJournal:
         check_name(name)
         journal = cls(connection, name, stream, look_again_s, root)
         await journal.last()
-        await connection.listen(journal._news, journal._hear)
+        journal._listening = await connection.listen(journal._news, journal._hear)
         return journal
-
-    @property
-    def heard(self) -> int:
-        """The highest seq that is known to have been appended to it, here or by others; 0 before the first."""
-        return self._heard
 
     async def append(self, topic: str, body: bytes, *, expect_last: int | None = None) -> int:
         """
@@ -127,8 +126,8 @@ class JetStreamJournal:
         await self._idle.wait()
         if self._telling is not None:
             await self._telling
-        await self._batches.close()
-        await self._connection.unlisten(self._news)
+        if self._listening is not None:
+            await self._connection.unlisten(self._listening)
 
     async def _append(self, topic: str, body: bytes, expect_last: int | None) -> int:
         seq = await append(
@@ -143,21 +142,22 @@ class JetStreamJournal:
             await self._leading.ensure()
             last = await last_of(self._connection, self.stream, subject)
             if self._leading.is_sure:
-                return 0 if last is None else last.seq
+                seq = 0 if last is None else last.seq
+                self._followed.know(seq)
+                return seq
 
     async def _get(self, seq: int) -> Entry | None:
         stored = await message_at(self._connection, self.stream, seq)
         return self._entry(stored) if stored is not None and stored.subject.startswith(self._branch) else None
 
     async def _read(self, first: int, limit: int) -> list[Entry]:
-        most, pattern = min(limit, _MOST_AT_ONCE), f"{self._branch}>"
-        stored = await read_on(
-            self._connection, self._batches, self.stream, pattern, first, most=most, enough=READ_BYTES
-        )
-        return one_batch(self._entry(one) for one in stored)
+        most = min(limit, _MOST_AT_ONCE)
+        stored = await read_on(self._connection, self.stream, f"{self._branch}>", first, most=most)
+        return [self._entry(one) for one in stored]
 
     async def _forget(self, branch: str, before: int) -> int:
         total = 0
+        self._followed.forget()
         for subject in await self._subjects(f"{self._branch}{branch}>"):
             last = await last_of(self._connection, self.stream, subject)
             end = min(before, last.seq if last is not None else 0)
@@ -201,26 +201,30 @@ class JetStreamJournal:
     async def _read_for_followers(self, after: int) -> list[Entry]:
         """While no quorum answers there is nothing to read, and nothing to end for: what is missed comes later."""
         try:
-            return await self.read(after)
+            with self._asking():
+                return [self._entry(one) for one in await self._followed.beyond(max(after, 0))]
         except JournalUnreachable:
             return []
 
     def _tell(self, seq: int) -> None:
         """Let all who follow know, also in other processes; appends that come together are told as one."""
-        self._heard = max(self._heard, seq)
+        self._appended = max(self._appended, seq)
+        self._followed.know(seq)
         self._bell.ring()
         if self._telling is None or self._telling.done():
             self._telling = asyncio.create_task(self._send_news())
 
     async def _send_news(self) -> None:
         told = 0
-        while told < self._heard:
-            told = self._heard
+        while told < self._appended:
+            told = self._appended
             await self._connection.tell(self._news, b"%d" % told)
 
     def _hear(self, message: "Msg") -> None:
-        if message.data.isdigit() and int(message.data) > self._heard:
-            self._heard = int(message.data)
+        """Whoever holds the key of any node can say anything here, so it is no more than a reason to look."""
+        said = message.data
+        if said.isdigit() and len(said) <= _SEQ_DIGITS and int(said) > self._followed.heard:
+            self._followed.doubt()
             self._bell.ring()
 
     def _entry(self, stored: Stored) -> Entry:

@@ -12,7 +12,7 @@ from typing import Self
 
 from tocsin.journal.following import Bell
 from tocsin.journal.jetstream.appending import append
-from tocsin.journal.jetstream.batches import Batches, Stored
+from tocsin.journal.jetstream.batches import Stored
 from tocsin.journal.jetstream.connection import JetStreamConnection
 from tocsin.journal.jetstream.declared import stream_of
 from tocsin.journal.jetstream.stream import last_of, read_on
@@ -21,7 +21,7 @@ from tocsin.journal.protocol import JournalConflict, JournalError, JournalUnreac
 
 LOOK_AGAIN_S = 1.0
 _OPERATION = "KV-Operation"
-_AT_ONCE, _ENOUGH = 1000, 4 * 1024 * 1024
+_AT_ONCE = 1000
 
 
 class JetStreamKeyValue:
@@ -33,7 +33,6 @@ class JetStreamKeyValue:
         self._connection = connection
         self._stream, self._branch = stream_of(bucket), f"$KV.{bucket}."
         self._look_again_s = look_again_s
-        self._batches = Batches(connection)
         self._bell = Bell()
 
     @classmethod
@@ -100,9 +99,7 @@ class JetStreamKeyValue:
 
     async def close(self) -> None:
         """See `KeyValue.close`. The connection stays open."""
-        if not self._bell.closed:
-            self._bell.close()
-            await self._batches.close()
+        self._bell.close()
 
     async def _write(self, key: str, value: bytes, revision: int | None, headers: dict[str, str]) -> int:
         """A message under `key`, where what stands there has this revision."""
@@ -133,9 +130,7 @@ class JetStreamKeyValue:
         """What was written beyond the revision `known`, by key, and the last revision of it."""
         changed: dict[str, Kept | None] = {}
         pattern = f"{self._branch}{branch}>"
-        while stored := await read_on(
-            self._connection, self._batches, self._stream, pattern, known + 1, most=_AT_ONCE, enough=_ENOUGH
-        ):
+        while stored := await read_on(self._connection, self._stream, pattern, known + 1, most=_AT_ONCE):
             changed |= {one.subject.removeprefix(self._branch): kept_of(one) for one in stored}
             known = stored[-1].seq
         return changed, known

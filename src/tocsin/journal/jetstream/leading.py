@@ -11,10 +11,13 @@ that with its next heartbeat, a second later.
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tocsin.journal.jetstream.connection import JetStreamConnection, Refused
+from tocsin.journal.jetstream.asking import Refused, Together
 from tocsin.journal.jetstream.stream import refused_error
+
+if TYPE_CHECKING:
+    from tocsin.journal.jetstream.connection import JetStreamConnection
 
 LEASE_S = 3.0  # nats-server waits for 4 s to 9 s (`minElectionTimeout`)
 _RENEW_S = 1.0
@@ -34,13 +37,14 @@ def leads_until(info: dict[str, Any], asked_s: float) -> float:
 
 
 class Leading:
-    """What is known of one stream's leader."""
+    """What is known of one stream's leader, by all who use one connection."""
 
     def __init__(
-        self, connection: JetStreamConnection, stream: str, monotonic: Callable[[], float] = time.monotonic
+        self, connection: "JetStreamConnection", stream: str, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self._connection, self._stream, self._monotonic = connection, stream, monotonic
         self._until_s = float("-inf")
+        self._together = Together[None]()
 
     @property
     def is_sure(self) -> bool:
@@ -49,12 +53,20 @@ class Leading:
 
     async def ensure(self) -> None:
         """
-        Ask the leader whom it has heard of, unless that was known a moment ago.
+        Ask the leader whom it has heard of, unless that was known a moment ago or is just being asked.
 
         Raises: JournalUnreachable, when it is cut off from the others; JournalError.
         """
+        if self._is_old:
+            await self._together.ask(self._stream, self._ask)
+
+    @property
+    def _is_old(self) -> bool:
+        return self._monotonic() > self._until_s - _RENEW_S
+
+    async def _ask(self) -> None:
         patience = self._connection.patience()
-        while self._monotonic() > self._until_s - _RENEW_S:
+        while self._is_old:
             asked_s = self._monotonic()
             try:
                 info = await self._connection.api(f"STREAM.INFO.{self._stream}")
@@ -63,4 +75,5 @@ class Leading:
             self._until_s = leads_until(info, asked_s)
             if self.is_sure:
                 return
+            await self._connection.leave()
             await patience.pause(f"asked the leader of {self._stream}", "it is cut off from the others")

@@ -70,14 +70,14 @@ async def servers(connection: JetStreamConnection, *, within_s: float = _ANSWERS
         if len(heard) >= max(one.cluster_size for one in heard.values()) > 0:
             enough.set()
 
-    await connection.listen(inbox, hear)
+    listening = await connection.listen(inbox, hear)
     try:
         await connection.publish(_QUESTION, b"", inbox)
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await enough.wait()
     finally:
-        await connection.unlisten(inbox)
+        await connection.unlisten(listening)
     return [heard[name] for name in sorted(heard)]
 
 
@@ -94,7 +94,7 @@ def faults(found: list[Server], *, replicas: int) -> Iterator[Fault]:
     ahead = [server.ahead_s for server in found]
     if ahead and max(ahead) - min(ahead) > _CLOCKS_APART_S:
         text = f"their clocks are {max(ahead) - min(ahead):.1f} s apart"
-        yield Fault("clocks", text, "run a time service on each: when another one leads, the fleet's time would jump")
+        yield Fault("clocks", text, "run a time service on each: when another one leads, the fleet's time goes there")
 
 
 def _faults_of(server: Server) -> Iterator[Fault]:

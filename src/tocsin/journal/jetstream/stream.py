@@ -1,60 +1,48 @@
 """Questions that only the leader of a stream answers: it knows of all that was acknowledged."""
 
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tocsin.journal.jetstream.batches import Batches, Stored
-from tocsin.journal.jetstream.connection import JetStreamConnection, Refused
-from tocsin.journal.protocol import MAX_ENTRY_BYTES, JournalError, JournalUnreachable
+from tocsin.journal.jetstream.asking import Refused
+from tocsin.journal.jetstream.batches import Stored
+from tocsin.journal.protocol import JournalError
+
+if TYPE_CHECKING:
+    from tocsin.journal.jetstream.connection import JetStreamConnection
 
 NO_MESSAGE, NO_STREAM = 10037, 10059
 _HIGHEST_SEQ = 2**64 - 1
-_ENVELOPE_BYTES = 1024  # at most what a server counts of a message beside its body
 
 
-async def last_of(connection: JetStreamConnection, stream: str, subject: str) -> Stored | None:
+async def last_of(connection: "JetStreamConnection", stream: str, subject: str) -> Stored | None:
     """The last message of `subject` (wildcards allowed)."""
     return await _message(connection, stream, {"last_by_subj": subject})
 
 
-async def next_of(connection: JetStreamConnection, stream: str, subject: str, first: int) -> Stored | None:
+async def next_of(connection: "JetStreamConnection", stream: str, subject: str, first: int) -> Stored | None:
     """The first message of `subject` from seq `first` on."""
     return await _message(connection, stream, {"seq": first, "next_by_subj": subject}) if is_seq(first) else None
 
 
-async def message_at(connection: JetStreamConnection, stream: str, seq: int) -> Stored | None:
+async def message_at(connection: "JetStreamConnection", stream: str, seq: int) -> Stored | None:
     """The message with exactly this seq, of whatever subject."""
     return await _message(connection, stream, {"seq": seq}) if is_seq(seq) else None
 
 
 async def read_on(
-    connection: JetStreamConnection, batches: Batches, stream: str, subject: str, first: int, *, most: int, enough: int
+    connection: "JetStreamConnection", stream: str, subject: str, first: int, *, most: int
 ) -> list[Stored]:
     """
-    Messages of `subject` from seq `first` on, at most `most`, and no more once their bodies exceed `enough` bytes.
+    Messages of `subject` from seq `first` on, at most `most` and 4 MiB; there may be more.
 
-    Fewer only when the leader says that there are no more, since a replica that is behind says so too. Without a quorum
-    it is what a replica has, or JournalUnreachable where that is nothing.
+    None only when the leader says so, since a replica that is behind has none either. Raises: JournalUnreachable, when
+    it does not answer.
     """
-    found: list[Stored] = []
-    room = enough + _ENVELOPE_BYTES * most + MAX_ENTRY_BYTES
-    while is_seq(first):
-        found += await batches.next(stream, subject, first, most=most - len(found), max_bytes=room)
-        if len(found) >= most or sum(len(one.body) for one in found) > enough:
-            break
-        try:
-            following = await next_of(connection, stream, subject, found[-1].seq + 1 if found else first)
-        except JournalUnreachable:
-            if not found:
-                raise
-            break
-        if following is None:
-            break
-        found.append(following)
-        if len(found) == most:
-            break
-        first = following.seq + 1
-    return found
+    found = await connection.batches.next(stream, subject, first, most=most) if is_seq(first) else []
+    if found:
+        return found
+    following = await next_of(connection, stream, subject, first)
+    return [] if following is None else [following]
 
 
 def is_seq(number: int) -> bool:
@@ -72,7 +60,7 @@ def refused_error(stream: str, refused: Refused) -> JournalError:
     )
 
 
-async def _message(connection: JetStreamConnection, stream: str, question: dict[str, Any]) -> Stored | None:
+async def _message(connection: "JetStreamConnection", stream: str, question: dict[str, Any]) -> Stored | None:
     try:
         message = (await connection.api(f"STREAM.MSG.GET.{stream}", question))["message"]
     except Refused as refused:

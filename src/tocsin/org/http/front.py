@@ -206,7 +206,7 @@ class Front:
         caller = await authorize(org, self._server, exchange, need=need)
         principal = exchange.principal = caller.principal
         if area.bucket is not None:
-            exchange.grant = await self._limits.take(area.bucket, principal.id, now=org.clock())
+            exchange.grant = await self._limits.take(area.bucket, principal.id, clock=org.clock)
             if not exchange.grant.allowed:
                 self._note(exchange, area)
                 raise too_many_requests()

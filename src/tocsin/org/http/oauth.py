@@ -144,7 +144,7 @@ class OAuthDoors:
         who = f"{named if is_known else ''} at {exchange.client_ip}"
         bucket = area_of(exchange.path).bucket
         assert bucket is not None
-        exchange.grant = await self._limits.take(bucket, who, now=self._org.clock(), alone=True)
+        exchange.grant = self._limits.take_of_stranger(bucket, who, now=self._org.clock())
         if not exchange.grant.allowed:
             raise too_many_requests()
 

@@ -5,6 +5,7 @@ import structlog
 from tocsin.journal import JournalConflict, JournalError, KeyValue
 from tocsin.org.oauth.dpop import Proof
 from tocsin.org.oauth.proofs import KEPT_S
+from tocsin.org.shared.within import within_time
 
 LIFE_S = float(KEPT_S)
 _log = structlog.get_logger("tocsin.org")
@@ -20,7 +21,7 @@ class SharedProofs:
     async def use(self, proof: Proof, *, now: float) -> bool:  # noqa: ARG002 - of the protocol
         """See `Proofs.use`."""
         try:
-            await self._table.put(self._key(proof), b"", revision=0)
+            await within_time("a DPoP proof", self._table.put(self._key(proof), b"", revision=0))
         except JournalConflict:
             return False
         return True
@@ -28,7 +29,7 @@ class SharedProofs:
     async def take_back(self, proof: Proof) -> None:
         """See `Proofs.take_back`. When that cannot be, the client has to make a new one; the log says so."""
         try:
-            await self._table.delete(self._key(proof))
+            await within_time("a DPoP proof", self._table.delete(self._key(proof)))
         except JournalError as error:
             _log.warning("proof.not_taken_back", error=str(error), remedy=error.hint)
 

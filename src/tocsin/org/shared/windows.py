@@ -5,27 +5,31 @@ neither. A node decides by `rate_limit.take` on what it saw last, and writes wha
 saw: when another node was quicker nothing is written, and it reads and decides again. So no window takes more than its
 limit, whoever is quick. A window that is full stays full until it closes, so who is refused again costs no write.
 
+A request waits for those before it that ask for the same key, and the clock is read when its turn has come. When no
+answer comes within `ANSWER_WITHIN_S` all that wait are told so: each would find out the same.
+
 Beyond 1,000 requests a window, a write for each would cost too much: a node then counts about a thousandth of the limit
 ahead for its principals together, and gives that out by itself. What it has counted ahead counts as used for all
 others, and is lost when the window closes or the node ends: a window may give out a little less than its limit, never
 more.
 
-One who has a bucket for itself has a key for itself. Entries live as long as a window, and some more.
+Entries live longer than a window by far: the windows in them say when they were opened.
 """
 
 import asyncio
-import hashlib
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from tocsin.journal import JournalConflict, JournalError, KeyValue
+from tocsin.journal import JournalConflict, JournalError, JournalUnreachable, KeyValue
 from tocsin.org.rate_limit import Grant, Window, is_open, take
+from tocsin.org.shared.within import unanswered, within_time
 from tocsin.signals.limits import WINDOW_S
 
-LIFE_S = 2 * WINDOW_S
+LIFE_S = 15 * WINDOW_S  # by the clock of a server, which may leap by minutes and shall drop no window that is open
 MOST_PRINCIPALS = 1000
 """That one bucket counts at a time: about 40 KB of a value. One more is refused until another's window closes."""
 _ONE_BY_ONE = 1000
@@ -50,7 +54,13 @@ class Decided(NamedTuple):
 
 
 def decide(counted: Counted, principal: str, *, limit: int, share: int, now: float) -> Decided:
-    """One more request of `principal` at `now`. Pure; when it changes nothing that matters, `counted` is told back."""
+    """
+    One more request of `principal` at `now`. Pure; when it changes nothing that matters, `counted` is told back.
+
+    However far ahead of `now` the org's window was opened, it is open: the fleet's time has come as far as that.
+    """
+    if counted.org is not None:
+        now = max(now, counted.org.opened)
     before = counted.own.get(principal)
     others = {who: window for who, window in counted.own.items() if who != principal and is_open(window, now)}
     if len(others) >= MOST_PRINCIPALS:
@@ -74,6 +84,8 @@ class _Cell:
 
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
+        self.silences = 0
+        """How often no answer came."""
         self.counted, self.revision = Counted(), -1
         self._ahead: dict[str, tuple[float, float, int]] = {}
         """By principal: when its windows opened, and how many requests are left of those counted ahead."""
@@ -114,38 +126,43 @@ class SharedWindows:
         self._cells: dict[str, _Cell] = {}
         self._sweep_at = _SWEEP_AT
 
-    async def take(self, bucket: str, principal: str, *, limit: int, share: int, now: float) -> Grant:
+    async def take(self, bucket: str, principal: str, *, limit: int, share: int, clock: Callable[[], float]) -> Grant:
         """See `Windows.take`."""
-        return await self._take(f"{self._org}.{bucket}", principal, limit=limit, share=share, now=now)
-
-    async def take_alone(self, bucket: str, principal: str, *, limit: int, now: float) -> Grant:
-        """See `Windows.take_alone`."""
-        name = hashlib.sha256(principal.encode()).hexdigest()[:32]  # it may hold any character
-        return await self._take(f"{self._org}.{bucket}.alone.{name}", "", limit=limit, share=limit, now=now)
-
-    async def _take(self, key: str, principal: str, *, limit: int, share: int, now: float) -> Grant:
-        cell = self._cell(key, now)
+        key = f"{self._org}.{bucket}"
+        cell = self._cell(key, clock())
+        silences = cell.silences
         async with cell.turn:
-            ahead = cell.give_ahead(principal, limit=limit, share=share, now=now)
-            if ahead is not None:
-                return ahead
-            if cell.revision < 0:
-                await self._read(key, cell)
-            while True:
-                decided = decide(cell.counted, principal, limit=limit, share=share, now=now)
-                if decided.counted is cell.counted:
-                    return decided.grant
-                try:
-                    value = msgspec.msgpack.encode(decided.counted)
-                    revision = await self._table.put(key, value, revision=cell.revision)
-                except JournalConflict:
-                    await self._read(key, cell)  # another node was quicker
-                else:
-                    cell.keep(principal, decided, revision)
-                    return decided.grant
+            if cell.silences != silences:
+                raise unanswered(key, "so it was a moment ago")
+            try:
+                return await self._take(key, cell, principal, limit=limit, share=share, clock=clock)
+            except JournalUnreachable:
+                cell.silences += 1
+                raise
+
+    async def _take(
+        self, key: str, cell: _Cell, principal: str, *, limit: int, share: int, clock: Callable[[], float]
+    ) -> Grant:
+        ahead = cell.give_ahead(principal, limit=limit, share=share, now=clock())
+        if ahead is not None:
+            return ahead
+        if cell.revision < 0:
+            await self._read(key, cell)
+        while True:
+            decided = decide(cell.counted, principal, limit=limit, share=share, now=clock())
+            if decided.counted is cell.counted:
+                return decided.grant
+            value = msgspec.msgpack.encode(decided.counted)
+            try:
+                revision = await within_time(key, self._table.put(key, value, revision=cell.revision))
+            except JournalConflict:
+                await self._read(key, cell)  # another node was quicker
+            else:
+                cell.keep(principal, decided, revision)
+                return decided.grant
 
     async def _read(self, key: str, cell: _Cell) -> None:
-        kept = await self._table.get(key)
+        kept = await within_time(key, self._table.get(key))
         try:
             counted = Counted() if kept is None else msgspec.msgpack.decode(kept.value, type=Counted)
         except msgspec.MsgspecError as error:

@@ -1,24 +1,39 @@
 """The stream of signals on its way into the outboxes of one worker, which share what they read of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from bisect import bisect_right
+from collections.abc import Callable
+from functools import partial
 
 from tocsin.journal import Entry, Journal, JournalError
-from tocsin.journal.following import Bell, follow
+from tocsin.journal.following import Bell
 from tocsin.relay.fleet.stream import STREAM, seq_of, taken
+from tocsin.relay.fleet.turns import Turns
 from tocsin.relay.relay import Relay
 
-PAGES_SHARED = 16
-AGAIN_AFTER_S = 1.0
+PAGE_ENTRIES = 16
+"""In one transaction of an outbox: about as many rows as it writes in one anyway, and a few MiB while it does."""
+RECENT_BYTES = 16 * 1024**2
+FOLLOW_AGAIN_AFTER_S = 1.0
 
 
 class SharedStream:
-    """The stream, read once for all followers that are at its head; who is behind reads for itself."""
+    """The stream, read once for all outboxes that are near its head; who is far behind reads for itself."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, turns: Turns) -> None:
+        """`turns` are those of everything that is as much work for the engines of this worker."""
+        self.turns = turns
         self._journal, self._bell = journal, Bell()
-        self._pages: dict[int, list[Entry]] = {}
         self._head: int | None = None
+        self._recent: list[Entry] = []
+        self._recent_bytes = 0
+        self._recent_after = 0
+        """The seq that `_recent` begins after, without a gap up to the head."""
+
+    @property
+    def news(self) -> asyncio.Event:
+        """Set by the next entries; see `Bell.next`."""
+        return self._bell.next
 
     async def last(self) -> int:
         """The seq of the last entry now."""
@@ -28,31 +43,33 @@ class SharedStream:
         """Read on, until cancelled; also after the cluster was out of reach."""
         while True:
             try:
-                after = await self._journal.last() if self._head is None else self._head
-                self._head = after
-                self._bell.ring()
-                async for entries in self._journal.follow(after):
+                if self._head is None:
+                    self._head = self._recent_after = await self._journal.last()
+                    self._bell.ring()
+                async for entries in self._journal.follow(self._head):
                     self._take(entries)
             except JournalError as error:
                 warn(error.summary)
-            await asyncio.sleep(AGAIN_AFTER_S)
+            await asyncio.sleep(FOLLOW_AGAIN_AFTER_S)
 
-    def follow(self, after: int) -> AsyncIterator[list[Entry]]:
-        """Entries beyond `after`, in order and without a gap; for ever."""
-        return follow(self._read, self._bell, after, look_again_s=None)
-
-    async def _read(self, after: int) -> list[Entry]:
-        if self._head is None or after == self._head:
+    async def page(self, after: int) -> list[Entry]:
+        """Some entries beyond `after`, in order and without a gap; none when there are none yet."""
+        if self._head is None or after >= self._head:
             return []
-        if (page := self._pages.get(after)) is not None:
-            return page
-        return await self._journal.read(after)
+        if after < self._recent_after:
+            return await self._journal.read(after, limit=PAGE_ENTRIES)
+        first = bisect_right(self._recent, after, key=_seq)
+        return self._recent[first : first + PAGE_ENTRIES]
 
     def _take(self, entries: list[Entry]) -> None:
-        assert self._head is not None
-        self._pages[self._head] = entries
-        while len(self._pages) > PAGES_SHARED:
-            del self._pages[next(iter(self._pages))]
+        self._recent += entries
+        self._recent_bytes += sum(len(entry.body) for entry in entries)
+        dropped = 0
+        while self._recent_bytes > RECENT_BYTES:
+            self._recent_bytes -= len(self._recent[dropped].body)
+            self._recent_after = self._recent[dropped].seq
+            dropped += 1
+        del self._recent[:dropped]
         self._head = entries[-1].seq
         self._bell.ring()
 
@@ -63,7 +80,7 @@ class OutboxFeed:
     def __init__(self, stream: SharedStream) -> None:
         self._stream = stream
         self.caught_up = asyncio.Event()
-        """Set once the outbox has all that was in the stream when the feeding began."""
+        """Set once the outbox has decided all that was in the stream when the feeding began: lists to their ends."""
 
     async def feed(self, relay: Relay) -> None:
         """For ever. Raises: RelayError, from the outbox; JournalError, for what cannot be read."""
@@ -71,9 +88,18 @@ class OutboxFeed:
         after = seq_of((await relay.begin_reading(STREAM)).position)
         if after > until:
             after = 0  # another stream than the one that this outbox knew
-        if after == until:
-            self.caught_up.set()
-        async for entries in self._stream.follow(after):
-            await relay.put_prepared(taken(entries))
-            if entries[-1].seq >= until:
-                self.caught_up.set()
+        while True:
+            news = self._stream.news
+            async with self._stream.turns.turn(max(0, until - after)):
+                if entries := await self._stream.page(after):
+                    await relay.put_prepared(partial(taken, entries))
+                    after = entries[-1].seq
+                if after >= until and not self.caught_up.is_set():
+                    await relay.settled()
+                    self.caught_up.set()
+            if not entries:
+                await news.wait()
+
+
+def _seq(entry: Entry) -> int:
+    return entry.seq

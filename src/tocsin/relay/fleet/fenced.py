@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -50,21 +51,30 @@ class FencedTopic:
         self._journal, self._topic, self._holding, self._clock = journal, topic, holding, clock
         self._last = 0
 
-    async def take(self, known: int, mark: object) -> AsyncIterator[list[Entry]]:
+    async def take(
+        self, known: int, mark: object, *, turn: Callable[[int], AbstractAsyncContextManager[None]], page: int
+    ) -> AsyncIterator[list[Entry]]:
         """
         Make it ours, so that nobody who held it before can write to it any more.
 
         Args:
             known: seq of the last entry that needs not be read.
             mark: what to append once all is read.
+            turn: taken for each page that is read, for as long as it is worked on (`Turns.turn`).
+            page: at most so many entries at a time.
         Returns: the entries after `known`, and last of all, on its own, the mark.
         Raises: LeaseLost.
         """
-        after = known if known <= await self._patiently(lambda: self._journal.last(self._topic)) else 0
+        until = await self._patiently(lambda: self._journal.last(self._topic))
+        after = known if known <= until else 0
         while True:
-            while entries := await self._patiently(partial(self._journal.read, after)):
-                after = entries[-1].seq
-                yield [entry for entry in entries if entry.topic == self._topic]
+            while True:
+                async with turn(max(0, until - after)):
+                    entries = await self._patiently(partial(self._journal.read, after, limit=page))
+                    if not entries:
+                        break
+                    after = entries[-1].seq
+                    yield [entry for entry in entries if entry.topic == self._topic]
             self._last = await self._patiently(lambda: self._journal.last(self._topic))
             if self._last > after:
                 continue

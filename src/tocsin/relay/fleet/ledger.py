@@ -8,8 +8,11 @@ from msgspec import Struct, msgpack
 
 from tocsin.journal import Entry
 from tocsin.relay.fleet.fenced import FencedTopic, opened, unreadable
+from tocsin.relay.fleet.turns import Turns
 from tocsin.relay.ledger import Answered, Intent, Page
 
+PAGE_ENTRIES = 16
+"""Each may tell of a thousand subjects, and all of a page are written down in one transaction."""
 BRANCH_OF_TOPIC = "requests."
 TOPIC = f"{BRANCH_OF_TOPIC}log"
 """Of the journal that a target has for itself."""
@@ -26,17 +29,18 @@ _DECODER: msgpack.Decoder[_Written] = msgpack.Decoder(_Written)
 class FleetLedger:
     """A `Ledger` (`relay/ledger.py`)."""
 
-    def __init__(self, topic: FencedTopic, *, ready: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, topic: FencedTopic, *, ready: Callable[[], Awaitable[object]], turns: Turns) -> None:
         """
         Args:
             ready: waits until the outbox knows all that was claimed. Before that, it would let go what others told.
+            turns: those of everything that is as much work for the engines of this worker.
         """
-        self._topic, self._ready = topic, ready
+        self._topic, self._ready, self._turns = topic, ready, turns
 
     async def begin(self, known: int) -> AsyncIterator[Page]:
         """See `Ledger.begin`."""
         await self._ready()
-        async for entries in self._topic.take(known, Taken()):
+        async for entries in self._topic.take(known, Taken(), turn=self._turns.turn, page=PAGE_ENTRIES):
             if entries:
                 written = [_written(entry) for entry in entries]
                 yield Page(entries[-1].seq, [one for one in written if not isinstance(one, Taken)])

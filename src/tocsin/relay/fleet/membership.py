@@ -4,7 +4,7 @@ The table of workers says who is there; an entry ends by itself when it is not r
 has which target and source; it is written only when one moves, and the revision of an entry is the fencing token.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 
@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from tocsin.journal import Kept
+from tocsin.relay.fleet.assignment import owner_of
 from tocsin.relay.fleet.names import word
 
 
@@ -22,7 +23,9 @@ class Presence(Struct, frozen=True):
     run: str
     """Another one for each start of it."""
     serves: str
-    """A digest of what its configuration names: only workers that name the same share it out among them."""
+    """A digest of what its configuration names."""
+    cannot: frozenset[str] = frozenset()
+    """Items that it has failed to serve again and again: others shall try."""
 
 
 class Owner(Struct, frozen=True):
@@ -56,11 +59,30 @@ def owned(kept: Mapping[str, Kept]) -> dict[str, tuple[Owner, int]]:
     return {owner.item: (owner, revision) for owner, revision in found}
 
 
-def may_take(owner: Owner | None, *, worker: str, live: AbstractSet[str]) -> bool:
+def falls_to(me: Presence, items: Iterable[str], live: Collection[Presence]) -> tuple[set[str], set[str]]:
+    """
+    What of `items` the worker `me` shall have; and what a worker shall have whose configuration names other things.
+
+    That one may not know of it. So while a configuration is changed on one worker after the other, what runs is left
+    where it is, and what stays free for a while is anyone's.
+    """
+    alike = {one.worker: one.serves == me.serves for one in live}
+    mine, of_unlike = set[str](), set[str]()
+    for item in items:
+        able = [one.worker for one in live if item not in one.cannot]
+        owner = owner_of(item, able or alike)
+        if owner == me.worker:
+            mine.add(item)
+        elif owner is not None and not alike[owner]:
+            of_unlike.add(item)
+    return mine, of_unlike
+
+
+def may_take(owner: Owner | None, worker: str, *, live: AbstractSet[str]) -> bool:
     """
     Whether `worker`, which does not act for the item now, may make it its own: nobody else may act for it any more.
 
     Args:
-        live: the workers whose presence stands in the table.
+        live: the workers whose presence stands in the table, as its leader knows it.
     """
     return owner is None or owner.worker in ("", worker) or owner.worker not in live

@@ -1,14 +1,17 @@
 """What a worker does with a target or a source that it holds: the engine of one machine, fed by the fleet's stream."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
 from tocsin.journal import Journal, KeyValue
 from tocsin.relay.config import RelayConfig, TargetConfig
+from tocsin.relay.errors import RelayError
 from tocsin.relay.feeding import Reads, feed, until_one_ends
 from tocsin.relay.fleet.config import FleetConfig
 from tocsin.relay.fleet.detector import SourceDoor
@@ -24,8 +27,12 @@ from tocsin.relay.relay import Guards, OpenTarget, Relay, open_okta
 from tocsin.relay.status import Status
 from tocsin.relay.watcher import Watcher
 
+_T = TypeVar("_T")
 TARGET, SOURCE = "target.", "source."
 TRIMMING = "upkeep.signals"
+OUTBOX_BYTES = 16 * 1024**3
+"""Of address space; a process has 128 TiB, and thousands of these."""
+OPENED_AT_ONCE = 8
 
 
 class Stores(NamedTuple):
@@ -62,6 +69,7 @@ class Serving:
         """
         self._config, self._fleet, self._stores, self._stream = config, fleet, stores, stream
         self._watcher, self._guards, self._open_target = watcher, guards or Guards(), open_target
+        self._opening = asyncio.Semaphore(OPENED_AT_ONCE)
         self.relays: dict[str, Relay] = {}
         """The engines that run now, by target."""
 
@@ -74,13 +82,19 @@ class Serving:
     async def guard(self, guards: Guards) -> None:
         """See `Relay.guard`."""
         self._guards = guards
-        for relay in list(self.relays.values()):
-            await relay.guard(guards)
+        await self._each(lambda relay: relay.guard(guards))
 
     async def status(self) -> Status:
         """How the engines are doing, put together."""
-        found = [await relay.status() for relay in list(self.relays.values())]
-        return together(found, state=self._config.state, running=True)
+        return together(await self._each(Relay.status), state=self._config.state, running=True)
+
+    async def _each(self, ask: Callable[[Relay], Awaitable[_T]]) -> list[_T]:
+        """Of all engines that run; one that ends meanwhile has no answer."""
+        found = []
+        for relay in list(self.relays.values()):
+            with suppress(RelayError):
+                found.append(await ask(relay))
+        return found
 
     def _target_work(self, name: str) -> Work:
         async def serve(holding: Holding) -> None:
@@ -101,15 +115,20 @@ class Serving:
         try:
             feed_of_it = OutboxFeed(self._stream)
             topic = FencedTopic(told, TOPIC, holding, clock=self._stores.clock)
-            async with Relay(
+            engine = Relay(
                 _alone(name, self._bounded(target), state_of(self._config.state, name)),
-                ledger=FleetLedger(topic, ready=feed_of_it.caught_up.wait),
+                ledger=FleetLedger(topic, ready=feed_of_it.caught_up.wait, turns=self._stream.turns),
+                room_bytes=OUTBOX_BYTES,
                 watcher=self._watcher,
                 guards=self._guards,
                 open_target=self._open_target,
                 clock=self._stores.clock,
-            ) as relay:
+            )
+            async with AsyncExitStack() as stack:
+                async with self._opening:
+                    relay = await stack.enter_async_context(engine)
                 self.relays[name] = relay
+                await relay.guard(self._guards)  # they may have changed while it was opened
                 trimming = trim_for_ever(told, BRANCH_OF_TOPIC, clock=self._stores.clock, life=self._fleet.told_life)
                 await until_one_ends([feed_of_it.feed(relay), relay.failed(), trimming, holding.leaving.wait()])
                 await relay.end()

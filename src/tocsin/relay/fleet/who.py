@@ -18,7 +18,7 @@ class Who(Struct, frozen=True):
     unserved: list[str]
     """What nobody has now: its worker has died or left it, and the next one has not begun."""
     unlike: list[str]
-    """Workers whose configuration names other targets and sources than most do: they share nothing with the others."""
+    """Workers whose configuration names other targets and sources than most do."""
 
 
 def who_has_what(workers: Mapping[str, Kept], owners: Mapping[str, Kept]) -> Who:

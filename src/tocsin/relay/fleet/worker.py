@@ -1,24 +1,25 @@
 """A worker of a fleet: says that it is there, takes what falls to it, and leaves what falls to others."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from secrets import token_hex
 from typing import NamedTuple, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from tocsin.errors import TocsinError
-from tocsin.journal import JournalConflict, JournalError, KeyValue
+from tocsin.journal import JournalConflict, JournalError, JournalUnreachable, KeyValue
 from tocsin.relay.errors import LeaseLost, RelayError
-from tocsin.relay.fleet.assignment import share_of
+from tocsin.relay.fleet.faults import AGAIN_AFTER_S, Faults
 from tocsin.relay.fleet.fenced import Holding
 from tocsin.relay.fleet.lease import NO_LEASE, Timing, renewed
-from tocsin.relay.fleet.membership import Owner, Presence, digest_of, key_of, may_take, owned, present
+from tocsin.relay.fleet.membership import Owner, Presence, digest_of, falls_to, key_of, may_take, owned, present
 
-AGAIN_AFTER_S = 15.0
-"""What could not be served is tried again after so long."""
 LEAVE_WITHIN_S = 10.0
 """A request that is on its way when its target is to be left may take so long."""
+FREE_FOR_LEASES = 2
+"""What another one shall have, which has not begun with it for so long and may not know of it, is anyone's."""
 AT_ONCE = 32
 
 Work = Callable[[Holding], Awaitable[object]]
@@ -71,11 +72,14 @@ class Worker:
         self._revision: int | None = None
         self._joined_s = float("inf")
         self._lease = NO_LEASE
-        self._peers: frozenset[str] = frozenset()
+        self._live: list[Presence] = []
         self._mine: set[str] = set()
+        self._of_unlike: set[str] = set()
+        self._free_since_s: dict[str, float] = {}
         self._held: dict[str, _Held] = {}
         self._leaving: set[asyncio.Task[None]] = set()
-        self._not_before_s: dict[str, float] = {}
+        self._to_give_back: dict[str, int] = {}
+        self._faults = Faults()
 
     @property
     def holds(self) -> list[str]:
@@ -109,24 +113,24 @@ class Worker:
 
     async def _renew_for_ever(self) -> None:
         while True:
+            asked_s = self._monotonic_s()
             try:
-                await self._renew()
+                await self._renew(asked_s)
+                pause_s = self._timing.pause_s(asked_s=asked_s, now_s=self._monotonic_s())
             except JournalError as error:
                 self._log.warning("worker.cut_off", reason=error.summary)
-            await asyncio.sleep(self._timing.round_s)
+                pause_s = self._timing.round_s / 2
+            await asyncio.sleep(pause_s)
 
     async def _settle(self) -> None:
         """Take what falls to us and is free, and leave what falls to others."""
         if self._monotonic_s() - self._joined_s < self._timing.round_s / 2:
             return  # others may start at this moment: what is taken now would have to move
         try:
-            live = present(await self._workers.all())
-            peers = frozenset(one.worker for one in live if one.serves == self._presence.serves)
-            if peers != self._peers:
-                self._peers, self._mine = peers, share_of(self.name, self._works, peers)
-                self._log.info("worker.fleet", workers=len(live), share=len(self._mine), of=len(self._works))
-            self._leave_soon(self._held.keys() - self._mine)
-            await self._take(self._mine - self._held.keys(), live=frozenset(one.worker for one in live))
+            self._look_at(present(await self._workers.all()))
+            self._leave_soon(self._held.keys() - self._mine - self._of_unlike)
+            await self._give_back({})
+            await self._take()
         except JournalError as error:
             self._log.warning("worker.cut_off", reason=error.summary)
         except msgspec.DecodeError as error:
@@ -134,10 +138,20 @@ class Worker:
                 f"a table of the fleet was written by another version: {error}", hint="run one version on all workers"
             ) from None
 
-    async def _renew(self) -> None:
-        """Say that we are there. The lease counts from before it was said."""
-        asked_s = self._monotonic_s()
-        key, value = key_of(self.name), msgspec.json.encode(self._presence)
+    def _look_at(self, live: list[Presence]) -> None:
+        # Of this worker it is known here, and not from a server that may be behind.
+        live = [*(one for one in live if one.worker != self.name), self._present()]
+        if live != self._live:
+            self._live = live
+            self._mine, self._of_unlike = falls_to(self._presence, self._works, live)
+            self._log.info("worker.fleet", workers=len(live), share=len(self._mine), of=len(self._works))
+
+    def _present(self) -> Presence:
+        return replace(self._presence, cannot=self._faults.cannot(self._monotonic_s()))
+
+    async def _renew(self, asked_s: float) -> None:
+        """Say that we are there. The lease counts from `asked_s`, which is before it was said."""
+        key, value = key_of(self.name), msgspec.json.encode(self._present())
         try:
             known = self._revision if self._revision is not None else await self._standing(first=True)
             revision = await self._workers.put(key, value, revision=known)
@@ -161,28 +175,40 @@ class Worker:
             )
         return kept.revision
 
-    async def _take(self, items: set[str], *, live: frozenset[str]) -> None:
+    async def _take(self) -> None:
         now_s = self._monotonic_s()
-        wanted = sorted(item for item in items if self._not_before_s.get(item, 0.0) <= now_s)
+        wanted = [
+            item for item in (self._mine | self._of_unlike) - self._held.keys() if not self._faults.waits(item, now_s)
+        ]
         if not wanted:
             return
         standing = owned(await self._owners.all())
-        free = [
-            (item, revision)
-            for item in wanted
-            for owner, revision in [standing.get(item, (None, 0))]
-            if may_take(owner, worker=self.name, live=live)
-        ]
-        for at in range(0, len(free), AT_ONCE):
+        owners = {item: standing.get(item, (None, 0)) for item in sorted(wanted)}
+        live = await self._alive(owner.worker for owner, _ in owners.values() if owner is not None)
+        free = {item: revision for item, (owner, revision) in owners.items() if may_take(owner, self.name, live=live)}
+        since_s = {item: self._free_since_s.get(item, now_s) for item in free.keys() & self._of_unlike}
+        self._free_since_s = since_s
+        patience_s = FREE_FOR_LEASES * self._timing.lease_s
+        takes = [item for item in free if now_s - since_s.get(item, float("-inf")) >= patience_s]
+        for at in range(0, len(takes), AT_ONCE):
             if self._in_time():
-                await asyncio.gather(*(self._take_one(item, known) for item, known in free[at : at + AT_ONCE]))
+                await asyncio.gather(*(self._take_one(item, free[item]) for item in takes[at : at + AT_ONCE]))
+
+    async def _alive(self, owners: Iterable[str]) -> set[str]:
+        """Who must not be taken from. Of one that seems gone the leader is asked: another server's clock may differ."""
+        live = {one.worker for one in self._live}
+        for gone in {*owners} - live - {""}:
+            if await self._workers.get(key_of(gone)) is not None:
+                live.add(gone)
+        return live
 
     async def _take_one(self, item: str, known: int) -> None:
         value = msgspec.json.encode(Owner(item, self.name))
         try:
             revision = await self._owners.put(key_of(item), value, revision=known)
-        except JournalConflict:
-            return  # another one was quicker; the next round looks again
+        except JournalError:
+            return  # another one was quicker, or nobody knows; the next round looks again
+        self._to_give_back.pop(item, None)
         if not self._in_time():
             return
         holding = Holding(item, by=f"{self.name}/{self._presence.run}/{revision}", holds=self._in_time)
@@ -196,15 +222,26 @@ class Worker:
             await self._works[item](holding)
         except LeaseLost as lost:
             self._log.warning("worker.lost", item=item, reason=lost.summary)
+        except JournalUnreachable as error:
+            self._log.warning("worker.cut_off", item=item, reason=error.summary)
+            self._faults.put_off(item, self._monotonic_s())
         except TocsinError as error:
-            self._log.warning("worker.failed", item=item, reason=error.summary, again_in_s=AGAIN_AFTER_S)
-            self._not_before_s[item] = self._monotonic_s() + AGAIN_AFTER_S
+            await self._failed(holding, error.summary)
         except Exception as error:  # a defect of ours
-            self._log.warning("worker.failed", item=item, reason=f"{type(error).__name__}: {error}", exc_info=True)
-            self._not_before_s[item] = self._monotonic_s() + AGAIN_AFTER_S
+            await self._failed(holding, f"{type(error).__name__}: {error}", exc_info=True)
         finally:
             if not holding.leaving.is_set():
                 self._let_go(holding)
+
+    async def _failed(self, holding: Holding, reason: str, *, exc_info: bool = False) -> None:
+        item = holding.item
+        to_others = self._faults.failed(item, self._monotonic_s())
+        facts = {"exc_info": True} if exc_info else {}
+        self._log.warning(
+            "worker.failed", item=item, reason=reason, again_in_s=AGAIN_AFTER_S, others_shall_try=to_others, **facts
+        )
+        if to_others and not holding.leaving.is_set():
+            await self._give_back({item: self._held[item].revision})
 
     def _leave_soon(self, items: set[str]) -> None:
         items = {item for item in items if not self._held[item].holding.leaving.is_set()}
@@ -221,17 +258,29 @@ class Worker:
         if held:
             await asyncio.wait([one.task for one in held], timeout=LEAVE_WITHIN_S)
         await self._drop(items)
-        for at in range(0, len(held), AT_ONCE):
-            await asyncio.gather(*(self._give_back(one) for one in held[at : at + AT_ONCE]))
+        await self._give_back({one.holding.item: one.revision for one in held})
 
-    async def _give_back(self, held: _Held) -> None:
-        item = held.holding.item
+    async def _give_back(self, revisions: dict[str, int]) -> None:
+        """Say that others may have these. What the cluster does not take now is said again at the next look."""
+        self._to_give_back |= revisions
+        waiting = list(self._to_give_back.items())
+        for at in range(0, len(waiting), AT_ONCE):
+            some = [self._gave_back(item, revision) for item, revision in waiting[at : at + AT_ONCE]]
+            if not all(await asyncio.gather(*some)):
+                return  # it cannot be reached; when our presence has ended, all is free
+
+    async def _gave_back(self, item: str, revision: int) -> bool:
         value = msgspec.json.encode(Owner(item, ""))
         try:
-            await self._owners.put(key_of(item), value, revision=held.revision)
+            await self._owners.put(key_of(item), value, revision=revision)
             self._log.info("worker.left", item=item)
-        except JournalError as error:  # it is free all the same, once our presence has ended, or is another's already
+        except JournalConflict:
+            self._log.info("worker.left", item=item, reason="another one has it already")
+        except JournalError as error:
             self._log.warning("worker.not_given_back", item=item, reason=error.summary)
+            return False
+        self._to_give_back.pop(item, None)
+        return True
 
     async def _absent(self) -> None:
         try:
