@@ -1,10 +1,13 @@
 """Whose a request to a node is, what it is answered while the org is not ready, and how far behind that is."""
 
+import asyncio
+from random import Random
 from typing import Any, cast
 
 import httpx2
 import pytest
 
+from support.far import FarKeyValue, Way
 from tocsin.journal import MemoryKeyValue
 from tocsin.org.config import OrgConfig
 from tocsin.org.errors import OrgError
@@ -145,7 +148,8 @@ async def test_decisions_are_answered_once_the_index_is_there_and_while_it_is_no
 
 
 async def test_names_and_hosts_are_given_once_and_another_secret_is_noticed() -> None:
-    orgs, secret = Registered(MemoryKeyValue(clock=lambda: 0.0)), FleetSecret(bytes(32))
+    table = MemoryKeyValue(clock=lambda: 0.0)
+    orgs, secret = Registered(FarKeyValue(table, Way(Random(1), most_s=0.0))), FleetSecret(bytes(32))
     with pytest.raises(OrgError, match="not been set up"):
         await orgs.check(secret)
     await orgs.found(secret)
@@ -162,6 +166,12 @@ async def test_names_and_hosts_are_given_once_and_another_secret_is_noticed() ->
         with pytest.raises(OrgError, match=why):
             await orgs.add(name, url, at_ms=2)
     assert {name: org.host for name, org in (await orgs.all()).items()} == {"acme": "acme.example"}
+    twice = (orgs.add(name, "https://both.example", at_ms=2) for name in ("coil", "dove"))
+    refused = [error for error in await asyncio.gather(*twice, return_exceptions=True) if error is not None]
+    assert ["where" in str(error) for error in refused] == [True]
+    (owner,) = set(await orgs.all()) - {"acme"}
+    await orgs.remove(owner)
+    await orgs.add("edge", "https://both.example.", at_ms=3)
     await orgs.remove("acme")
     with pytest.raises(OrgError, match="no org acme"):
         await orgs.remove("acme")

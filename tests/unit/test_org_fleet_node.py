@@ -82,7 +82,7 @@ async def test_another_stream_in_the_place_of_the_one_it_knew_is_noticed_and_beg
             assert (await client.get(LOG, headers=headers)).status_code == 200
             fleet.journals["acme"], fleet.stream_created = MemoryJournal(), "again"
             async with asyncio.timeout(20):
-                while (await client.get(LOG, headers=headers)).status_code != 401:
+                while (await client.get(LOG, headers=headers)).status_code != 401:  # noqa: ASYNC110 - nobody tells
                     await asyncio.sleep(0.01)
     assert [log["event"] for log in logs if log["log_level"] == "error"] == ["fleet.stream_replaced"]
     async with open_org(fleet.folder_of("acme", registered)) as org:
