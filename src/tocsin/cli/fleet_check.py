@@ -44,7 +44,7 @@ async def _of_servers(settings: NodeSettings) -> list[Line]:
     wrong = [*faults(found, replicas=REPLICAS), *cut]
     bad = {fault.where for fault in wrong}
     well = [_ok(one.name, f"version {one.version}, syncs always") for one in found if one.name not in bad]
-    if not cut:
+    if found and not cut:
         well.append(_ok("copies", "no server lacks what others hold"))
     return well + [_problem(fault.where, fault.text, fault.hint) for fault in wrong]
 
