@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import httpx2
 import pytest
+from structlog.contextvars import get_contextvars
 from structlog.testing import capture_logs
 
 from support.far import FarKeyValue, Way
@@ -171,6 +172,21 @@ async def test_an_org_that_ends_lets_those_go_first_who_are_in() -> None:
         go.set()
         await ending
         assert (await asked).text == "acme"
+
+
+async def test_what_is_logged_in_a_request_names_its_org() -> None:
+    class Logging(Answering):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            bound.append(get_contextvars())
+            await super().__call__(scope, receive, send)
+
+    bound = list[dict[str, Any]]()
+    node = Serving(acme="acme.example")
+    node.open("acme")
+    node.served["acme"].front = cast("Front", Logging("acme"))
+    async with node.client() as client:
+        await client.get("/api/v1/logs")
+    assert (bound, get_contextvars()) == ([{"org": "acme"}], {})
 
 
 async def test_the_end_of_a_task_does_not_swallow_that_of_its_caller() -> None:

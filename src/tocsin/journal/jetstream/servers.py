@@ -83,7 +83,7 @@ async def copies_lost(connection: JetStreamConnection, streams: Sequence[str]) -
     while True:
         answers = await _asked(connection, _STREAMS, _ALL_STREAMS, _ANSWERS_WITHIN_S)
         by_server = {answer["server"]["name"]: answer["data"] for answer, _ in answers}
-        unlike = {}
+        unlike: dict[tuple[str, str], str] = {}
         for stream in streams:
             copies = copies_of(by_server, stream)
             enough = fullest.setdefault(stream, max((copy.messages for copy in copies), default=0))
