@@ -7,16 +7,15 @@ from uuid import uuid4
 import pytest
 
 from support.jetstream import jetstream
-from tocsin.journal import Journal, JournalError, MemoryJournal
+from tocsin.journal import Journal, JournalError, JournalUnreachable, MemoryJournal
 from tocsin.journal.jetstream import JetStreamJournal
 from tocsin.journal.jetstream.declared import StreamDeclared, make
-from tocsin.relay.changes import Told
 from tocsin.relay.errors import LeaseLost
 from tocsin.relay.fleet import Holding
 from tocsin.relay.fleet.fenced import FencedTopic
 from tocsin.relay.fleet.ledger import TOPIC, FleetLedger
 from tocsin.relay.fleet.turns import Turns
-from tocsin.relay.ledger import Answered, Intent, Ledger, NoLedger, Outcome, Page, Spent
+from tocsin.relay.ledger import Answered, Intent, Ledger, NoLedger, Outcome, Page, Spent, Told
 from tocsin.relay.sender import utc_now
 
 SPENT = Spent(30, 29, 1000)
@@ -34,7 +33,7 @@ class _LosesAcks:
         seq = await self._journal.append(topic, body, expect_last=expect_last)
         if self.lost:
             self.lost -= 1
-            raise JournalError("no acknowledgement came")
+            raise JournalUnreachable("an append", seconds=10, why="no acknowledgement came")
         return seq
 
     def __getattr__(self, name: str) -> object:
@@ -110,6 +109,17 @@ async def test_an_entry_whose_acknowledgement_was_lost_stands_there_once(journal
     await ledger.intends(INTENT)
     await ledger.answered(ANSWERED)
     assert [one for page in await _begun(_ledger(journal, "b/1")) for one in page.entries] == [INTENT, ANSWERED]
+
+
+class _Refuses(MemoryJournal):
+    async def append(self, topic: str, body: bytes, *, expect_last: int | None = None) -> int:
+        raise JournalError("the stream refuses: maximum bytes exceeded")
+
+
+async def test_what_no_waiting_mends_is_said_and_not_tried_for_ever() -> None:
+    async with asyncio.timeout(5):
+        with pytest.raises(JournalError, match="maximum bytes"):
+            await _begun(_ledger(_Refuses(), "a/1"))
 
 
 async def test_on_one_machine_there_is_nothing_to_learn_and_nothing_to_wait_for() -> None:

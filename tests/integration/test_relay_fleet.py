@@ -18,6 +18,7 @@ from tocsin.relay.fleet import Holding, Timing, Worker, share_of
 from tocsin.relay.fleet.membership import owned
 from tocsin.signals import Batch, Retraction, RiskLevel, Signal
 
+pytestmark = pytest.mark.slow
 DAY = timedelta(days=1)
 SETTLED_S = LEASE_S
 
@@ -113,7 +114,6 @@ class _SilentOrg(FakeOrg):
         return {}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", [FakeOrg, _SilentOrg])
 @pytest.mark.parametrize("sent", [1, 2])
 @pytest.mark.parametrize("answered", [True, False])
@@ -135,6 +135,25 @@ def test_a_new_owner_knows_what_the_old_one_has_used_of_the_window(
         await asyncio.sleep(300)
         assert set(org.statuses) == {202}
         assert {ip for ip, _ in org.taken} == {address(number) for number in range(4500)}
+        await fleet.close()
+
+    run_virtually(main)
+
+
+@pytest.mark.parametrize("jump", [timedelta(minutes=5), timedelta(minutes=-5)])
+def test_the_limit_holds_when_the_clock_of_the_fleet_jumps(tmp_path: Path, jump: timedelta) -> None:
+    """As when another server leads whose clock is off."""
+
+    async def main() -> None:
+        fleet = Fleet(tmp_path, _orgs("acme", limit=5))
+        org = fleet.orgs["acme"]
+        fleet.start("w1")
+        await asyncio.sleep(SETTLED_S)
+        await fleet.detector.put([_signal(number) for number in range(12_000)])
+        await _until(lambda: len(org.statuses) == 5)
+        fleet.clock.skew = jump
+        await asyncio.sleep(200)
+        assert org.statuses == [202] * 12
         await fleet.close()
 
     run_virtually(main)
@@ -324,7 +343,6 @@ def test_a_handover_repeats_nothing(tmp_path: Path) -> None:
     run_virtually(main)
 
 
-@pytest.mark.slow
 def test_ten_thousand_targets_over_four_workers_are_balanced_and_only_what_must_move_moves() -> None:
     items = [f"target.org-{number}" for number in range(10_000)]
 
@@ -467,7 +485,6 @@ def test_two_workers_of_one_name_are_told_apart(tmp_path: Path) -> None:
     run_virtually(main)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_whatever_happens_to_four_workers_limits_hold_and_all_is_told(tmp_path: Path, seed: int) -> None:
     async def main() -> None:

@@ -13,9 +13,10 @@ from tocsin.journal.jetstream.declared import make
 from tocsin.journal.jetstream.permissions import Permissions
 from tocsin.org.fleet.roles import inbox_of
 from tocsin.relay.fleet import FleetConfig
-from tocsin.relay.fleet.declared import TOLD_ROOT, TOLD_STREAM
+from tocsin.relay.fleet.declared import SIGNALS, SIGNALS_ROOT, SIGNALS_STREAM, TOLD_ROOT, TOLD_STREAM
 from tocsin.relay.fleet.ledger import BRANCH_OF_TOPIC, TOPIC
 from tocsin.relay.fleet.opening import open_detector, open_stores
+from tocsin.relay.fleet.stream import topic_of
 from tocsin.signals import RiskLevel, Signal
 
 pytestmark = pytest.mark.slow
@@ -57,5 +58,8 @@ async def test_each_role_of_the_relay_does_its_part_and_no_other(tmp_path: Path)
         try:
             with pytest.raises(JournalError, match="may not"):
                 await JetStreamJournal.open(outsider, "acme", stream=TOLD_STREAM, root=TOLD_ROOT)
+            signals = await JetStreamJournal.open(outsider, SIGNALS, stream=SIGNALS_STREAM, root=SIGNALS_ROOT)
+            with pytest.raises(JournalError, match="may not"):
+                await signals.append(topic_of("ids"), b"a position that its reader never had")
         finally:
             await outsider.close()

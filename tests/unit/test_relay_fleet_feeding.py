@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,24 @@ from support.relay_fleet import Fleet
 from support.virtual_time import T0, run_virtually
 from tocsin.journal import Entry, MemoryJournal
 from tocsin.journal.protocol import READ_LIMIT
-from tocsin.relay.fleet import SharedStream
+from tocsin.relay.fleet import Detector, SharedStream
 from tocsin.relay.fleet.feeding import PAGE_ENTRIES, RECENT_BYTES
+from tocsin.relay.fleet.fenced import opened
 from tocsin.relay.fleet.turns import TURNS_AT_ONCE, Turns
 from tocsin.signals import RiskLevel, Signal
+
+
+async def test_entries_are_dated_when_they_are_written() -> None:
+    """The stream is trimmed by these times, and by looking for one among them as if they stood in order."""
+    journal, passed = MemoryJournal(), count()
+    detector = Detector(journal, clock=lambda: T0 + timedelta(seconds=next(passed)), life=timedelta(days=7))
+    claims = [
+        Signal(address(number), RiskLevel.HIGH, T0, T0 + timedelta(days=1), "seen", "a") for number in range(2500)
+    ]
+    await detector.put(claims)
+    times = [opened(entry).at_ms for entry in await journal.read()]
+    assert len(times) == 3
+    assert times == sorted(set(times))
 
 
 class _Counting(MemoryJournal):

@@ -1,5 +1,6 @@
 """For how long a worker may act, who may take what, and how a name becomes a word of a topic."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +68,11 @@ def test_every_name_is_a_word_of_its_own(two: list[str]) -> None:
 def test_workers_that_serve_other_things_have_another_digest() -> None:
     assert digest_of(["target.a", "target.b"]) == digest_of(["target.b", "target.a"])
     assert digest_of(["target.a"]) != digest_of(["target.b"])
+
+
+def test_the_stream_remembers_a_list_until_it_is_said_again() -> None:
+    with pytest.raises(msgspec.ValidationError, match="signals_life_s"):
+        msgspec.convert({"signals_life_s": 3600}, FleetConfig)
 
 
 def test_no_telling_may_outlast_what_the_fleet_remembers() -> None:

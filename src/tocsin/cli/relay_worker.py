@@ -13,10 +13,11 @@ import typer
 from tocsin.cli.guards import keep_guards
 from tocsin.cli.relay import RequestLog, stop_signals
 from tocsin.cli.relay_file import RelayFile
+from tocsin.descriptors import make_room_for
 from tocsin.journal.jetstream.settings import JetStreamSettings
 from tocsin.relay import Guards, only_relay
 from tocsin.relay.feeding import until_one_ends
-from tocsin.relay.fleet import Serving, SharedStream, Stores, Worker
+from tocsin.relay.fleet import DESCRIPTORS_PER_TARGET, Serving, SharedStream, Stores, Worker
 from tocsin.relay.fleet.opening import open_stores
 from tocsin.relay.fleet.turns import TURNS_AT_ONCE, Turns
 from tocsin.relay.fleet.worker_name import worker_name
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 async def run_worker(file: RelayFile, settings: JetStreamSettings, sources: "list[Source]", guards: Guards) -> None:
     """Take part in the fleet until the process is asked to stop. Raises TocsinError."""
     stopped = stop_signals()
+    _make_room(len(file.targets))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(only_relay(Path(file.state)))
         stores = await stack.enter_async_context(open_stores(settings, file.of_fleet))
@@ -49,6 +51,14 @@ async def run_worker(file: RelayFile, settings: JetStreamSettings, sources: "lis
 
             works.append(serve_metrics(serving, file.metrics_port))
         await until_one_ends(works)
+
+
+def _make_room(targets: int) -> None:
+    """For all of them: that so many fall to one worker is rare, and is when the others have died."""
+    room = make_room_for(targets * DESCRIPTORS_PER_TARGET) // DESCRIPTORS_PER_TARGET
+    if room < targets:
+        log = structlog.get_logger("tocsin.relay")
+        log.warning("worker.little_room", targets=targets, room=room, hint="raise the limit of open files (nofile)")
 
 
 def _worker(name: str, file: RelayFile, serving: Serving, stores: Stores, sources: "list[Source]") -> Worker:

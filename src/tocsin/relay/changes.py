@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tocsin.relay.ledger import Told
 from tocsin.relay.plan import Request
 from tocsin.relay.reconcile import Policy, Rank, look_again_ms, rank, wanted
 from tocsin.relay.record import EMPTY, NEVER_MS, Claim, Record, Standing, decode, encode, said_again, with_claim
@@ -35,14 +36,6 @@ class Served(Struct, frozen=True):
 
 def _speaks_of_all(_key: bytes) -> bool:
     return False
-
-
-class Told(Struct, frozen=True):
-    """What one request tells, as far as the outbox remembers it."""
-
-    told_ms: int
-    subjects: dict[bytes, tuple[int, int]]
-    """IP key -> severity, and until when (ms)."""
 
 
 def told_by(request: Request) -> Told:

@@ -47,6 +47,13 @@ def prepare_signals(claims: Iterable[Signal | Retraction]) -> list[Prepared]:
     return [Prepared(source, _rows(found)) for source, found in by_source.items()]
 
 
+def prepared(claims: Iterable[Batch | Iterable[Signal | Retraction]]) -> list[Prepared]:
+    """The same for both: batches, and claims of any sources. Raises: InvalidSignals."""
+    return [
+        batch for some in claims for batch in ([prepare(some)] if isinstance(some, Batch) else prepare_signals(some))
+    ]
+
+
 class Intake:
     """What one transaction takes in, folded together."""
 

@@ -9,7 +9,13 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from tocsin.relay.changes import Told
+
+class Told(Struct, frozen=True):
+    """What one request tells, as far as the outbox remembers it."""
+
+    told_ms: int
+    subjects: dict[bytes, tuple[int, int]]
+    """IP key -> severity, and until when (ms)."""
 
 
 class Outcome(StrEnum):

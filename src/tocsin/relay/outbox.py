@@ -12,9 +12,9 @@ from typing import NamedTuple
 from msgspec import Struct, msgpack
 
 from tocsin.relay.books import Kind, Refusal, SourceBook, TargetBook, dump, load_source, load_target
-from tocsin.relay.changes import Changes, Served, Told, pending_count, records, told_by
+from tocsin.relay.changes import Changes, Served, pending_count, records, told_by
 from tocsin.relay.intake import Intake, Prepared, prepare_signals
-from tocsin.relay.ledger import Answered, Intent, Outcome, Page
+from tocsin.relay.ledger import Answered, Intent, Outcome, Page, Told
 from tocsin.relay.plan import Request, Telling
 from tocsin.relay.quarantine import TARGET_BOOK, Quarantine, keep, refuse
 from tocsin.relay.reconcile import PENDING, Rank, rank, until_ms

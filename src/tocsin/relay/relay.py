@@ -17,7 +17,7 @@ from tocsin.relay.books import Refusal, SourceBook
 from tocsin.relay.changes import Served
 from tocsin.relay.config import RelayConfig, TargetConfig
 from tocsin.relay.folder_lock import only_relay
-from tocsin.relay.intake import Prepared, prepare, prepare_signals
+from tocsin.relay.intake import Prepared, prepared
 from tocsin.relay.ledger import Ledger
 from tocsin.relay.okta_target import okta_target
 from tocsin.relay.outbox import Backlog, Outbox
@@ -27,6 +27,7 @@ from tocsin.relay.record import NEVER_MS
 from tocsin.relay.sender import Sender, utc_now
 from tocsin.relay.staging import Staging
 from tocsin.relay.status import Status, status_of
+from tocsin.relay.steady_clock import SteadyClock
 from tocsin.relay.store import ROOM_BYTES
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Watcher
@@ -78,6 +79,7 @@ class Relay:
         ledger: Ledger | None = None,
         room_bytes: int = ROOM_BYTES,
         clock: Callable[[], datetime] = utc_now,
+        steady: SteadyClock | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """
@@ -87,10 +89,12 @@ class Relay:
             guards: what sources never speak of; what they did is let go.
             open_target: opens a target of another kind.
             ledger: that of its one target, in a fleet.
+            steady: that of `clock`, where several relays go by it.
             room_bytes: how large its outbox may become; address space, not disk.
         """
         self._config, self._patient, self._hold = config, patient, hold
         self._watcher, self._guards, self._room_bytes = watcher, guards or Guards(), room_bytes
+        self._steady = steady
         self._open_target, self._ledger, self._clock, self._draw = open_target, ledger, clock, draw
         self._stack = AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
@@ -128,18 +132,18 @@ class Relay:
         Raises: InvalidSignals, when one of them can never be told, and RelayError, when they could not be written.
         """
         self._check()
-        await self._box.put(await self._box.do(_prepared, claims))
+        await self._box.put(await self._box.do(prepared, claims))
 
-    async def put_prepared(self, prepared: Callable[[], Sequence[Prepared]]) -> None:
+    async def put_prepared(self, unpack: Callable[[], Sequence[Prepared]]) -> None:
         """
         The same for what was prepared elsewhere.
 
         Args:
-            prepared: unpacks it; called in the thread of the outbox.
-        Raises: RelayError, when it could not be written; whatever `prepared` raises.
+            unpack: gives it; called in the thread of the outbox.
+        Raises: RelayError, when it could not be written; whatever `unpack` raises.
         """
         self._check()
-        await self._box.put(await self._box.do(prepared))
+        await self._box.put(await self._box.do(unpack))
 
     async def take_in(self, staging: Staging) -> None:
         """
@@ -149,9 +153,9 @@ class Relay:
         """
         for source in staging.sources:
             await self.begin_reading(source)
-        for prepared in staging.in_order():
+        for batches in staging.in_order():
             self._check()
-            await self._box.put(prepared)
+            await self._box.put(batches)
         await self.settled()
 
     async def guard(self, guards: Guards) -> None:
@@ -227,6 +231,7 @@ class Relay:
             patient=self._patient,
             watcher=self._watcher,
             clock=self._clock,
+            steady=self._steady,
             draw=self._draw,
         )
 
@@ -271,21 +276,13 @@ class Relay:
                 raise error
 
 
-def _prepared(claims: Iterable[Batch | Iterable[Signal | Retraction]]) -> list[Prepared]:
-    return [
-        prepared
-        for some in claims
-        for prepared in ([prepare(some)] if isinstance(some, Batch) else prepare_signals(some))
-    ]
-
-
 def work_for(path: Path, config: RelayConfig, staging: Staging, *, now_ms: int) -> dict[Rank, Backlog]:
     """What the first target would be told if `staging` came in now, kept in an outbox at `path`. Tells nobody."""
     outbox = Outbox(path)
     try:
         _serve(outbox, config, Guards())
-        for prepared in staging.in_order():
-            outbox.take_in(prepared, now_ms=now_ms)
+        for batches in staging.in_order():
+            outbox.take_in(batches, now_ms=now_ms)
             outbox.store.let_memory_go()
         while outbox.let_go_step(now_ms=now_ms, limit=STEP_RECORDS):
             outbox.store.let_memory_go()

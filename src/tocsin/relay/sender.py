@@ -19,9 +19,10 @@ from tocsin.relay.outbox_thread import OutboxThread
 from tocsin.relay.plan import Request, Telling, halves
 from tocsin.relay.reconcile import Rank
 from tocsin.relay.ruling import Answer, Bisect, Delivered, PauseTarget, Quarantine, Ruling, SendAgain, in_words, rule
+from tocsin.relay.steady_clock import SteadyClock
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
-from tocsin.relay.window import STEP, Told, Window
+from tocsin.relay.window import LENGTH, Told, Window
 from tocsin.signals import from_ms, to_ms
 
 REFUSED_IN_A_ROW = 5
@@ -36,13 +37,8 @@ AHEAD_AT_MOST_MS = 5 * 60 * 1000
 
 
 class _Pause(NamedTuple):
-    since: datetime
     until: datetime
     why: str
-
-    def ends_at(self, now: datetime) -> datetime:
-        """`now` where a clock that was set back would make it last longer than was meant."""
-        return now if self.since - now > STEP else self.until
 
 
 def utc_now() -> datetime:
@@ -64,12 +60,14 @@ class Sender:
         patient: bool = True,
         watcher: Watcher | None = None,
         clock: Callable[[], datetime] = utc_now,
+        steady: SteadyClock | None = None,
         draw: Callable[[], float] = random.random,
     ) -> None:
         """
         Args:
             name: that of the target in the outbox.
             ledger: where it is written down what the target is told, for others; None on one machine.
+            steady: that of `clock`, where several go by it.
             patient: True to spread the work over the window and to wait for a target that fails; False to send as
                 fast as the budget allows, and to raise when a person has to mend something.
         """
@@ -79,8 +77,10 @@ class Sender:
         self._ledger = ledger or NoLedger()
         self._patient, self._watcher = patient, watcher
         self._clock, self._draw = clock, draw
-        self._window = _known(target.window, book)
+        self._steady = steady or SteadyClock(clock)
+        self._window = self._window_in_book()
         self._last_sent: datetime | None = None
+        self._last_sent_ms = 0
         self._pause: _Pause | None = None
         self._suspects: list[list[bytes]] = []
         self._suspects_turn = True
@@ -106,8 +106,10 @@ class Sender:
                 self.idle.clear()
             elif not await self._waited(haste) and not self._ending:
                 self._at_rest.clear()
-                await self._send()
-                self._at_rest.set()
+                try:
+                    await self._send()
+                finally:
+                    self._at_rest.set()
 
     async def end(self) -> None:
         """Send nothing more; returns when the request that is on its way has been answered."""
@@ -132,18 +134,18 @@ class Sender:
             return Haste.AT_ONCE
         if of_rank != Rank.RAISE_HIGH:
             return Haste.SPREAD
-        did_not_fit = self._last_sent is not None and since_ms < to_ms(self._last_sent)
+        did_not_fit = since_ms < self._last_sent_ms
         if did_not_fit or outbox.pending(number, Rank.RAISE_HIGH) >= self._target.subjects_per_request:
             return Haste.AT_ONCE
         return Haste.DANGEROUS
 
     async def _waited(self, haste: Haste) -> bool:
         """Whether it is too early; then some time has passed, or something has changed."""
-        now = self._clock()
+        now = self._steady()
         until = may_go_at(self._window, haste=haste, last_sent=self._last_sent, now=now)
         why = "the window is used up"
-        if self._pause is not None and (ends_at := self._pause.ends_at(now)) > until:
-            until, why = ends_at, self._pause.why
+        if self._pause is not None and self._pause.until > until:
+            until, why = self._pause
         if until <= now:
             return False
         if self._watcher is not None:
@@ -164,26 +166,26 @@ class Sender:
             return
         self._book.told_ms = _later(self._book.told_ms, to_ms(now))
         request = self._target.pack(tellings, now_ms=self._book.told_ms)
-        spent, _ = self._window.spend(now)
+        spent, _ = self._window.spend(self._steady())
         await self._box.do(self._box.outbox.sends, self.name, request)
         # The last before the request goes out: after it nothing is waited for on a disk.
-        self._book.ledger_seq = await self._ledger.intends(Intent(told_by(request), _spent(spent)))
+        self._book.ledger_seq = await self._ledger.intends(Intent(told_by(request), self._spent(spent)))
         self._window = spent
-        answer = await self._tell(request, now)
+        answer = await self._tell(request, to_ms(now))
         ruling = rule(
             answer,
             subjects=len(request.tellings),
             tries=self._tries + 1,
             known=self._known,
             patient=self._patient,
-            now=self._clock(),
+            now=self._steady(),
             draw=self._draw(),
         )
         if suspected:
             self._suspects.pop()
         self._note(ruling)
         became = _became(ruling, answer)
-        answered = Answered(became, _spent(self._window), answer.reason, request.tellings[0].severity)
+        answered = Answered(became, self._spent(self._window), answer.reason, request.tellings[0].severity)
         self._book.unwritten = answered
         outcome = await self._obey(ruling, request, lost=became is Outcome.LOST, suspected=suspected)
         await self._write_down(answered)
@@ -197,13 +199,13 @@ class Sender:
             unanswered = await self._box.do(outbox.recover, self.name, self._book, page, now_ms=now_ms)
             if page.entries:
                 unwritten = None  # it was written down after all, or others have told it again since
-        self._window = _known(self._target.window, self._book)
+        self._window = self._window_in_book()
         if unwritten is not None:
             await self._write_down(unwritten)
         self._book.unwritten = None
         if unanswered:
             # It has used up one request, and may have opened a window at any moment until now.
-            self._window = self._window.heard(Told(), now=self._clock())
+            self._window = self._window.heard(Told(), now=self._steady())
             await self._keep(lost=True)
 
     async def _write_down(self, answered: Answered) -> None:
@@ -227,8 +229,8 @@ class Sender:
             return self._choose(now_ms)
         return best.tellings, False
 
-    async def _tell(self, request: Request, now: datetime) -> Answer:
-        self._last_sent, self._pause = now, None
+    async def _tell(self, request: Request, now_ms: int) -> Answer:
+        self._last_sent, self._last_sent_ms, self._pause = self._steady(), now_ms, None
         self._count(requests=1, retries=int(self._tries > 0))
         self.tally.in_flight = len(request.tellings)
         try:
@@ -239,7 +241,7 @@ class Sender:
             raise
         self.tally.in_flight = 0
         self._known = self._known or answer.status is not None
-        self._window = self._window.heard(answer.told, now=self._clock())
+        self._window = self._window.heard(answer.told, now=self._steady())
         return answer
 
     async def _obey(self, ruling: Ruling, request: Request, *, lost: bool, suspected: bool) -> str:
@@ -254,7 +256,7 @@ class Sender:
                 await self._keep(delivered=True)
                 return "delivered"
             case SendAgain(at=at, why=why):
-                self._tries, self._pause = tries + 1, _Pause(self._clock(), at, why)
+                self._tries, self._pause = tries + 1, _Pause(at, why)
                 if suspected:
                     self._suspects.append([telling.key for telling in tellings])
                 await self._keep(lost=lost)
@@ -297,8 +299,7 @@ class Sender:
         await self._keep(lost=lost)
         if not self._patient:
             raise TargetPaused(self._target.name, reason=reason, remedy=remedy)
-        now = self._clock()
-        self._pause = _Pause(now, now + LOOKS_AGAIN_AFTER, reason)
+        self._pause = _Pause(self._steady() + LOOKS_AGAIN_AFTER, reason)
 
     def _count(self, *, requests: int, retries: int) -> None:
         self.tally.requests += requests
@@ -307,11 +308,26 @@ class Sender:
         self._book.retries += retries
 
     def _note(self, ruling: Ruling) -> None:
-        book, spent = self._book, _spent(self._window)
+        book, spent = self._book, self._spent(self._window)
         book.limit, book.left, book.closes_ms = spent.limit, spent.left, spent.closes_ms
         book.paused = book.remedy = ""
         book.answered_ms = to_ms(self._clock())
         book.answer = in_words(ruling)
+
+    def _spent(self, window: Window) -> Spent:
+        """A window as it is written down."""
+        closes_ms = 0 if window.closes_at is None else self._steady.shown_ms(window.closes_at)
+        return Spent(window.limit, window.left, closes_ms)
+
+    def _window_in_book(self) -> Window:
+        """The window of the target as its last answer left it, if it is open still."""
+        window, book = self._target.window, self._book
+        if not book.closes_ms:
+            return window
+        limit = book.limit if window.at_most is None else min(book.limit, window.at_most)
+        # None is open for longer than its length: what says so was dated by a clock that has been set back since.
+        closes_at = min(self._steady.moment(book.closes_ms), self._steady() + LENGTH)
+        return replace(window, limit=limit, left=min(book.left, limit), closes_at=closes_at)
 
     async def _report(self, request: Request, answer: Answer, outcome: str, *, sent_at: datetime) -> None:
         if self._watcher is None:
@@ -331,7 +347,7 @@ class Sender:
             left=self._window.left,
             delivered=self.tally.delivered,
             pending=pending,
-            ahead=self._window.time_for(requests, now=now),
+            ahead=self._window.time_for(requests, now=self._steady()),
         )
         self._watcher.sent(sent)
 
@@ -344,19 +360,6 @@ def _became(ruling: Ruling, answer: Answer) -> Outcome:
             return Outcome.REFUSED
     lost = answer.sent and (answer.status is None or answer.status >= 500)
     return Outcome.LOST if lost else Outcome.NOT_TAKEN
-
-
-def _spent(window: Window) -> Spent:
-    """A window as it is written down."""
-    return Spent(window.limit, window.left, 0 if window.closes_at is None else to_ms(window.closes_at))
-
-
-def _known(window: Window, book: TargetBook) -> Window:
-    """The window of a target as its last answer left it, if it is open still."""
-    if not book.closes_ms:
-        return window
-    limit = book.limit if window.at_most is None else min(book.limit, window.at_most)
-    return replace(window, limit=limit, left=min(book.left, limit), closes_at=from_ms(book.closes_ms))
 
 
 def _later(told_ms: int, now_ms: int) -> int:

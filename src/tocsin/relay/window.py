@@ -2,7 +2,7 @@
 
 The org's window is fixed, opens with the first request that meets it, and closes 60 seconds later. The org tells its
 end by its own clock; only the difference to the answer's own `Date` is used, so no skew between the clocks matters.
-All moments here are on our clock. Nothing here waits: `spend` says how long to.
+All moments here are on a clock of ours that goes steadily. Nothing here waits: `spend` says how long to.
 """
 
 from datetime import datetime, timedelta
@@ -13,8 +13,6 @@ from msgspec.structs import replace
 from tocsin.signals.limits import REQUESTS_PER_WINDOW, WINDOW_S
 
 LENGTH = timedelta(seconds=WINDOW_S)
-STEP = timedelta(seconds=5)
-"""By so much a clock may be set back unnoticed; by more, and moments of before say nothing about now."""
 
 
 class Told(Struct, frozen=True):
@@ -50,10 +48,7 @@ class Window(Struct, frozen=True):
 
     def closes(self, now: datetime) -> datetime | None:
         """When the window that is open closes; None when none is known to be."""
-        # None is open for longer than its length: what says so was dated by a clock that has been set back.
-        if self.closes_at is None or not now < self.closes_at <= now + LENGTH + STEP:
-            return None
-        return self.closes_at
+        return self.closes_at if self.closes_at is not None and now < self.closes_at else None
 
     def heard(self, told: Told, *, now: datetime) -> "Window":
         """The window after an answer that came at `now`, to the one request that was on its way."""

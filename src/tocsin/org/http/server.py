@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -14,12 +13,12 @@ from granian.log import LogLevels
 from granian.net import SocketHolder  # type: ignore[attr-defined]
 from granian.server.embed import Server
 
+from tocsin.descriptors import make_room_for
 from tocsin.org.config import Http
 from tocsin.org.errors import OrgError
 
 _BACKLOG = 1024
 _HEADERS_MAX_BYTES = 64 * 1024
-_OTHER_DESCRIPTORS = 128  # journal, projections, lock, loop
 _CLOSE_AT_MOST_S = 10
 
 
@@ -92,7 +91,7 @@ class _OneSocketServer(Server):
                 header_read_timeout=int(settings.header_timeout_s * 1000), max_buffer_size=_HEADERS_MAX_BYTES
             ),
             backlog=_BACKLOG,
-            backpressure=_connections(settings.connections),
+            backpressure=make_room_for(settings.connections),
         )
         self.workers_kill_timeout = _CLOSE_AT_MOST_S
 
@@ -100,17 +99,6 @@ class _OneSocketServer(Server):
         # Granian's own types do not say that it takes a socket; its worker processes are handed one this way.
         holder: Any = SocketHolder(self._listening.detach(), False, _BACKLOG)  # type: ignore[call-arg]
         self._shd = holder
-
-
-def _connections(wanted: int) -> int:
-    """How many connections there may be: as many as `wanted`, or as the process may open files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + _OTHER_DESCRIPTORS
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        return max(1, min(wanted, soft - _OTHER_DESCRIPTORS))
-    return wanted
 
 
 def _why(error: OSError) -> str:

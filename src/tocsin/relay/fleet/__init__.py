@@ -6,10 +6,11 @@ from tocsin.relay.fleet.detector import Detector
 from tocsin.relay.fleet.feeding import SharedStream
 from tocsin.relay.fleet.fenced import Holding
 from tocsin.relay.fleet.lease import Timing
-from tocsin.relay.fleet.serving import Serving, Stores, state_of
+from tocsin.relay.fleet.serving import DESCRIPTORS_PER_TARGET, Serving, Stores, state_of
 from tocsin.relay.fleet.worker import Worker
 
 __all__ = [
+    "DESCRIPTORS_PER_TARGET",
     "Detector",
     "FleetConfig",
     "Holding",

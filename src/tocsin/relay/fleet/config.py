@@ -14,8 +14,11 @@ class FleetConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     lease_s: Annotated[float, Meta(ge=1, le=3600)] = 15.0
     """When a worker dies, another one goes on with what it had within this time."""
-    signals_life_s: Annotated[int, Meta(ge=60)] = 7 * 24 * 3600
-    """How long the stream of signals remembers: nothing is claimed for longer, unless it is said again."""
+    signals_life_s: Annotated[int, Meta(ge=24 * 3600)] = 7 * 24 * 3600
+    """
+    How long the stream of signals remembers: nothing is claimed for longer, unless it is said again. A list that does
+    not change is said again each 12 hours, so a day is the least.
+    """
     told_life_s: Annotated[int, Meta(ge=60)] = 24 * 3600
     """How long it is remembered what an org was told: no telling lasts longer, and it is refreshed before it ends."""
 

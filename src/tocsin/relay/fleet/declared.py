@@ -1,6 +1,7 @@
 """The streams and buckets that relay workers share: the one list, and what each role may do with them."""
 
 from tocsin.journal.jetstream.declared import BucketDeclared, Declared, StreamDeclared, stream_of
+from tocsin.journal.jetstream.journal import news_of
 from tocsin.journal.jetstream.permissions import (
     Permissions,
     to_append_to_journals,
@@ -9,6 +10,7 @@ from tocsin.journal.jetstream.permissions import (
     to_write_table,
 )
 from tocsin.relay.fleet.config import FleetConfig
+from tocsin.relay.fleet.stream import BRANCH, PUT
 
 SIGNALS_STREAM, TOLD_STREAM = "TOCSIN_SIGNALS", "TOCSIN_TOLD"
 SIGNALS_ROOT, SIGNALS = "tocsin.signals", "all"
@@ -45,5 +47,8 @@ def worker_permissions() -> Permissions:
 
 
 def detector_permissions() -> Permissions:
-    """What a program does that only hands signals over."""
-    return to_append_to_journals(SIGNALS_STREAM, root=SIGNALS_ROOT) | to_read_clock(SIGNALS_STREAM)
+    """What a program does that only hands signals over. It writes where everyone may, and no source's own topic."""
+    news = news_of(SIGNALS_ROOT, SIGNALS)
+    opens = f"$JS.API.STREAM.MSG.GET.{SIGNALS_STREAM}"  # which asks how far the stream is, and gives single entries
+    puts = f"{SIGNALS_ROOT}.{SIGNALS}.{BRANCH}*.{PUT}"
+    return Permissions((puts, news, opens), (news,)) | to_read_clock(SIGNALS_STREAM)

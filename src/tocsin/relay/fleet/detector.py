@@ -1,5 +1,6 @@
 """How signals get into a fleet: published to its stream, durable before whoever has them hears so."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
@@ -9,7 +10,7 @@ from tocsin.journal import Entry, Journal
 from tocsin.relay.books import SourceBook
 from tocsin.relay.fleet.fenced import FencedTopic, Holding, sealed
 from tocsin.relay.fleet.stream import Published, cut, published, put_topic_of, topic_of
-from tocsin.relay.intake import Prepared, prepare, prepare_signals
+from tocsin.relay.intake import Prepared, prepare, prepared
 from tocsin.signals import Batch, Retraction, Signal, to_ms
 
 
@@ -39,12 +40,12 @@ class Detector:
             claims: any number of any sources, or one source's batches, whose positions are not kept.
         Raises: InvalidSignals, when one of them can never be told (then none is kept); JournalError.
         """
-        now_ms = to_ms(self._clock())
-        ends_ms = now_ms + self._life // timedelta(milliseconds=1)
-        batches = [batch for some in claims for batch in _prepared(some)]
+        ends_ms = to_ms(self._clock() + self._life)
+        batches = await asyncio.to_thread(prepared, claims)
         for batch in batches:
             for part in cut(batch, ends_ms=ends_ms):
-                body = sealed(Published(part), by=self._by, at_ms=now_ms)
+                # Dated when it is written: the stream is trimmed by these times, which must stand in its order.
+                body = sealed(Published(part), by=self._by, at_ms=to_ms(self._clock()))
                 await self._journal.append(put_topic_of(batch.source), body)
 
 
@@ -66,7 +67,7 @@ class SourceDoor:
 
     async def put(self, batch: Batch) -> None:
         """Durable when this returns. Raises: InvalidSignals; LeaseLost, then from some part on nothing is kept."""
-        await self._publish(prepare(batch))
+        await self._publish(await asyncio.to_thread(prepare, batch))
 
     async def note_stopped(self, source: str, why: str) -> None:
         """Nothing comes from the source now. Raises: LeaseLost."""
@@ -77,12 +78,8 @@ class SourceDoor:
         return Published(Prepared(source, [], begins=True), self._position)
 
     async def _publish(self, batch: Prepared) -> None:
-        ends_ms = to_ms(self._clock()) + self._life // timedelta(milliseconds=1)
+        ends_ms = to_ms(self._clock() + self._life)
         for part in cut(batch, ends_ms=ends_ms):
             position = self._position if part.position is None else part.position
             await self._topic.append(Published(part, position))
             self._position = position
-
-
-def _prepared(claims: Batch | Iterable[Signal | Retraction]) -> list[Prepared]:
-    return [prepare(claims)] if isinstance(claims, Batch) else prepare_signals(claims)

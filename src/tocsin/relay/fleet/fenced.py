@@ -10,12 +10,12 @@ from typing import TypeVar
 import msgspec
 from msgspec import Raw, Struct, msgpack
 
-from tocsin.journal import Entry, Journal, JournalConflict, JournalError
+from tocsin.journal import Entry, Journal, JournalConflict, JournalError, JournalUnreachable
 from tocsin.relay.errors import LeaseLost
 from tocsin.signals import to_ms
 
 _T = TypeVar("_T")
-AGAIN_AFTER_S = 0.5
+UNREACHABLE_AGAIN_AFTER_S = 0.5
 """A cluster that cannot be reached is asked again after so long, for as long as the lease holds."""
 
 
@@ -49,7 +49,7 @@ class FencedTopic:
 
     def __init__(self, journal: Journal, topic: str, holding: Holding, *, clock: Callable[[], datetime]) -> None:
         self._journal, self._topic, self._holding, self._clock = journal, topic, holding, clock
-        self._last = 0
+        self._last, self._waits = 0, False
 
     async def take(
         self, known: int, mark: object, *, turn: Callable[[int], AbstractAsyncContextManager[None]], page: int
@@ -63,7 +63,7 @@ class FencedTopic:
             turn: taken for each page that is read, for as long as it is worked on (`Turns.turn`).
             page: at most so many entries at a time.
         Returns: the entries after `known`, and last of all, on its own, the mark.
-        Raises: LeaseLost.
+        Raises: LeaseLost; JournalError, for what no waiting mends.
         """
         until = await self._patiently(lambda: self._journal.last(self._topic))
         after = known if known <= until else 0
@@ -88,7 +88,7 @@ class FencedTopic:
 
         Args:
             mark: what to append, from the last entry there is.
-        Raises: LeaseLost.
+        Raises: LeaseLost; JournalError, for what no waiting mends.
         """
         while True:
             self._last = await self._patiently(lambda: self._journal.last(self._topic))
@@ -115,9 +115,9 @@ class FencedTopic:
             except JournalConflict:
                 if await self._is_there(body):
                     break
-            except JournalError:
-                self._check()
-                await asyncio.sleep(AGAIN_AFTER_S)
+            except JournalUnreachable as error:
+                await self._wait(error)
+        self._waits = False
         if not although_ended:
             self._check()
         return self._last
@@ -128,8 +128,8 @@ class FencedTopic:
         self._check()
         try:
             self._last = await self._journal.append(self._topic, body, expect_last=self._last)
-        except JournalError:
-            await asyncio.sleep(AGAIN_AFTER_S)
+        except (JournalConflict, JournalUnreachable):
+            await asyncio.sleep(UNREACHABLE_AGAIN_AFTER_S)
             return None
         return Entry(self._last, self._topic, body)
 
@@ -147,10 +147,22 @@ class FencedTopic:
     async def _patiently(self, ask: Callable[[], Awaitable[_T]]) -> _T:
         while True:
             try:
-                return await ask()
-            except JournalError:
-                self._check()
-                await asyncio.sleep(AGAIN_AFTER_S)
+                found = await ask()
+            except JournalUnreachable as error:
+                await self._wait(error)
+            else:
+                self._waits = False
+                return found
+
+    async def _wait(self, error: JournalUnreachable) -> None:
+        """For the cluster. Everything else that a journal may say is no matter of time, and ends the serving."""
+        import structlog
+
+        self._check()
+        if not self._waits:
+            structlog.get_logger("tocsin.relay").warning("fleet.waits", item=self._holding.item, reason=error.summary)
+        self._waits = True
+        await asyncio.sleep(UNREACHABLE_AGAIN_AFTER_S)
 
     def _check(self) -> None:
         if not self._holding.holds():

@@ -25,6 +25,7 @@ from tocsin.relay.fleet.who import together
 from tocsin.relay.fleet.worker import Work
 from tocsin.relay.relay import Guards, OpenTarget, Relay, open_okta
 from tocsin.relay.status import Status
+from tocsin.relay.steady_clock import SteadyClock
 from tocsin.relay.watcher import Watcher
 
 _T = TypeVar("_T")
@@ -33,6 +34,8 @@ TRIMMING = "upkeep.signals"
 OUTBOX_BYTES = 16 * 1024**3
 """Of address space; a process has 128 TiB, and thousands of these."""
 OPENED_AT_ONCE = 8
+DESCRIPTORS_PER_TARGET = 6
+"""Five of its outbox, and its connection to the org."""
 
 
 class Stores(NamedTuple):
@@ -69,6 +72,7 @@ class Serving:
         """
         self._config, self._fleet, self._stores, self._stream = config, fleet, stores, stream
         self._watcher, self._guards, self._open_target = watcher, guards or Guards(), open_target
+        self._steady = SteadyClock(stores.clock)
         self._opening = asyncio.Semaphore(OPENED_AT_ONCE)
         self.relays: dict[str, Relay] = {}
         """The engines that run now, by target."""
@@ -123,6 +127,7 @@ class Serving:
                 guards=self._guards,
                 open_target=self._open_target,
                 clock=self._stores.clock,
+                steady=self._steady,
             )
             async with AsyncExitStack() as stack:
                 async with self._opening:

@@ -16,7 +16,7 @@ from tocsin.relay.fleet.fenced import opened, unreadable
 from tocsin.relay.fleet.names import word
 from tocsin.relay.intake import Prepared
 
-BRANCH = "signals."
+BRANCH, PUT = "signals.", "put"
 STREAM = "(signals)"
 """What the outbox calls the stream, which is a source to it; no source of a configuration can have this name."""
 ROWS_PER_ENTRY = 1_000
@@ -38,7 +38,7 @@ def topic_of(source: str) -> str:
 
 def put_topic_of(source: str) -> str:
     """Of what is handed over under the name of a source."""
-    return f"{BRANCH}{word(source)}.put"
+    return f"{BRANCH}{word(source)}.{PUT}"
 
 
 def cut(batch: Prepared, *, ends_ms: int) -> Iterator[Prepared]:

@@ -1,6 +1,7 @@
 """What a fleet's streams forget: entries that are older than anything they speak of can last."""
 
 import asyncio
+import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -21,10 +22,22 @@ async def trim(journal: Journal, branch: str, *, clock: Callable[[], datetime], 
     return await journal.forget(branch, before)
 
 
-async def trim_for_ever(journal: Journal, branch: str, *, clock: Callable[[], datetime], life: timedelta) -> None:
-    """Trim again and again, until cancelled. What cannot be trimmed now is trimmed later."""
+async def trim_for_ever(
+    journal: Journal,
+    branch: str,
+    *,
+    clock: Callable[[], datetime],
+    life: timedelta,
+    draw: Callable[[], float] = random.random,
+) -> None:
+    """
+    Trim again and again, until cancelled. What cannot be trimmed now is trimmed later.
+
+    Not at once: where many targets move, the cluster has other things to do.
+    """
     import structlog
 
+    await asyncio.sleep(draw() * EVERY_S)
     while True:
         try:
             await trim(journal, branch, clock=clock, life=life)
