@@ -184,10 +184,10 @@ class Sender:
         )
         if suspected:
             self._suspects.pop()
-        spent = self._spent(_known_to_others(self._window, ruling, answer))
-        self._note(ruling, spent)
+        left = self._spent(_known_to_others(self._window, ruling, answer))
+        self._note(ruling, left)
         became = _became(ruling, answer)
-        answered = Answered(became, spent, answer.reason, request.tellings[0].severity)
+        answered = Answered(became, left, answer.reason, request.tellings[0].severity)
         self._book.unwritten = answered
         outcome = await self._obey(ruling, request, lost=became is Outcome.LOST, suspected=suspected)
         await self._write_down(answered)
