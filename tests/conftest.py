@@ -28,7 +28,7 @@ def _state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # The long ones first: two workers then end at about the same time.
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items.sort(key=lambda item: [item.get_closest_marker(name) is None for name in ("waits", "slow")])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,15 +5,13 @@ TOCSIN_SOAK_ROUNDS=N kills N times instead of a few.
 
 import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from support.faulty_org import faulty_org
-from support.process import tocsin
+from support.process import Command, tocsin
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(36_000)]
 ROUNDS = int(os.environ.get("TOCSIN_SOAK_ROUNDS", "3"))
@@ -29,14 +27,8 @@ def test_a_send_that_is_killed_again_and_again_tells_all_in_the_end(tmp_path: Pa
     with faulty_org() as org:
         arguments = ["send", str(path), "--to", org.url]
         for _ in range(ROUNDS):
-            with subprocess.Popen(
-                [sys.executable, "-m", "tocsin", *arguments],
-                env=os.environ | env,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            ) as process:
-                time.sleep(dice.uniform(0.7, 2.5))
-                process.kill()
+            with Command(*arguments, env=env):
+                time.sleep(dice.uniform(0.1, 1.5))
         run = tocsin(*arguments, env=env)
         assert run.returncode == 0, run.stderr
         told = set(org.ips)

@@ -9,13 +9,15 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from support.nats_cluster import until
 from support.org_folder import fill, known
+from support.process import Command
 from tocsin.journal import SqliteJournal, check_journal, copy_journal
 from tocsin.org.assertions import Assertion
 from tocsin.org.doctor import examine
@@ -38,12 +40,21 @@ def nothing(done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
-def killed(command: Sequence[str | Path], seen: Callable[[], object], after_s: float) -> None:
-    """Run `command` and kill it, so long after `seen` becomes true of what it does."""
-    with subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+def killed(*arguments: str | Path, seen: Callable[[], object], after_s: float) -> None:
+    """Run a `tocsin` command and kill it, so long after `seen` becomes true of what it does."""
+    with Command(*map(str, arguments)) as command:
         deadline = time.monotonic() + 30
-        while not seen() and process.poll() is None and time.monotonic() < deadline:
+        while not seen() and not command.has_ended() and time.monotonic() < deadline:
             time.sleep(0.001)
+        time.sleep(after_s)
+
+
+def trim_and_be_killed(data: Path, after_s: float) -> None:
+    """Begin many rounds, and be killed so long after."""
+    begun = data / "began"
+    begun.unlink(missing_ok=True)
+    with subprocess.Popen([sys.executable, TRIMMER, data, "1000"]) as process:
+        until(begun.exists, "it does not begin")
         time.sleep(after_s)
         process.kill()
 
@@ -68,11 +79,11 @@ async def grow(data: Path, requests: int) -> None:
 async def test_a_killed_backup_is_whole_or_not_there(tmp_path: Path) -> None:
     data, dice, whole = tmp_path / "data", random.Random(), 0
     await fill(data, IPS)
-    await grow(data, 200)
+    await grow(data, 100)
     for number in range(2 * ROUNDS):
         backup = tmp_path / f"backup-{number}.db"
         begun = partial(_any, tmp_path, f".{backup.name}.*")
-        killed(["-m", "tocsin", "backup", backup, "--data", data], begun, dice.uniform(0.0, 0.15))
+        killed("backup", backup, "--data", data, seen=begun, after_s=dice.uniform(0.0, 0.08))
         if backup.exists():
             assert check_journal(backup) == check_journal(data / "journal.db")
             whole += 1
@@ -82,14 +93,14 @@ async def test_a_killed_backup_is_whole_or_not_there(tmp_path: Path) -> None:
 async def test_after_a_killed_rebuild_the_next_start_goes_on(tmp_path: Path) -> None:
     data, dice = tmp_path / "data", random.Random()
     await fill(data, IPS)
-    await grow(data, 100)
+    await grow(data, 50)
     before, note = await known(data, IPS), data / "index.boot"
 
     def begun() -> bool:
         return not note.exists() or note.read_bytes() != b""
 
     for _ in range(ROUNDS):
-        killed(["-m", "tocsin", "rebuild", "--data", data], begun, dice.uniform(0.0, 0.4))
+        killed("rebuild", "--data", data, seen=begun, after_s=dice.uniform(0.0, 0.2))
         assert await known(data, IPS) == before
         assert [finding for finding in examine(data, deep=True) if finding.mend] == []
 
@@ -97,14 +108,14 @@ async def test_after_a_killed_rebuild_the_next_start_goes_on(tmp_path: Path) -> 
 async def test_after_a_killed_restore_there_is_the_old_or_the_new_or_a_word_about_it(tmp_path: Path) -> None:
     data, backup, dice = tmp_path / "data", tmp_path / "backup.db", random.Random()
     await fill(data, IPS)
-    await grow(data, 60)
+    await grow(data, 40)
     restored = await known(data, [*IPS, *MORE])
     copy_journal(data / "journal.db", backup, on_progress=nothing)
     for _ in range(2 * ROUNDS):
         await fill(data, MORE)
         replaced = await known(data, [*IPS, *MORE])
         begun = partial(_any, data, "*restor*")
-        killed(["-m", "tocsin", "restore", backup, "--replace", "--data", data], begun, dice.uniform(0.0, 0.03))
+        killed("restore", backup, "--replace", "--data", data, seen=begun, after_s=dice.uniform(0.0, 0.03))
         try:
             assert await known(data, [*IPS, *MORE]) in (replaced, restored)
         except OrgError as error:
@@ -118,11 +129,10 @@ async def test_after_a_killed_restore_there_is_the_old_or_the_new_or_a_word_abou
 async def test_after_a_killed_trim_the_index_is_what_the_journal_says(tmp_path: Path) -> None:
     data, dice = tmp_path / "data", random.Random()
     await fill(data, IPS, message="long ago")
-    await grow(data, 60)
+    await grow(data, 40)
     before, last = await known(data, IPS), check_journal(data / "journal.db")
     for _ in range(2 * ROUNDS):
-        (data / "began").unlink(missing_ok=True)
-        killed([TRIMMER, data, "1000"], (data / "began").exists, dice.uniform(0.0, 0.8))
+        await asyncio.to_thread(trim_and_be_killed, data, dice.uniform(0.0, 0.8))
         assert await _content(data) == await _content_remade(data, tmp_path / f"remade-{time.monotonic_ns()}")
     await asyncio.to_thread(trim_once, data)
     # All hold for a day: what was trimmed stands in other entries, with its times and reason.

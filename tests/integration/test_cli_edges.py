@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from support.process import Command, tocsin
+
 pytestmark = pytest.mark.slow
-COMMAND = [sys.executable, "-m", "tocsin"]
 
 
 INTERRUPTED = """
@@ -32,8 +33,8 @@ def test_ctrl_c_while_it_starts_ends_it_without_a_traceback() -> None:
 
 @pytest.mark.parametrize("arguments", [["formats"], ["--help"], ["check", "1.2.3.4", "--data", "DATA"]])
 def test_a_full_output_device_is_one_line(arguments: list[str], tmp_path: Path) -> None:
-    subprocess.run([*COMMAND, "token", "create", "t", "--data", str(tmp_path)], capture_output=True, check=True)
-    command = [*COMMAND, *(str(tmp_path) if part == "DATA" else part for part in arguments)]
-    with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "tocsin: the output cannot be written: No space left on device\n")
+    assert tocsin("token", "create", "t", "--data", str(tmp_path)).returncode == 0
+    command = (str(tmp_path) if part == "DATA" else part for part in arguments)
+    with Path("/dev/full").open("wb") as full, (tmp_path / "said").open("wb") as said:
+        assert Command(*command, output=full.fileno(), errors=said.fileno()).wait() == 1
+    assert (tmp_path / "said").read_text() == "tocsin: the output cannot be written: No space left on device\n"

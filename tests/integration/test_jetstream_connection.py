@@ -10,6 +10,7 @@ import nkeys
 import pytest
 import trustme
 from nacl.utils import random as random_bytes
+from structlog.testing import capture_logs
 
 from support.deaf_proxy import DeafProxy
 from support.jetstream import STREAM, jetstream
@@ -146,8 +147,14 @@ async def test_a_key_that_cannot_be_read_for_a_moment_does_no_harm(tmp_path: Pat
             cluster.nodes[0].kill()
             await until(connection, connected=False)
             cluster.nodes[0].start()
-            with pytest.raises(JournalUnreachable, match=r"not connected: nkey_file .* holds no seed of a user"):
+            with (
+                capture_logs() as logs,
+                pytest.raises(JournalUnreachable, match=r"not connected: nkey_file .* holds no seed of a user"),
+            ):
                 await ask_until_told(connection, "nkey")
+            assert [(log["event"], "holds no seed" in log["error"]) for log in logs] == [
+                ("journal.not_connected", True)
+            ]
             (tmp_path / "user.nk").write_bytes(seed)
             await until(connection, connected=True)
 

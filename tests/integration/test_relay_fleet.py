@@ -19,6 +19,7 @@ from tocsin.relay.fleet import Holding, Timing, Worker, share_of
 from tocsin.relay.fleet.membership import owned
 from tocsin.signals import Batch, Retraction, RiskLevel, Signal
 
+pytestmark = pytest.mark.slow
 DAY = timedelta(days=1)
 SETTLED_S = LEASE_S
 
@@ -114,7 +115,6 @@ class _SilentOrg(FakeOrg):
         return {}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", [FakeOrg, _SilentOrg])
 @pytest.mark.parametrize("sent", [1, 2])
 @pytest.mark.parametrize("answered", [True, False])
@@ -363,7 +363,6 @@ def test_a_handover_repeats_nothing(tmp_path: Path) -> None:
     run_virtually(main)
 
 
-@pytest.mark.slow
 def test_ten_thousand_targets_over_four_workers_are_balanced_and_only_what_must_move_moves() -> None:
     items = [f"target.org-{number}" for number in range(10_000)]
 
@@ -506,7 +505,6 @@ def test_two_workers_of_one_name_are_told_apart(tmp_path: Path) -> None:
     run_virtually(main)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_whatever_happens_to_four_workers_limits_hold_and_all_is_told(tmp_path: Path, seed: int) -> None:
     async def main() -> None:

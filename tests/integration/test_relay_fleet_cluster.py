@@ -3,8 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -251,13 +249,7 @@ def _refused(folder: Path, servers: str, *, more: str = "") -> str:
         f'state = "state"\n[journal]\nservers = ["{servers}"]\nconnect_s = 1.0\n{more}\n'
         '[targets.acme]\nurl = "https://acme.example"\ntoken_env = "T"\n'
     )
-    told = subprocess.run(
-        [sys.executable, "-m", "tocsin", "relay", "--config", str(config)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    told = tocsin("relay", "--config", str(config))
     assert told.returncode == 1
     assert "Traceback" not in told.stderr
     return told.stderr

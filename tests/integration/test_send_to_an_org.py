@@ -66,6 +66,7 @@ def test_a_wrong_token_is_one_clear_line_and_not_repeated(org: OrgProcess, tmp_p
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.waits
 def test_what_someone_else_used_of_the_window_is_respected(tmp_path: Path) -> None:
     """The org has one request left: the rest waits for the next window, and nothing is answered 429."""
     with OrgProcess(tmp_path / "org", "--requests-per-minute", "2") as org:

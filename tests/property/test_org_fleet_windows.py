@@ -54,6 +54,7 @@ async def race(
     return grants
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 7, 30, 2500])
 def test_no_window_takes_one_more_than_its_limit(limit: int) -> None:
     for seed in range(SEEDS):

@@ -63,6 +63,7 @@ FIELDS = st.sampled_from([*service_app("a"), "jwks_uri", "client_uri", "dpop_bou
 HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=60)
 
 
+@pytest.mark.slow
 @QUIETLY
 @given(
     st.dictionaries(NAMES, WORDS),
@@ -73,6 +74,7 @@ def test_forms(doors: Doors, form: dict[str, str], query: dict[str, str], door: 
     doors.ask("POST", f"/oauth2/v1/{door}", data=form, params=query)
 
 
+@pytest.mark.slow
 @QUIETLY
 @given(st.dictionaries(st.sampled_from(["iss", "sub", "aud", "exp", "iat", "nbf", "jti"]), JSON))
 def test_claims_of_an_assertion_and_of_a_proof(doors: Doors, claims: dict[str, Any]) -> None:
@@ -99,6 +101,7 @@ def test_headers(doors: Doors, text: str, scheme: str, dpop: str) -> None:
     doors.ask("POST", TOKEN, data={"grant_type": "client_credentials"}, headers={"authorization": b"Basic " + encoded})
 
 
+@pytest.mark.slow
 @QUIETLY
 @given(
     st.dictionaries(st.sampled_from([*service_app("a"), "jwks_uri", "client_uri", "dpop_bound_access_tokens"]), JSON)

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,7 @@ def content_of(index: RiskIndex) -> set[Said]:
     }
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(REQUESTS, st.lists(st.integers(1, 4), min_size=1, max_size=4))
 def test_it_holds_what_the_model_holds_however_the_journal_is_cut(
@@ -103,6 +105,7 @@ def test_it_holds_what_the_model_holds_however_the_journal_is_cut(
         index.close()
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(REQUESTS, st.integers(0, 12))
 def test_sweeping_changes_nothing_that_could_be_asked_later(

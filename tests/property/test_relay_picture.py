@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpx2
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -97,6 +98,7 @@ async def _open(folder: Path, org: LossyOrg) -> Relay:
     return await opened.__aenter__()
 
 
+@pytest.mark.slow
 @FEW
 @given(st.lists(moves, max_size=25))
 @example(["reset after", Says(RiskLevel.HIGH, 0, 2000, "a"), 0.3, Says(None, 0, 0, "a")])

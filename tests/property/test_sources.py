@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 import jmespath
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from jmespath.exceptions import JMESPathError
@@ -47,6 +48,7 @@ def test_a_message_is_legal_and_not_empty_whatever_it_says(text: str, times: int
     assert legal_message(message) == message, "what is legal stays as it is"
 
 
+@pytest.mark.slow
 @given(
     OBJECTS,
     st.sampled_from([3, 17, 100, 400]),
@@ -65,6 +67,7 @@ def test_json_is_cut_into_its_values_wherever_the_chunks_end(
     assert not [broken for block in blocks for broken in block.broken]
 
 
+@pytest.mark.slow
 @given(OBJECTS, st.sampled_from([3, 17, 100, 400]), st.data())
 def test_json_that_is_cut_off_gives_its_first_values_and_says_so(
     values: list[object], size: int, data: st.DataObject

@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from socket import socket
+from time import monotonic, sleep
+
+import httpx2
 
 from support.jetstream import jetstream
-from support.nats_cluster import NatsCluster, held_port
+from support.nats_cluster import SOON_S, NatsCluster, held_port
 from support.org import OrgProcess
 from tocsin.journal.jetstream.declared import make
 from tocsin.journal.jetstream.key_value import JetStreamKeyValue
@@ -15,6 +18,7 @@ from tocsin.org.fleet.registered import Registered
 from tocsin.org.fleet.secret import FleetSecret
 
 _ROUTES_ABOVE = 2000
+_ASK_AGAIN_S = 0.2
 
 
 class TestFleet:
@@ -43,6 +47,29 @@ class TestFleet:
     def node(self, name: str, *arguments: str) -> OrgProcess:
         """A node, ready."""
         return OrgProcess(self.folder / name, "--journal", self.servers, "--config", str(self.config), *arguments)
+
+
+class Patient(httpx2.HTTPTransport):
+    """Asks again for a while where the answer is 503: on a busy machine a node soon takes its cluster for lost."""
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        end = monotonic() + SOON_S
+        while (answer := super().handle_request(request)).status_code == 503 and monotonic() < end:
+            answer.close()
+            sleep(_ASK_AGAIN_S)
+        return answer
+
+
+def patient(node: OrgProcess, token: str) -> httpx2.Client:
+    """A client of a node that shows `token`."""
+    headers = {"authorization": f"SSWS {token}"}
+    return httpx2.Client(base_url=node.url, headers=headers, timeout=SOON_S, transport=Patient())
+
+
+def warned(node: OrgProcess) -> list[str]:
+    """The lines of its log, but for those about a cluster that did not answer in time, as on a busy machine."""
+    lines = node.log.read_text().splitlines()
+    return [line for line in lines if not ("does not answer" in line or "quorum" in line)]
 
 
 async def add_org(cluster: NatsCluster, name: str, url: str) -> None:

@@ -111,5 +111,5 @@ async def running(fleet: MemoryFleet, *only: str) -> AsyncIterator[tuple[Node, h
 
 async def ready(client: httpx2.AsyncClient, host: str = "10.0.0.1") -> None:
     async with asyncio.timeout(20):
-        while (await client.get("/readyz", headers={"host": host})).status_code != 200:
+        while (await client.get("/readyz", headers={"host": host})).status_code != 200:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)

@@ -99,6 +99,9 @@ class Command:
         if self._handle is not None:
             signal.pidfd_send_signal(self._handle, number)
 
+    def has_ended(self) -> bool:
+        return self._handle is None or bool(select.select([self._handle], [], [], 0)[0])
+
     def wait(self, at_most_s: float = STOPPED_WITHIN_S) -> int:
         """Until it ends. Returns: its exit code, or the number of the signal that ended it, below zero."""
         if self._handle is not None:

@@ -392,6 +392,7 @@ def broken(start: bytes, *, limit: int, last: bytes | None = None) -> Page:
     raise OrgError(f"the index cannot be read from {start!r}")
 
 
+@pytest.mark.slow
 async def test_long_answers_come_in_chunks_and_zipped_if_asked(tmp_path: Path) -> None:
     async with in_process(tmp_path) as running:
         await running.enforce()

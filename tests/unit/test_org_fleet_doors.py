@@ -13,10 +13,12 @@ from support.far import FarJournal, FarKeyValue, Way
 from support.oauth_org import TOKEN
 from support.org import PROVIDERS, RISK_EVENTS, event
 from support.org_nodes import FleetNode, fleet_of
-from tocsin.journal import MemoryJournal, MemoryKeyValue
+from support.virtual_time import run_virtually
+from tocsin.journal import Entry, Journal, JournalUnreachable, MemoryJournal, MemoryKeyValue
 from tocsin.org.crowdsec.feed import Pull
 from tocsin.org.records import Role, local_deed
 from tocsin.org.stores import Tables
+from tocsin.signals import RiskEvent, RiskEventSubject, RiskLevel, RiskProvider, RiskProviderAction
 
 NOW = 1_770_000_000.0
 BAD = "203.0.113.9"
@@ -133,6 +135,51 @@ async def test_a_node_that_is_alone_tells_decisions_and_does_nothing_else(two: T
     two.ways[0].is_cut = False
     await heard_again(one)
     assert (await one.client.get(PROVIDERS, headers=headers)).status_code == 200
+
+
+class Reasons(FarJournal):
+    """Tells single entries when two are asked for at a time, one of them not at all, or says that it cannot."""
+
+    def __init__(self, journal: Journal, says: str) -> None:
+        super().__init__(journal, Way(Random(1), most_s=0.0))
+        self._says, self._asked = says, list[int]()
+        self._both = asyncio.Event()
+
+    async def get(self, seq: int) -> Entry | None:
+        self._asked.append(seq)
+        if len(self._asked) == 2:
+            self._both.set()
+        await self._both.wait()
+        if self._says == "no":
+            raise JournalUnreachable("it", seconds=1, why="no answer")
+        if self._says == "one" and seq == self._asked[0]:
+            await asyncio.sleep(1e6)
+        return await super().get(seq)
+
+
+@pytest.mark.parametrize(("says", "told"), [("both", 2), ("one", 1), ("no", 0)])
+def test_a_level_is_told_also_when_the_reasons_are_not(tmp_path: Path, says: str, told: int) -> None:
+    async def main() -> None:
+        async with opened(tmp_path) as two:
+            one, headers = two.nodes[0], await two.token()
+            made = await one.client.post(PROVIDERS, json={"name": "edge", "clientId": "c"}, headers=headers)
+            assert made.status_code == 201, made.text
+            for provider in one.org.providers.all():
+                wanted = RiskProvider(
+                    name=provider.name, client_id=provider.client_id, action=RiskProviderAction.ENFORCE_AND_LOG
+                )
+                await one.org.providers.replace(provider.id, wanted, deed=local_deed(0))
+                subject = RiskEventSubject(ip=BAD, risk_level=RiskLevel.HIGH, message="seen")
+                deed = local_deed(int(NOW * 1000))
+                seq = await one.org.accept([RiskEvent(subjects=[subject])], provider, deed=deed)
+                assert await one.org.projector.wait_for(seq, at_most_s=10)
+            one.org.journal = Reasons(one.org.journal, says)
+            answer = await one.client.get(f"/risk/v1/ips/{BAD}", headers=headers)
+            assert (answer.status_code, answer.json()["effectiveLevel"]) == (200, "HIGH")
+            messages = [by["message"] for by in answer.json()["providers"]]
+            assert (len(messages), messages.count("seen")) == (2, told)
+
+    run_virtually(main)
 
 
 @pytest.mark.slow

@@ -5,11 +5,13 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 from typing import Any, NamedTuple
 
 import pytest
 
 from support.asgi import URL, InProcess, in_process
+from support.far import FarJournal, Way
 from support.oauth import rsa_key, service_app
 from tocsin.org.config import Live, OrgConfig
 from tocsin.org.oauth.access_token import AccessToken, mint
@@ -136,6 +138,26 @@ async def test_a_quiet_stream_beats_and_ends_when_the_org_stops(tmp_path: Path) 
         assert message["body"] == b""
 
 
+async def test_while_the_journal_does_not_answer_a_stream_beats_and_then_goes_on(tmp_path: Path) -> None:
+    class Unread(FarJournal):
+        async def append(self, topic: str, body: bytes, *, expect_last: int | None = None) -> int:
+            return await journal.append(topic, body, expect_last=expect_last)
+
+    config = OrgConfig(live=Live(heartbeat_s=0.05))
+    async with in_process(tmp_path, config) as running, following(running) as follower:
+        assert (await follower.told()).kind == "ready"
+        journal, way = running.org.journal, Way(Random(1), most_s=0.0)
+        running.org.journal = Unread(journal, way)
+        way.is_cut = True
+        await running.say((BAD, "HIGH"))
+        for _ in range(5):
+            assert (await asyncio.wait_for(follower.sent.get(), 10))["body"] == b": still here\n\n"
+        beyond = await running.client.get("/risk/v1/stream", headers={"last-event-id": "999999"})
+        assert (beyond.status_code, beyond.json()["errorCode"]) == (503, "E0000010")
+        way.is_cut = False
+        assert (await follower.told()).data["ip"] == BAD
+
+
 async def ended(follower: Follower) -> bool:
     """Whether the stream comes to its end, with nothing but heartbeats before."""
     while (message := await asyncio.wait_for(follower.sent.get(), 10)).get("more_body"):
@@ -150,6 +172,7 @@ async def test_a_stream_ends_with_the_token_that_opened_it(tmp_path: Path) -> No
         assert await ended(follower)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["expired", "revoked"])
 async def test_a_stream_ends_with_the_access_token_that_opened_it(tmp_path: Path, end: str) -> None:
     config = OrgConfig(live=Live(heartbeat_s=0.05))

@@ -196,6 +196,7 @@ async def test_keys_and_metadata_are_open_to_all(tmp_path: Path) -> None:
             assert (await it.request("POST", path)).status_code == 405
 
 
+@pytest.mark.slow
 async def test_keys_rotate_with_an_overlap_and_survive_a_restart(tmp_path: Path) -> None:
     config, day = OrgConfig(oauth=OAuth(key_rotation_days=1)), 24 * 3600
 
@@ -225,6 +226,7 @@ async def test_keys_rotate_with_an_overlap_and_survive_a_restart(tmp_path: Path)
     assert private not in (tmp_path / "data" / "journal.db").read_bytes()
 
 
+@pytest.mark.slow
 async def test_without_the_secret_new_keys_are_made(tmp_path: Path) -> None:
     async with oauth_org(tmp_path / "data") as it:
         app = await it.app(MANAGE_EVENTS)
@@ -243,6 +245,7 @@ async def test_without_the_secret_new_keys_are_made(tmp_path: Path) -> None:
         DataFolder.open(tmp_path / "data").backing.secret()
 
 
+@pytest.mark.slow
 async def test_a_key_of_a_lost_secret_does_not_end_one_of_ours(tmp_path: Path) -> None:
     scope, day = "okta.riskProviders.read", 24 * 3600
     async with oauth_org(tmp_path / "data") as it:

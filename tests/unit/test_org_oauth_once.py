@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from support.oauth import ec_key, hash_of, proof
 from support.oauth_org import BASE, CLIENTS, MANAGE_EVENTS, TOKEN, OAuthOrg, oauth_org
 from support.org import PROVIDERS, RISK_EVENTS, event
@@ -19,6 +21,7 @@ async def two_orgs(data: Path) -> AsyncIterator[tuple[OAuthOrg, OAuthOrg]]:
         yield one, other
 
 
+@pytest.mark.slow
 async def test_of_two_processes_one_takes_an_assertion(tmp_path: Path) -> None:
     async with two_orgs(tmp_path / "data") as orgs:
         app = await orgs[0].app(MANAGE_EVENTS)
@@ -31,6 +34,7 @@ async def test_of_two_processes_one_takes_an_assertion(tmp_path: Path) -> None:
             assert refused == {"The client_assertion token has already been used."}
 
 
+@pytest.mark.slow
 async def test_of_two_processes_one_takes_a_proof_and_both_take_the_token(tmp_path: Path) -> None:
     async with two_orgs(tmp_path / "data") as orgs:
         it, key = orgs[0], ec_key()
@@ -47,6 +51,7 @@ async def test_of_two_processes_one_takes_a_proof_and_both_take_the_token(tmp_pa
             assert sorted(answer.status_code for answer in answers) == [200, 400, 400, 400, 400, 400]
 
 
+@pytest.mark.slow
 async def test_what_one_process_changes_the_other_knows(tmp_path: Path) -> None:
     async with two_orgs(tmp_path / "data") as (one, other):
         app = await one.app(MANAGE_EVENTS)

@@ -48,6 +48,7 @@ async def test_an_access_token_as_the_org_server_makes_it(tmp_path: Path) -> Non
         assert kid in {key["kid"] for key in keys}
 
 
+@pytest.mark.slow
 async def test_scopes_are_narrowed_silently_and_in_the_order_asked(tmp_path: Path) -> None:
     async with oauth_org(tmp_path / "data") as it:
         app = await it.app("okta.riskProviders.read", MANAGE_EVENTS)
@@ -283,6 +284,7 @@ async def test_one_too_many_uses_up_nothing_and_bothers_nobody_else(tmp_path: Pa
         assert (await it.post(TOKEN, form)).status_code == 200
 
 
+@pytest.mark.slow
 async def test_parameters_in_the_query_as_the_only_python_client_sends_them(tmp_path: Path) -> None:
     async with oauth_org(tmp_path / "data") as it:
         app = await it.app(MANAGE_EVENTS)
@@ -422,6 +424,7 @@ async def test_introspection_with_a_secret(tmp_path: Path) -> None:
         assert (await it.post(INTROSPECT, form)).json()["active"] is True
 
 
+@pytest.mark.slow
 async def test_revocation(tmp_path: Path) -> None:
     async with oauth_org(tmp_path / "data") as it:
         app, other = await it.app(MANAGE_EVENTS), await it.app(MANAGE_EVENTS, name="other")

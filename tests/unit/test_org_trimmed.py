@@ -79,7 +79,7 @@ async def test_each_horizon_is_said_once_and_before_anything_goes(tmp_path: Path
 
 
 class Purging(MemoryJournal):
-    """Somebody else trims it, as is noted in it already, between the first entry that is read for an index and the next."""
+    """Somebody else trims it, as is noted in it, between the first entry that is read for an index and the next."""
 
     before = 0
 

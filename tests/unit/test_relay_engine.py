@@ -85,6 +85,7 @@ def test_an_interrupted_delivery_goes_on_and_sends_nothing_twice(tmp_path: Path)
     assert not {ip for ip, _ in first.taken} & {ip for ip, _ in second.taken}
 
 
+@pytest.mark.slow
 def test_what_is_claimed_on_and_on_is_held_without_a_gap_and_told_only_when_it_runs_out(tmp_path: Path) -> None:
     async def day() -> FakeOrg:
         org = FakeOrg()
@@ -230,6 +231,7 @@ def test_something_dangerous_goes_before_a_backlog_and_a_paused_target_is_tried_
     assert arrivals_s[1] - arrivals_s[0] == pytest.approx(300, abs=2)
 
 
+@pytest.mark.slow
 def test_a_backlog_is_spread_so_that_something_dangerous_waits_one_slot_and_a_burst_waits_for_nothing(
     tmp_path: Path,
 ) -> None:

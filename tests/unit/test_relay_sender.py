@@ -44,6 +44,7 @@ def _signals(count: int, **kind: timedelta) -> list[Signal]:
     return signals(count, now=T0, **kind)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skew_s", [-300, 0, 300])
 def test_everything_arrives_once_in_full_requests_the_worst_first(tmp_path: Path, skew_s: int) -> None:
     org = FakeOrg(limit=5, skew=timedelta(seconds=skew_s))

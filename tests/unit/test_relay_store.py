@@ -44,6 +44,7 @@ def test_a_path_that_cannot_be_a_folder_is_told(tmp_path: Path) -> None:
         Outbox(tmp_path / "outbox")
 
 
+@pytest.mark.slow
 def test_what_is_mostly_free_is_given_back_unless_someone_has_it_open(tmp_path: Path) -> None:
     path = tmp_path / "outbox"
     outbox = Outbox(path)

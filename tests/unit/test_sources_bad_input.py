@@ -97,6 +97,7 @@ def test_packed_input_is_known_by_content(tmp_path: Path, pack: object) -> None:
     assert _read(tmp_path, two)[0] == ["1.2.3.4", "1.2.3.5"], "as rotated logs are put together"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [gzip.compress, zstd.compress])
 def test_packed_input_that_breaks_off_gives_no_half_record(tmp_path: Path, pack: object) -> None:
     assert callable(pack)

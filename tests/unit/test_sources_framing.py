@@ -11,6 +11,7 @@ from tocsin.sources.framing.unfolding import unfolded
 ELEMENTS = [{"number": number, "text": '},{[\\"' + "x" * (number % 50), "more": [{"a": 1}]} for number in range(25_000)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("indent", [None, 1])
 @pytest.mark.parametrize(
     ("before", "after"),
@@ -39,6 +40,7 @@ def test_a_large_document_is_handed_over_in_parts_that_hold_all_of_it(
     assert found == [*ELEMENTS, {"last": 1}], "and no record is made up of the rest"
 
 
+@pytest.mark.slow
 def test_a_large_document_that_breaks_off_gives_what_there_is() -> None:
     content = json.dumps({"meta": 1, "data": ELEMENTS}).encode()
     blocks = list(json_values([content[:-200_000]], parts=["data"]))

@@ -83,6 +83,7 @@ def _parquet(path: Path) -> None:
     parquet.write_table(table, path)
 
 
+@pytest.mark.slow
 def test_a_parquet_file_is_read_by_a_mapping(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(MAPPING)
     _parquet(tmp_path / "flows.parquet")

@@ -265,6 +265,7 @@ def test_an_old_list_is_taken_for_one_of_today_only_when_asked_for_now() -> None
     assert counts == [30_000, 0, 30_000, 0]
 
 
+@pytest.mark.slow
 def test_a_block_of_many_networks_comes_in_pieces(tmp_path: Path) -> None:
     """256 addresses each: a chunk of such lines would be millions of signals in memory at once."""
     path = tmp_path / "nets.txt"

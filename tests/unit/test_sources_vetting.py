@@ -183,6 +183,7 @@ def test_a_network_in_a_chain_of_proxies_is_no_client_and_hides_none() -> None:
     assert (reason, "5.6.7.0/24 is a network" in detail) == ("bad_address", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pack", [gzip.compress, bytes], ids=["gzip", "plain"])
 def test_an_allow_list_is_read_whole_or_not_at_all(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "allowed"

@@ -1,13 +1,13 @@
 """The org: takes risk events in, keeps who may ask and who asserts, and says how risky an IP is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from traceback import format_exception
 
 import structlog
 
-from tocsin.journal import Journal
+from tocsin.journal import Journal, JournalUnreachable
 from tocsin.org.assertions import Assertion, consumed
 from tocsin.org.bouncers import Bouncer
 from tocsin.org.config import OrgConfig
@@ -35,6 +35,7 @@ from tocsin.signals import RiskEvent, RiskLevel
 
 _DEFAULTS = OrgConfig()
 _DAY_S = 24 * 3600.0
+_MESSAGES_WITHIN_S = 0.3
 _log = structlog.get_logger("tocsin.org")
 Clock = Callable[[], float]
 """Epoch seconds."""
@@ -58,6 +59,7 @@ class Org:
     ) -> None:
         """For `open_org`. `shared` says whether others have projections of the journal too."""
         self.trimmed = registry.trimmed if shared else None
+        self._messages_within_s = _MESSAGES_WITHIN_S if shared else None
         self.clock, self.config = clock, config
         self.journal, self.index, self.feed, self.log_index = journal, index, feed, log_index
         self.system_log = SystemLog(journal, log_index, config.log)
@@ -113,7 +115,7 @@ class Org:
             words=decision.words,
             ruling=self.policy.standing.rules.rule_on(key, decision.effective_level),
             providers={word.assertion.provider_id: providers[word.assertion.provider_id] for word in decision.words},
-            messages={word.assertion.provider_id: await self._message(word) for word in decision.words},
+            messages=await self._messages(decision.words),
             cursor=look.cursor,
         )
 
@@ -151,11 +153,22 @@ class Org:
             known = self.bouncers.of_key(key)
         return known
 
-    async def _message(self, word: ProviderWord) -> str | None:
-        said = word.assertion
-        # The level stands without it, also when the journal cannot be reached.
-        entry = await self.journal.get(said.seq) if not word.expired and self.freshness.reachable else None
-        return risk_message(entry, said.event, said.subject) if entry is not None else None
+    async def _messages(self, words: Sequence[ProviderWord]) -> dict[str, str | None]:
+        """Why each says so, by provider id. What others keep is not waited for long: the level stands without."""
+        messages: dict[str, str | None] = {word.assertion.provider_id: None for word in words}
+        holding = [word.assertion for word in words if not word.expired]
+        if not holding or not self.freshness.reachable:
+            return messages
+
+        async def read(said: Assertion) -> None:
+            with suppress(JournalUnreachable):
+                if entry := await self.journal.get(said.seq):
+                    messages[said.provider_id] = risk_message(entry, said.event, said.subject)
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._messages_within_s):
+                await asyncio.gather(*map(read, holding))
+        return messages
 
 
 @asynccontextmanager

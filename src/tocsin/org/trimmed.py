@@ -4,7 +4,8 @@ What of the forgotten entries still held was said again; what it overruled was n
 applied only some of them would keep that, so it is made anew, and leaves out all that may be gone: see `retention.py`.
 
 What is about to go is noted in the journal first. So who asks the journal's leader how far the directory has come, and
-then finds no note, has read nothing with a gap before. What was read since is not known to be whole until the next look.
+then finds no note, has read nothing with a gap before. What was read since is not known to be whole until the next
+look.
 """
 
 import sqlite3

@@ -16,7 +16,8 @@ class Verdict(Decision, frozen=True):
     providers: dict[str, Provider]
     """Those whose word is in it, by id."""
     messages: dict[str, str | None]
-    """Why each says so, by provider id; None when it told no reason, its word expired, or the journal was trimmed."""
+    """Why each says so, by provider id; None when it told none, its word expired, or the journal was trimmed, or
+    did not tell it soon enough."""
     cursor: int
     """Seq of the last journal entry that is in it."""
 

@@ -39,7 +39,7 @@ async def append(
     Raises: JournalConflict; JournalUnreachable, after which it may be there or not; JournalError.
     """
     if expect_last is not None and not 0 <= expect_last < 2**64:
-        raise JournalConflict(what, expected=expect_last, last=await _last(connection, stream, subject))
+        await _check_last(connection, stream, subject, expect_last, what)
     identity = uuid4().hex
     sent = {_STREAM: stream, _ID: identity, **(headers or {})}
     if expect_last is not None:
@@ -53,9 +53,7 @@ async def append(
                 ours = None if patience.first else await _ours(connection, stream, subject, expect_last, identity)
                 if ours is not None:
                     return ours
-                last = await _last(connection, stream, subject)
-                if last != expect_last:
-                    raise JournalConflict(what, expected=expect_last, last=last) from None
+                await _check_last(connection, stream, subject, expect_last, what)
             elif refused.err_code != _ON_ITS_WAY and not is_passing(refused):
                 raise refused_error(stream, refused) from None
             await patience.pause(f"{what}: not acknowledged, so it may be written or not", refused)
@@ -80,9 +78,12 @@ async def _once(
         return int(decoded["seq"])
 
 
-async def _last(connection: JetStreamConnection, stream: str, subject: str) -> int:
+async def _check_last(connection: JetStreamConnection, stream: str, subject: str, expected: int, what: str) -> None:
+    """Raises JournalConflict, when the last message of `subject` is another one."""
     last = await last_of(connection, stream, subject)
-    return 0 if last is None else last.seq
+    seq = 0 if last is None else last.seq
+    if seq != expected:
+        raise JournalConflict(what, expected=expected, last=seq) from None
 
 
 async def _ours(connection: JetStreamConnection, stream: str, subject: str, expected: int, identity: str) -> int | None:

@@ -20,8 +20,9 @@ class _Asking:
         self.limit: asyncio.Timeout
 
     def deny(self, text: str) -> None:
-        self.denied = text
-        self.limit.reschedule(asyncio.get_running_loop().time())
+        if not self.denied:
+            self.denied = text
+            self.limit.reschedule(asyncio.get_running_loop().time())
 
 
 class Denials:

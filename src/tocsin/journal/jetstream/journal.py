@@ -113,7 +113,11 @@ class JetStreamJournal:
             return await self._forget(branch, before)
 
     def follow(self, after: int = 0) -> AsyncGenerator[list[Entry], None]:
-        """See `Journal.follow`; news come from all who append, and a lost one costs `look_again_s`."""
+        """
+        See `Journal.follow`.
+
+        News come from all who append; a lost one costs `look_again_s`, or five seconds where a replica is behind, too.
+        """
         return follow(self._read_for_followers, self._bell, after, look_again_s=self._look_again_s)
 
     def look(self) -> None:

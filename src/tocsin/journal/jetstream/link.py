@@ -92,7 +92,8 @@ class Link:
         one = Listening(subject, heard)
         self._listening.append(one)
         if self._client is not None and not self._client.is_closed:  # else the next one does it
-            await self._subscribe(self._client, one)
+            with suppress(OSError, nats_errors().Error):  # then it is told when a server is there again
+                await self._subscribe(self._client, one)
         return one
 
     async def unlisten(self, one: Listening) -> None:

@@ -34,7 +34,7 @@ class JetStreamSettings(Struct, frozen=True, forbid_unknown_fields=True):
     inbox_prefix: str = "_INBOX"
     """Where answers come in: words joined by dots. A user that may subscribe under its own alone reads no other's."""
     connect_s: float = 10.0
-    """How long the first connection may take."""
+    """How long a connection may take to come about; one that has been lost for so long is made anew."""
     patience_s: float = 10.0
     """How long a question or an append is repeated while no quorum answers."""
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from tocsin.journal import Entry
+from tocsin.journal import Entry, JournalUnreachable
 from tocsin.org.assertions import life_of, subject_position
 from tocsin.org.http.authorization import is_still_let_in
 from tocsin.org.http.errors import bad_argument, method_not_allowed, too_many_requests
@@ -42,6 +42,7 @@ _HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"x-accel-buffering", b"no"),  # nginx would hold events back
 ]
+_REST_S = 1.0
 _BEAT = b": still here\n\n"
 
 
@@ -86,7 +87,11 @@ class LiveDoor:
         self._closing.set()
 
     async def answer(self, exchange: Exchange) -> None:
-        """200, for as long as the client stays and takes what it is sent. Raises Refusal (400, 429), ClientGone."""
+        """
+        200, for as long as the client stays and takes what it is sent.
+
+        Raises: Refusal (400, 429), ClientGone, JournalError.
+        """
         if exchange.head:
             raise method_not_allowed()  # it would have no end
         told = exchange.header(b"last-event-id")
@@ -100,12 +105,14 @@ class LiveDoor:
             self._clients -= 1
 
     async def _stream(self, exchange: Exchange, place: Place | None) -> None:
+        # A place beyond what this node has may be one that another node told, or of another journal.
+        knows = place is None or place.seq <= self._org.projector.applied or place.seq <= await self._org.journal.last()
         await exchange.send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         gone = asyncio.create_task(_until_gone(exchange))
         ends = [asyncio.create_task(self._closing.wait()), gone]
         assert exchange.principal is not None
         try:
-            async for text in self._events(place, ends, exchange.principal):
+            async for text in self._events(place, ends, exchange.principal, knows=knows):
                 async with asyncio.timeout(SLOWEST_S):  # one that does not take what it is sent is let go
                     await exchange.send({"type": "http.response.body", "body": text, "more_body": True})
             if not gone.done():
@@ -118,15 +125,26 @@ class LiveDoor:
             await asyncio.gather(*ends, return_exceptions=True)
 
     async def _events(
-        self, place: Place | None, ends: list[asyncio.Task[bool]], principal: Principal
+        self, place: Place | None, ends: list[asyncio.Task[bool]], principal: Principal, *, knows: bool
     ) -> AsyncIterator[bytes]:
-        """What to send, until one of `ends` is done, or `principal` is not let in any more."""
+        """
+        What to send, until one of `ends` is done, or `principal` is not let in any more.
+
+        Args:
+            knows: whether `place` is one of this journal.
+        """
         here = Place(self._org.projector.applied)
-        if place is None or (place.seq > here.seq and place.seq > await self._org.journal.last()):
+        if place is None or not knows:
             yield _event("ready" if place is None else "reset", here, {"cursor": here.seq})
             place = here
         while not any(task.done() for task in ends) and is_still_let_in(self._org, principal):
-            applied = await self._applied(_before(place))
+            try:
+                applied = await self._applied(_before(place))
+            except JournalUnreachable:  # what is left to tell is told when it answers again
+                rest_s = min(_REST_S, self._config.heartbeat_s)
+                await asyncio.wait(ends, timeout=rest_s, return_when=asyncio.FIRST_COMPLETED)
+                yield _BEAT
+                continue
             for entry in applied:
                 for text in self._told(entry, place):
                     yield text
