@@ -90,6 +90,14 @@ async def read_on(journal: Journal, after: int = 0) -> list[Entry]:
     return found
 
 
+async def is_left(journal: Journal, seqs: list[int]) -> bool:
+    """Whether a reader finds these and no others, once the replica it reads from has heard what was forgotten."""
+    async with asyncio.timeout(SOON_S):
+        while [entry.seq for entry in await read_on(journal)] != seqs:  # noqa: ASYNC110 - no replica tells
+            await asyncio.sleep(0.01)
+    return True
+
+
 async def test_a_new_journal_is_empty(journal: Journal) -> None:
     assert await journal.last() == 0
     assert await journal.last("a") == 0
@@ -231,8 +239,7 @@ async def test_what_is_forgotten_is_of_one_branch_and_older_and_never_the_last_o
     topics = ["risk.a", "risk.b", "risk", "risks.a", "Risk.a", "token", "risk.a.c", "risk.a", "risk.a", "risk.b"]
     seqs = [await journal.append(topic, topic.encode()) for topic in topics]
     assert await journal.forget("risk.", seqs[8]) == 3
-    kept = [entry.seq for entry in await read_on(journal)]
-    assert kept == [seqs[n] for n in (2, 3, 4, 5, 6, 8, 9)]
+    assert await is_left(journal, [seqs[n] for n in (2, 3, 4, 5, 6, 8, 9)])
     assert await journal.forget("risk.", 10**30) == 0
     assert await journal.forget("token.", 10**30) == 0
     assert await journal.get(seqs[0]) is None
@@ -258,7 +265,7 @@ async def test_many_are_forgotten_while_others_append_and_follow(writers: tuple[
     forgotten = sum(await asyncio.gather(*forgetting)) + await writers[0].forget("risk.", old[-1] + 1)
     assert forgotten == len(old)
     assert [entry.seq for entry in await follower] == sorted(new)
-    assert [entry.seq for entry in await read_on(writers[0])] == sorted(new)
+    assert await is_left(writers[0], sorted(new))
 
 
 @pytest.mark.parametrize("branch", ["", ".", "risk", "risk..", "ri*.", "risk.>"])

@@ -26,3 +26,26 @@ async def test_rounds_end_though_one_fails_while_it_is_cancelled() -> None:
     done, _ = await asyncio.wait([task], timeout=5)
     assert done
     assert task.cancelled()
+
+
+async def test_there_is_another_round_after_one_whose_tasks_fail() -> None:
+    rounds = 0
+
+    async def fails() -> None:
+        nonlocal rounds
+        rounds += 1
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_fail_soon())
+            tasks.create_task(asyncio.sleep(60))
+
+    task = asyncio.create_task(in_rounds(fails, rest_s=0.0, failed="work.failed"))
+    async with asyncio.timeout(5):
+        while rounds < 3:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.001)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def _fail_soon() -> None:
+    await asyncio.sleep(0)
+    raise OrgError("the disk is full")
