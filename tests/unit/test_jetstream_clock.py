@@ -19,7 +19,10 @@ class FakeLeader:
         self.passed_s = self.ahead_s = 0.0
 
     async def api(self, _operation: str) -> dict[str, Any]:
-        return {"created": "2026-01-01T00:00:00Z", "ts": datetime.fromtimestamp(NOW_S + self.passed_s + self.ahead_s, UTC).isoformat()}
+        return {
+            "created": "2026-01-01T00:00:00Z",
+            "ts": datetime.fromtimestamp(NOW_S + self.passed_s + self.ahead_s, UTC).isoformat(),
+        }
 
 
 @pytest.mark.parametrize("ahead_s", [300.0, -300.0])
