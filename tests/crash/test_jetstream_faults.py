@@ -269,7 +269,7 @@ def test_a_damaged_copy_is_told_apart_and_filled_again(tmp_path: Path, how: str)
         cluster.wait_until_ready()
         # Counting finds no flipped bit: the server itself does not notice before that message is asked for.
         until(
-            lambda: [line.split()[0] for line in lost(copies(cluster))] == ([] if how == "flipped" else [node.name]),
+            lambda: [copy.server for copy, _ in lost(copies(cluster))] == ([] if how == "flipped" else [node.name]),
             how,
         )
         node.stop()

@@ -56,6 +56,8 @@ async def test_what_one_node_takes_in_the_other_knows_and_a_third_that_comes_lat
         listed = tocsin("token", "list", "--data", str(two.data))
         assert listed.stdout.splitlines()[1].split()[0] == "test", listed.stderr
         assert two.stop() == 0
+        rebuilt = tocsin("rebuild", "--org", "acme", "--data", str(two.data))
+        assert (rebuilt.returncode, "rebuilt up to entry" in rebuilt.stdout) == (0, True), rebuilt.stderr
         # A snapshot: the folder of a node that is stopped. What came since is read on from the streams.
         shutil.copytree(two.data, fleet.folder / "three")
         with patient(one, token) as here:

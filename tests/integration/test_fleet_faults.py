@@ -11,6 +11,7 @@ from support.jetstream import jetstream
 from support.nats_cluster import NatsCluster, until
 from support.org import RISK_EVENTS, OrgProcess, event, send
 from support.process import tocsin
+from tocsin.cli.fleet_files import write_files
 from tocsin.journal import JournalError
 from tocsin.journal.jetstream.declared import BucketDeclared, differences, make
 from tocsin.org.fleet.declared import declared
@@ -93,6 +94,49 @@ def test_a_node_does_not_start_without_what_it_must_be_told(tmp_path: Path) -> N
     refused("no NATS server is named", "at least one", *serve, "--config", str(config))
     refused("no NATS server answers", "servers run", *serve, "--config", str(config), "--journal", nobody)
     refused("not asked in clear text", "tls://", *serve, "--config", str(config), "--journal", "nats://192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("jetstream_on", "more", "why", "hint"),
+    [
+        (False, "", "JetStream", "jetstream"),
+        (True, 'authorization { user: "org", password: "right" }', "does not let", "check the credentials"),
+        (True, "", "TOCSIN: it is not there", "`tocsin fleet init`"),
+    ],
+)
+def test_servers_that_are_set_up_otherwise_are_told_in_a_line(
+    tmp_path: Path, jetstream_on: bool, more: str, why: str, hint: str
+) -> None:
+    secret = tmp_path / "fleet.secret"
+    secret.write_text(FleetSecret.new_text())
+    with NatsCluster(tmp_path / "nats", size=1, jetstream=jetstream_on) as cluster:
+        (server,) = cluster.nodes
+        if more:
+            server.stop()
+            server.configure([], jetstream=True, more=more)
+            server.start()
+            cluster.wait_until_ready()
+        config = tmp_path / "fleet.toml"
+        config.write_text(f'[journal]\nservers = ["{server.url}"]\nsecret_file = "fleet.secret"\n')
+        refused(why, hint, "serve", "--port", "0", "--data", str(tmp_path / "node"), "--config", str(config))
+    assert not (tmp_path / "node" / "orgs").exists()
+
+
+async def test_too_few_servers_for_the_replicas_are_told_and_nothing_is_made(tmp_path: Path) -> None:
+    folder = tmp_path / "fleet"
+    with NatsCluster(tmp_path / "nats", size=1) as cluster:
+        write_files(folder, [f"nats://127.0.0.1:{port}" for port in (1, 2, 3)])
+        told = f'[journal]\nservers = ["{cluster.urls[0]}"]\nsecret_file = "fleet.secret"\n'
+        for name in ("admin.toml", "system.toml"):
+            (folder / name).write_text(told)
+        refused("cannot be made", "as many servers in one cluster", "fleet", "init", str(folder))
+        async with jetstream(cluster) as connection:
+            assert all(one.missing for one in await differences(connection, declared()))
+        checked = tocsin("fleet", "check", "--fleet", str(folder))
+    lines = checked.stdout.splitlines()
+    assert (checked.returncode, checked.stderr) == (1, "")
+    assert "PROBLEM  servers: 0 servers keep streams" in lines[0]
+    assert any(line.startswith("PROBLEM  TOCSIN: it is not there - make it with") for line in lines)
 
 
 def test_a_folder_of_the_one_kind_is_not_opened_as_the_other(tmp_path: Path) -> None:

@@ -30,19 +30,22 @@ pytestmark = pytest.mark.slow
 
 
 @contextmanager
-def started(folder: Path, which: str = "n?") -> Iterator[None]:
-    """The servers whose configs are in `folder`."""
-    places = sorted(folder.glob(which))
-    running = []
+def started(folder: Path, which: str = "n?") -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """The servers whose configs are in `folder`, by name."""
+    running = {}
     try:
-        for place in places:
-            with (place / "log").open("wb") as log:
-                running.append(subprocess.Popen([BINARY, "-c", "server.conf"], cwd=place, stdout=log, stderr=log))
-        yield
+        for place in sorted(folder.glob(which)):
+            running[place.name] = start(place)
+        yield running
     finally:
-        for process in running:
+        for process in running.values():
             process.kill()
             process.wait()
+
+
+def start(place: Path) -> subprocess.Popen[bytes]:
+    with (place / "log").open("ab") as log:
+        return subprocess.Popen([BINARY, "-c", "server.conf"], cwd=place, stdout=log, stderr=log)
 
 
 @asynccontextmanager
@@ -55,7 +58,8 @@ async def as_role(folder: Path, name: str, **told: Any) -> AsyncIterator[JetStre
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Path]:
+def set_up(tmp_path: Path) -> Iterator[tuple[Path, dict[str, subprocess.Popen[bytes]]]]:
+    """A fleet's folder, and its servers."""
     folder, authority = tmp_path / "fleet", trustme.CA()
     write_files(folder, [f"tls://127.0.0.1:{port}" for port in server_ports()])
     certificate = authority.issue_cert("127.0.0.1")
@@ -64,12 +68,15 @@ def fleet(tmp_path: Path) -> Iterator[Path]:
     for place in folder.glob("n?"):
         certificate.private_key_pem.write_to_path(place / "server-key.pem")
         certificate.cert_chain_pems[0].write_to_path(place / "server.pem")
-    with started(folder):
+    with started(folder) as running:
         until(lambda: tocsin("fleet", "init", str(folder)).returncode == 0, "the fleet is not made")
-        yield folder
+        yield folder, running
 
 
-async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(fleet: Path, tmp_path: Path) -> None:
+async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(
+    set_up: tuple[Path, dict[str, subprocess.Popen[bytes]]], tmp_path: Path
+) -> None:
+    fleet, running = set_up
     at = ("--fleet", str(fleet))
     checked = tocsin("fleet", "check", *at)
     assert (checked.returncode, "PROBLEM" in checked.stdout) == (0, False), checked.stdout
@@ -113,10 +120,34 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(fleet
         await journal.close()
         await orgs.close()
     _a_server_without_the_password_is_kept_out(fleet)
+    _a_copy_that_is_cut_is_found(fleet, running)
+    removed = tocsin("fleet", "org", "remove", "acme", *at)
+    assert (removed.returncode, removed.stdout) == (0, "removed acme\n")
+    again = tocsin("fleet", "org", "remove", "acme", *at)
+    assert (again.returncode, "has no org acme" in again.stderr) == (1, True)
     (fleet / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
     with pytest.raises(JournalError, match="certificate"):
         async with as_role(fleet, "fleet.toml", connect_s=0.5):
             pass
+
+
+def _a_copy_that_is_cut_is_found(fleet: Path, running: dict[str, subprocess.Popen[bytes]]) -> None:
+    """That server itself starts without a word."""
+    place = fleet / "n3"
+    running["n3"].terminate()  # with a snapshot, so that it does not play its log again
+    running["n3"].wait()
+    without = tocsin("fleet", "check", "--fleet", str(fleet))
+    assert (without.returncode, "2 of 3 answer" in without.stdout) == (1, True), without.stdout
+    (block,) = place.glob("store/jetstream/*/streams/TOCSIN/msgs/*.blk")
+    block.write_bytes(block.read_bytes()[: block.stat().st_size // 2])
+    running["n3"] = start(place)
+    checked = until(
+        lambda: None if "answer" in (out := tocsin("fleet", "check", "--fleet", str(fleet))).stdout else out, "no n3"
+    )
+    assert checked.returncode == 1
+    (line,) = [line for line in checked.stdout.splitlines() if line.startswith("PROBLEM")]
+    assert "TOCSIN: n3 holds" in line
+    assert "empty its store" in line
 
 
 def _a_server_without_the_password_is_kept_out(fleet: Path) -> None:

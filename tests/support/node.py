@@ -1,7 +1,8 @@
 """A node in this process, of a fleet whose journals and tables are in its memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -38,13 +39,17 @@ class MemoryFleet:
         self.journals = dict[str, Journal]()
         self.connection = self
         self.is_connected = True
+        self.stream_created = "once"
 
     def clock(self) -> float:
         return NOW
 
+    def journal_of(self, org: RegisteredOrg) -> str:
+        return f"{org.created_ms} {self.stream_created}"
+
     def folder_of(self, name: str, org: RegisteredOrg) -> DataFolder:
         journal = self.journals.setdefault(name, MemoryJournal())
-        return self.node.of_org(name, str(org.created_ms), backing_of(journal, self.tables, name))
+        return self.node.of_org(name, self.journal_of(org), backing_of(journal, self.tables, name))
 
 
 class InProcess:
@@ -89,14 +94,13 @@ def backing_of(journal: Journal, tables: Tables | None = None, name: str = "acme
     return _InMemory(journal, tables or Tables(*(MemoryKeyValue(clock=lambda: NOW) for _ in range(4))), name)
 
 
-def node_of(fleet: MemoryFleet, *only: str) -> Node:
-    return Node(cast("Fleet", fleet), cast("Worker", InProcess()), OrgConfig(), most_late_s=30.0, only=only)
-
-
 @asynccontextmanager
-async def running(fleet: MemoryFleet, *only: str) -> AsyncIterator[tuple[Node, httpx2.AsyncClient]]:
+async def running(
+    fleet: MemoryFleet, *only: str, monotonic: Callable[[], float] = time.monotonic
+) -> AsyncIterator[tuple[Node, httpx2.AsyncClient]]:
     """A node that has looked, and who asks it over HTTP."""
-    node = node_of(fleet, *only)
+    worker = cast("Worker", InProcess())
+    node = Node(cast("Fleet", fleet), worker, OrgConfig(), most_late_s=30.0, only=only, monotonic=monotonic)
     await node.look()
     task = asyncio.create_task(node.run())
     application = cast("Any", Hosts(node, clock=fleet.clock))

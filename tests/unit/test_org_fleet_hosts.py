@@ -1,10 +1,15 @@
 """Whose a request to a node is, what it is answered while the org is not ready, and how far behind that is."""
 
+import asyncio
+from random import Random
 from typing import Any, cast
 
 import httpx2
 import pytest
+from structlog.contextvars import get_contextvars
+from structlog.testing import capture_logs
 
+from support.far import FarKeyValue, Way
 from tocsin.journal import MemoryKeyValue
 from tocsin.org.config import OrgConfig
 from tocsin.org.errors import OrgError
@@ -16,6 +21,7 @@ from tocsin.org.http.front import Front
 from tocsin.org.http.hosts import Hosts
 from tocsin.org.http.served import ServedOrg
 from tocsin.org.projector import Projector
+from tocsin.org.rounds import end, in_rounds
 
 
 class Applied:
@@ -144,8 +150,85 @@ async def test_decisions_are_answered_once_the_index_is_there_and_while_it_is_no
         await answers(200)
 
 
+async def test_an_org_that_ends_lets_those_go_first_who_are_in() -> None:
+    class Slow(Answering):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            inside.set()
+            await go.wait()
+            await super().__call__(scope, receive, send)
+
+    inside, go = asyncio.Event(), asyncio.Event()
+    node = Serving(acme="acme.example")
+    node.open("acme")
+    org = node.served["acme"]
+    org.front = cast("Front", Slow("acme"))
+    async with node.client() as client:
+        asked = asyncio.create_task(client.get("/api/v1/logs"))
+        await inside.wait()
+        ending = asyncio.create_task(org.let_go())
+        await asyncio.sleep(0)
+        assert (await client.get("/api/v1/logs")).status_code == 503
+        assert not ending.done()
+        go.set()
+        await ending
+        assert (await asked).text == "acme"
+
+
+async def test_what_is_logged_in_a_request_names_its_org() -> None:
+    class Logging(Answering):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            bound.append(get_contextvars())
+            await super().__call__(scope, receive, send)
+
+    bound = list[dict[str, Any]]()
+    node = Serving(acme="acme.example")
+    node.open("acme")
+    node.served["acme"].front = cast("Front", Logging("acme"))
+    async with node.client() as client:
+        await client.get("/api/v1/logs")
+    assert (bound, get_contextvars()) == ([{"org": "acme"}], {})
+
+
+async def test_the_end_of_a_task_does_not_swallow_that_of_its_caller() -> None:
+    async def slowly() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await go.wait()
+
+    go = asyncio.Event()
+    task = asyncio.create_task(slowly())
+    await asyncio.sleep(0)
+    ending = asyncio.create_task(end(task))
+    await asyncio.sleep(0)
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    go.set()
+    await asyncio.wait([task])
+
+
+async def test_work_in_rounds_outlives_a_mistake_of_ours() -> None:
+    tries = list[int]()
+
+    async def work() -> None:
+        tries.append(1)
+        if len(tries) > 1:
+            await asyncio.Event().wait()
+        raise ZeroDivisionError("of ours")
+
+    with capture_logs() as logs:
+        task = asyncio.create_task(in_rounds(work, rest_s=0, failed="it.failed"))
+        async with asyncio.timeout(10):
+            while len(tries) < 2:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0)
+        await end(task)
+    assert [(log["event"], "of ours" in log["exception"]) for log in logs] == [("it.failed", True)]
+
+
 async def test_names_and_hosts_are_given_once_and_another_secret_is_noticed() -> None:
-    orgs, secret = Registered(MemoryKeyValue(clock=lambda: 0.0)), FleetSecret(bytes(32))
+    table = MemoryKeyValue(clock=lambda: 0.0)
+    orgs, secret = Registered(FarKeyValue(table, Way(Random(1), most_s=0.0))), FleetSecret(bytes(32))
     with pytest.raises(OrgError, match="not been set up"):
         await orgs.check(secret)
     await orgs.found(secret)
@@ -162,6 +245,12 @@ async def test_names_and_hosts_are_given_once_and_another_secret_is_noticed() ->
         with pytest.raises(OrgError, match=why):
             await orgs.add(name, url, at_ms=2)
     assert {name: org.host for name, org in (await orgs.all()).items()} == {"acme": "acme.example"}
+    twice = (orgs.add(name, "https://both.example", at_ms=2) for name in ("coil", "dove"))
+    refused = [error for error in await asyncio.gather(*twice, return_exceptions=True) if error is not None]
+    assert ["where" in str(error) for error in refused] == [True]
+    (owner,) = set(await orgs.all()) - {"acme"}
+    await orgs.remove(owner)
+    await orgs.add("edge", "https://both.example.", at_ms=3)
     await orgs.remove("acme")
     with pytest.raises(OrgError, match="no org acme"):
         await orgs.remove("acme")

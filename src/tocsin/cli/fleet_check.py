@@ -10,7 +10,7 @@ from tocsin.cli.fleet_roles import declared
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamKeyValue
 from tocsin.journal.jetstream.declared import differences
-from tocsin.journal.jetstream.servers import faults, servers
+from tocsin.journal.jetstream.servers import copies_lost, faults, servers
 from tocsin.org.fleet.declared import ORGS_BUCKET, REPLICAS
 from tocsin.org.fleet.fleet import secret_of
 from tocsin.org.fleet.registered import Registered
@@ -36,11 +36,16 @@ async def _of_servers(settings: NodeSettings) -> list[Line]:
         return [_problem("servers", error.summary, error.hint)]
     try:
         found = await servers(connection)
+        cut = await copies_lost(connection, [one.config()["name"] for one in declared()])
+    except TocsinError as error:
+        return [_problem("servers", error.summary, error.hint)]
     finally:
         await connection.close()
-    wrong = list(faults(found, replicas=REPLICAS))
+    wrong = [*faults(found, replicas=REPLICAS), *cut]
     bad = {fault.where for fault in wrong}
     well = [_ok(one.name, f"version {one.version}, syncs always") for one in found if one.name not in bad]
+    if found and not cut:
+        well.append(_ok("copies", "no server lacks what others hold"))
     return well + [_problem(fault.where, fault.text, fault.hint) for fault in wrong]
 
 

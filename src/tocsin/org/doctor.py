@@ -18,6 +18,7 @@ from tocsin.org.assertions import Assertion
 from tocsin.org.errors import OrgError
 from tocsin.org.file_errors import telling
 from tocsin.org.folder import DataFolder
+from tocsin.org.marker import NODE, kind_of
 from tocsin.org.oauth.issued import ENDS
 from tocsin.org.registry import Registry
 from tocsin.org.risk_index import RiskIndex
@@ -48,6 +49,9 @@ def examine(path: Path, *, deep: bool = False) -> Iterator[Finding]:
         deep: compare the whole risk index with one made anew, not only what the last entries put into it.
     """
     try:
+        if kind_of(path) == NODE:
+            hint = "`tocsin fleet check` looks at that; `tocsin rebuild --org NAME` makes what is here again"
+            raise OrgError(f"{path} is a node's data folder: its journals are the fleet's", hint=hint)
         folder = DataFolder.open(path, create=False)
         with folder.in_use():
             yield Finding("marker", f"{path} is a data folder of an org")

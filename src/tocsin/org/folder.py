@@ -16,7 +16,7 @@ users.lock    shared by all who have it open
 restoring     there while a restore changes the folder
 replaced-N/   journals that a restore has put aside; may be deleted
 
-An org of a node of a fleet has a folder too (`node_folder.py`): with projections, and neither journal nor secret.
+An org of a node of a fleet has a folder too (`fleet/folder.py`): with projections, and neither journal nor secret.
 """
 
 import shutil

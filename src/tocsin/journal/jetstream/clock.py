@@ -91,6 +91,8 @@ class FleetClock:
         """For `start`."""
         self._connection, self._stream, self._monotonic = connection, stream, monotonic
         self._measured: Measured | None = None
+        self.stream_created = ""
+        """When the stream was made or restored, as it was measured last: another one is another stream."""
         self._shown_s, self._shown_at_s = 0.0, monotonic()
         self._measuring: asyncio.Task[None] | None = None
 
@@ -139,6 +141,7 @@ class FleetClock:
             answer = await self._connection.api(f"STREAM.INFO.{self._stream}")
         except Refused as refused:
             raise refused_error(self._stream, refused) from None
+        self.stream_created = answer["created"]
         stamped_s = datetime.fromisoformat(answer["ts"]).timestamp()
         new = Measured.of(sent_s=sent_s, stamped_s=stamped_s, received_s=self._monotonic())
         if self._measured is None:

@@ -31,11 +31,11 @@ def replicas(answers: Mapping[str, Any], stream: str) -> list[Replica]:
     ]
 
 
-def lost(copies: Iterable[Replica]) -> Iterator[str]:
+def lost(copies: Iterable[Replica]) -> Iterator[tuple[Replica, str]]:
     """
-    One line for each copy that lacks what others have; ask again before it is believed, since a copy that is behind
-    differs for a moment.
+    Each copy that lacks what others have, and a line about it.
 
+    Ask again before it is believed: a copy that is behind differs for a moment.
     Where most agree they are right; without a majority the fullest is.
     """
     found = list(copies)
@@ -45,7 +45,7 @@ def lost(copies: Iterable[Replica]) -> Iterator[str]:
     right, _ = max(by_content.items(), key=lambda item: (item[1], item[0]))
     for copy in found:
         if copy[1:] != right:
-            yield f"{copy.server} holds {_text(copy[1:])}, others {_text(right)}"
+            yield copy, f"{copy.server} holds {_text(copy[1:])}, others {_text(right)}"
 
 
 def _text(content: tuple[int, int, int, int]) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,16 @@ from msgspec import Struct
 
 from tocsin.journal.jetstream.connection import MIN_PAYLOAD, JetStreamConnection
 from tocsin.journal.jetstream.permissions import Permissions
+from tocsin.journal.jetstream.replicas import lost
+from tocsin.journal.jetstream.replicas import replicas as copies_of
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
-_QUESTION = "$SYS.REQ.SERVER.PING.VARZ"
+_SETTINGS, _STREAMS = (f"$SYS.REQ.SERVER.PING.{kind}" for kind in ("VARZ", "JSZ"))
+_ALL_STREAMS = b'{"accounts": true, "streams": true}'
+_LOOK_AGAIN_S = 2.0
+_FILL = "stop that server, empty its store, and start it again: it is filled from the others"
 _ANSWERS_WITHIN_S = 2.0
 _LEAST = (2, 11)  # the first that answers a batch of direct gets
 _CLOCKS_APART_S = 1.0
@@ -41,7 +46,7 @@ class Server(Struct, frozen=True):
         who, told = answer["server"], answer["data"]
         streams = told.get("jetstream") or {}
         config = streams.get("config") or {}
-        size = (streams.get("meta") or {}).get("cluster_size", 1 if config else 0)
+        size = _cluster_size(told) if config else 0
         ahead_s = datetime.fromisoformat(who["time"]).timestamp() - received_s
         always = bool(config.get("sync_always"))
         return cls(who["name"], who["ver"], ahead_s, told.get("max_payload", 0), always, size if config else 0)
@@ -56,29 +61,68 @@ class Fault(Struct, frozen=True):
 
 
 def to_ask_servers(inbox_prefix: str) -> Permissions:
-    """What a user of the system account must be allowed for `servers`, and nothing else."""
-    return Permissions((_QUESTION,), (f"{inbox_prefix}.>",))
+    """What a user of the system account must be allowed for `servers` and `copies_lost`, and nothing else."""
+    return Permissions((_SETTINGS, _STREAMS), (f"{inbox_prefix}.>",))
 
 
 async def servers(connection: JetStreamConnection, *, within_s: float = _ANSWERS_WITHIN_S) -> list[Server]:
     """All that answer, by name; `connection` is of a user of the system account. Raises JournalError."""
-    inbox, heard, enough = connection.new_inbox(), dict[str, Server](), asyncio.Event()
+    heard = await _asked(connection, _SETTINGS, b"", within_s)
+    return [Server.of(answer, received_s=received_s) for answer, received_s in heard]
+
+
+async def copies_lost(connection: JetStreamConnection, streams: Sequence[str]) -> list[Fault]:
+    """
+    Copies of `streams` that lack what others have, and do not get it; `connection` as for `servers`.
+
+    A copy that is behind for a moment soon has more than the fullest had at the first look. So has a damaged one that
+    lacks little while much is written: then it is not found. Raises JournalError.
+    """
+    suspects: set[tuple[str, str]] | None = None
+    fullest: dict[str, int] = {}
+    while True:
+        answers = await _asked(connection, _STREAMS, _ALL_STREAMS, _ANSWERS_WITHIN_S)
+        by_server = {answer["server"]["name"]: answer["data"] for answer, _ in answers}
+        unlike: dict[tuple[str, str], str] = {}
+        for stream in streams:
+            copies = copies_of(by_server, stream)
+            enough = fullest.setdefault(stream, max((copy.messages for copy in copies), default=0))
+            unlike |= {(stream, copy.server): text for copy, text in lost(copies) if copy.messages <= enough}
+        again = suspects is not None
+        suspects = unlike.keys() & suspects if suspects is not None else set(unlike)
+        if again or not suspects:
+            return [Fault(stream, unlike[stream, server], _FILL) for stream, server in sorted(suspects)]
+        await asyncio.sleep(_LOOK_AGAIN_S)
+
+
+async def _asked(
+    connection: JetStreamConnection, question: str, body: bytes, within_s: float
+) -> list[tuple[Any, float]]:
+    """What each server answers, by its name, and at which epoch second that came."""
+    inbox, heard, enough = connection.new_inbox(), dict[str, tuple[Any, float]](), asyncio.Event()
 
     def hear(message: "Msg") -> None:
-        server = Server.of(msgspec.json.decode(message.data), received_s=time.time())
-        heard[server.name] = server
-        if len(heard) >= max(one.cluster_size for one in heard.values()) > 0:
+        answer = msgspec.json.decode(message.data)
+        heard[answer["server"]["name"]] = answer, time.time()
+        if len(heard) >= max(_cluster_size(one["data"]) for one, _ in heard.values()) > 0:
             enough.set()
 
     listening = await connection.listen(inbox, hear)
     try:
-        await connection.publish(_QUESTION, b"", inbox)
+        await connection.publish(question, body, inbox)
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 await enough.wait()
     finally:
         await connection.unlisten(listening)
     return [heard[name] for name in sorted(heard)]
+
+
+def _cluster_size(told: Any) -> int:
+    """How many servers keep streams, as one says in its settings or of its streams; 0 when it keeps none."""
+    streams = told.get("jetstream") or {}
+    meta = told.get("meta_cluster") or streams.get("meta") or {}
+    return int(meta.get("cluster_size", 1 if streams.get("config") else 0))
 
 
 def faults(found: list[Server], *, replicas: int) -> Iterator[Fault]:

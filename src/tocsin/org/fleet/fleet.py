@@ -11,7 +11,7 @@ from tocsin.journal.jetstream.declared import differences
 from tocsin.journal.jetstream.key_value import JetStreamKeyValue
 from tocsin.org.crowdsec.feed import Feed
 from tocsin.org.errors import OrgError
-from tocsin.org.fleet.declared import BUCKETS, declared
+from tocsin.org.fleet.declared import BUCKETS, STREAM, declared
 from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.registered import Registered, RegisteredOrg
 from tocsin.org.fleet.secret import FleetSecret
@@ -27,13 +27,13 @@ class FleetOrg:
 
     shared = True
 
-    def __init__(self, fleet: "Fleet", name: str, org: RegisteredOrg) -> None:
-        self._fleet, self._name, self._org = fleet, name, org
+    def __init__(self, fleet: "Fleet", name: str) -> None:
+        self._fleet, self._name = fleet, name
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Journal]:
         """See `Backing.opened`."""
-        journal = await JetStreamJournal.open(self._fleet.connection, self._name, stream=self._org.stream)
+        journal = await JetStreamJournal.open(self._fleet.connection, self._name, stream=STREAM)
         try:
             yield journal
         finally:
@@ -92,7 +92,11 @@ class Fleet:
 
     def folder_of(self, name: str, org: RegisteredOrg) -> DataFolder:
         """The folder here of a registered org. Raises OrgError."""
-        return self._node.of_org(name, str(org.created_ms), FleetOrg(self, name, org))
+        return self._node.of_org(name, self.journal_of(org), FleetOrg(self, name))
+
+    def journal_of(self, org: RegisteredOrg) -> str:
+        """Tells the journal of a registered org from one that is put in its place; known again within seconds."""
+        return f"{org.created_ms} {self.clock.stream_created}"
 
 
 @asynccontextmanager
@@ -110,7 +114,7 @@ async def open_fleet(node: NodeFolder, settings: NodeSettings) -> AsyncIterator[
         for difference in await differences(connection, declared()):
             raise OrgError(f"{difference.name}: {difference.text}", hint=difference.hint)
         tables = [await _table(stack, connection, bucket) for bucket in BUCKETS]
-        clock = await FleetClock.start(connection)
+        clock = await FleetClock.start(connection, stream=STREAM)
         stack.push_async_callback(clock.close)
         fleet = Fleet(connection, tables[0], Tables(*tables[1:]), clock, secret, node)
         await fleet.registered.check(secret)

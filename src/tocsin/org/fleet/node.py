@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from itertools import count
 from typing import NamedTuple
@@ -37,14 +37,21 @@ class Node:
     """What runs beside the HTTP server of a node."""
 
     def __init__(
-        self, fleet: Fleet, worker: Worker, config: OrgConfig, *, most_late_s: float, only: Collection[str] = ()
+        self,
+        fleet: Fleet,
+        worker: Worker,
+        config: OrgConfig,
+        *,
+        most_late_s: float,
+        only: Collection[str] = (),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`only` are the names of the orgs that are served; all when there are none."""
         self._fleet, self._worker, self._config, self._most_late_s = fleet, worker, config, most_late_s
-        self._only = frozenset(only)
+        self._only, self._monotonic = frozenset(only), monotonic
         self._running: dict[str, _Running] = {}
         self._starting = asyncio.Semaphore(_STARTS_AT_ONCE)
-        self._looked_s = time.monotonic()
+        self._looked_s = self._monotonic()
         self.hosts = set[str]()
         """Of all orgs that were served since the start."""
 
@@ -56,7 +63,7 @@ class Node:
     @property
     def looks(self) -> bool:
         """Whether it knows which orgs there are, as far as the fleet can be reached."""
-        return time.monotonic() < self._looked_s + _BLIND_AFTER_S
+        return self._monotonic() < self._looked_s + _BLIND_AFTER_S
 
     @property
     def alone(self) -> bool:
@@ -80,17 +87,24 @@ class Node:
         try:
             found = await self._fleet.registered.all()
         except JournalUnreachable:
-            self._looked_s = time.monotonic()
+            self._looked_s = self._monotonic()
             raise
-        self._looked_s = time.monotonic()
+        self._looked_s = self._monotonic()
         wanted = {name: org for name, org in found.items() if not self._only or name in self._only}
-        stale = [name for name, one in self._running.items() if wanted.get(name) != one.registered]
+        stale = [name for name, one in self._running.items() if not self._is_still(one, wanted.get(name))]
         # Until they have ended they answer 503, and what is asked by their hosts is not another org's.
         await asyncio.gather(*(self._running[name].end() for name in stale))
         for name in stale:
             del self._running[name]
         for name in wanted.keys() - self._running.keys():
             self._running[name] = self._begun(name, wanted[name])
+
+    def _is_still(self, one: "_Running", wanted: RegisteredOrg | None) -> bool:
+        if wanted == one.registered and one.journal != self._fleet.journal_of(wanted):
+            remedy = "its projections are made anew; if nobody restored or made a stream, look into the servers' logs"
+            _log.error("fleet.stream_replaced", url=wanted.url, remedy=remedy)
+            return False
+        return wanted == one.registered
 
     async def check(self) -> None:
         """Raises OrgError, when one that is to be served is not registered; JournalError."""
@@ -106,7 +120,8 @@ class Node:
         https = registered.url.startswith("https://")
         served = ServedOrg(name, self._config, clock=self._fleet.clock, most_late_s=self._most_late_s, https=https)
         self.hosts.add(registered.host)
-        return _Running(registered, served, asyncio.create_task(self._serve(name, registered, served)))
+        journal = self._fleet.journal_of(registered)
+        return _Running(registered, journal, served, asyncio.create_task(self._serve(name, registered, served)))
 
     async def _serve(self, name: str, registered: RegisteredOrg, served: ServedOrg) -> None:
         bind_contextvars(org=name)
@@ -179,6 +194,7 @@ class _Running(NamedTuple):
     """An org that is being served, or will be soon."""
 
     registered: RegisteredOrg
+    journal: str
     served: ServedOrg
     task: asyncio.Task[None]
 

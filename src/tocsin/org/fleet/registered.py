@@ -6,13 +6,12 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from tocsin.journal import JournalConflict, KeyValue
+from tocsin.journal import JournalConflict, Kept, KeyValue
 from tocsin.org.errors import OrgError
-from tocsin.org.fleet.declared import STREAM
 from tocsin.org.fleet.secret import FleetSecret
 
 _NAME = re.compile(r"[a-z0-9-]{1,63}")
-_BRANCH = "org"
+_BRANCH, _HOST = "org", "host"
 _FLEET = "fleet"
 
 
@@ -22,8 +21,6 @@ class RegisteredOrg(Struct, frozen=True):
     url: str
     """Where clients reach it; its host says whose a request is."""
     created_ms: int
-    stream: str = STREAM
-    """Which one holds its journal."""
 
     @property
     def host(self) -> str:
@@ -64,19 +61,17 @@ class Registered:
     async def all(self) -> dict[str, RegisteredOrg]:
         """By name."""
         kept = await self._table.all(f"{_BRANCH}.")
-        return {
-            key.removeprefix(f"{_BRANCH}."): msgspec.json.decode(one.value, type=RegisteredOrg)
-            for key, one in sorted(kept.items())
-        }
+        names = {key.removeprefix(f"{_BRANCH}."): one for key, one in sorted(kept.items())}
+        return {name: _understood(name, one) for name, one in names.items()}
 
     async def get(self, name: str) -> RegisteredOrg:
         """The one of that name. Raises OrgError when there is none."""
         kept = await self._table.get(_key(name))
         if kept is None:
             raise OrgError(f"the fleet has no org {name}", hint="`tocsin fleet org list` shows which there are")
-        return msgspec.json.decode(kept.value, type=RegisteredOrg)
+        return _understood(name, kept)
 
-    async def add(self, name: str, url: str, *, at_ms: int) -> RegisteredOrg:
+    async def add(self, name: str, url: str, *, at_ms: int) -> None:
         """
         Register one.
 
@@ -87,18 +82,51 @@ class Registered:
         added = RegisteredOrg(url, at_ms)
         for other, known in (await self.all()).items():
             if other != name and known.host == added.host:
-                raise OrgError(f"{known.host} is where {other} is reached", hint="give each org a host of its own")
+                raise _taken(known.host, other)
         try:
             await self._table.put(_key(name), msgspec.json.encode(added), revision=0)
         except JournalConflict:
             raise OrgError(f"there is an org {name} already", hint="choose another name") from None
-        return added
+        try:
+            await self._claim(added.host, name)
+        except OrgError:
+            await self._table.delete(_key(name))
+            raise
 
-    async def remove(self, name: str) -> RegisteredOrg:
-        """Forget one: it is served no longer. Returns: what was known of it. Raises OrgError when there is none."""
-        known = await self.get(name)
-        await self._table.delete(_key(name))
-        return known
+    async def remove(self, name: str) -> None:
+        """Forget one: it is served no longer. Raises OrgError when there is none."""
+        await self.get(name)
+        await self._table.delete(_key(name))  # its host is free from now on, whoever is noted as its last owner
+
+    async def _claim(self, host: str, name: str) -> None:
+        """Be the one owner of `host`, also of several who are added at once. Raises OrgError, when another one is."""
+        key = f"{_HOST}.{host.encode().hex()}"
+        while True:
+            kept = await self._table.get(key)
+            owner = "" if kept is None else kept.value.decode()
+            if owner != name and await self._is_at(owner, host):
+                raise _taken(host, owner)
+            try:
+                await self._table.put(key, name.encode(), revision=0 if kept is None else kept.revision)
+                return
+            except JournalConflict:
+                continue
+
+    async def _is_at(self, name: str, host: str) -> bool:
+        kept = await self._table.get(f"{_BRANCH}.{name}") if name else None
+        return kept is not None and _understood(name, kept).host == host
+
+
+def _understood(name: str, kept: Kept) -> RegisteredOrg:
+    try:
+        return msgspec.json.decode(kept.value, type=RegisteredOrg)
+    except msgspec.MsgspecError as error:
+        text = f"what is registered of the org {name} cannot be understood: {error}"
+        raise OrgError(text, hint="a newer version wrote it: use that one; or remove and add the org again") from None
+
+
+def _taken(host: str, owner: str) -> OrgError:
+    return OrgError(f"{host} is where {owner} is reached", hint="give each org a host of its own")
 
 
 def check_org_name(name: str) -> None:

@@ -1,0 +1,97 @@
+"""A node while the orgs of its fleet come, go and change under it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from support.node import MemoryFleet, ready, running
+from tocsin.journal import MemoryJournal
+from tocsin.org.doctor import examine
+from tocsin.org.errors import OrgError
+from tocsin.org.org import open_org, open_registry
+from tocsin.org.records import Role, local_deed
+
+ACME, BOLT = ({"host": f"{name}.example", "authorization": "SSWS nobody's"} for name in ("acme", "bolt"))
+BALANCER = {"host": "10.0.0.1", "authorization": "SSWS nobody's"}
+LOG = "/api/v1/logs"
+
+
+async def test_a_host_is_its_orgs_alone_also_while_that_changes_and_after_it_is_gone(tmp_path: Path) -> None:
+    fleet = MemoryFleet(tmp_path / "node")
+    for name in ("acme", "bolt"):
+        await fleet.registered.add(name, f"http://{name}.example", at_ms=1)
+    async with running(fleet) as (node, client):
+        for host in (ACME, BOLT):
+            await ready(client, host["host"])
+            assert (await client.get(LOG, headers=host)).status_code == 401
+        seen = set[int]()
+        await fleet.registered.remove("bolt")
+        await fleet.registered.add("bolt", "http://bolt.example", at_ms=2)
+        async with asyncio.timeout(20):
+            while 503 not in seen or (await client.get("/readyz", headers=BOLT)).status_code != 200:
+                seen.add((await client.get(LOG, headers=BOLT)).status_code)
+                await asyncio.sleep(0)
+        assert seen <= {401, 503}
+        await fleet.registered.remove("bolt")
+        async with asyncio.timeout(20):
+            while (status := (await client.get(LOG, headers=BOLT)).status_code) != 404:
+                assert status in (401, 503)
+                await asyncio.sleep(0)
+        assert set(node.orgs()) == {"acme"}
+        assert (await client.get(LOG, headers=BALANCER)).status_code == 401  # the only one it is for
+
+
+async def test_one_of_two_that_it_is_for_does_not_answer_for_the_other(tmp_path: Path) -> None:
+    fleet = MemoryFleet(tmp_path / "node")
+    await fleet.registered.add("acme", "http://acme.example", at_ms=1)
+    async with running(fleet, "acme", "bolt") as (_, client):
+        await ready(client)
+        assert (await client.get(LOG, headers=BOLT)).status_code == 404
+
+
+async def test_a_node_that_cannot_look_serves_what_it_has_and_says_that_it_is_not_ready(tmp_path: Path) -> None:
+    fleet, now = MemoryFleet(tmp_path / "node"), [0.0]
+    for name in ("acme", "coil"):
+        await fleet.registered.add(name, f"http://{name}.example", at_ms=1)
+    async with running(fleet, monotonic=lambda: now[0]) as (node, client):
+        await ready(client)
+        await fleet.table.put("org.bolt", b"{}")
+        with pytest.raises(OrgError, match="the org bolt cannot be understood"):
+            await node.look()
+        assert (await client.get(LOG, headers=ACME)).status_code == 401
+        assert (await client.get("/readyz", headers=BALANCER)).status_code == 200
+        now[0] += 31
+        assert (await client.get("/readyz", headers=BALANCER)).status_code == 503
+        await fleet.table.delete("org.bolt")
+        await ready(client)
+
+
+def test_the_doctor_says_who_looks_at_a_nodes_journals(tmp_path: Path) -> None:
+    fleet = MemoryFleet(tmp_path / "node")
+    (finding,) = examine(fleet.node.path)
+    assert "journals are the fleet's" in finding.text
+    assert "`tocsin fleet check`" in str(finding.mend)
+
+
+async def test_another_stream_in_the_place_of_the_one_it_knew_is_noticed_and_begun_anew(tmp_path: Path) -> None:
+    fleet = MemoryFleet(tmp_path / "node")
+    await fleet.registered.add("acme", "http://acme.example", at_ms=1)
+    registered = await fleet.registered.get("acme")
+    async with open_registry(fleet.folder_of("acme", registered)) as registry:
+        token = await registry.tokens.create("old", Role.SUPER_ADMIN, deed=local_deed(0))
+        for number in range(5):
+            await registry.tokens.create(f"t{number}", Role.SUPER_ADMIN, deed=local_deed(0))
+    headers = {"authorization": f"SSWS {token}"}
+    with capture_logs() as logs:
+        async with running(fleet) as (_, client):
+            await ready(client)
+            assert (await client.get(LOG, headers=headers)).status_code == 200
+            fleet.journals["acme"], fleet.stream_created = MemoryJournal(), "again"
+            async with asyncio.timeout(20):
+                while (await client.get(LOG, headers=headers)).status_code != 401:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.01)
+    assert [log["event"] for log in logs if log["log_level"] == "error"] == ["fleet.stream_replaced"]
+    async with open_org(fleet.folder_of("acme", registered)) as org:
+        assert org.tokens.all() == []
