@@ -275,7 +275,7 @@ class Worker:
             await self._owners.put(key_of(item), value, revision=revision)
             self._log.info("worker.left", item=item)
         except JournalConflict:
-            self._log.info("worker.left", item=item, reason="another one has it already")
+            self._log.info("worker.left", item=item, reason="it was given back, or taken, before")
         except JournalError as error:
             self._log.warning("worker.not_given_back", item=item, reason=error.summary)
             return False
@@ -284,8 +284,9 @@ class Worker:
 
     async def _absent(self) -> None:
         try:
-            await self._workers.delete(key_of(self.name), revision=self._revision)
-        except JournalError as error:
+            # Asked, not remembered: a renewal may have been on its way when it was ended.
+            await self._workers.delete(key_of(self.name), revision=await self._standing(first=False))
+        except TocsinError as error:
             self._log.warning("worker.not_signed_off", reason=error.summary)
 
     async def _drop(self, items: list[str]) -> None:
