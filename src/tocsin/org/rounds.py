@@ -19,7 +19,8 @@ async def in_rounds(work: Callable[[], Awaitable[object]], *, rest_s: float, fai
     """
     while True:
         try:
-            await work()
+            # A task of its own: a group of tasks that fails leaves its parent marked as cancelled (Python 3.11).
+            await asyncio.create_task(_once(work))
         except Exception as error:
             match _one_of(error):
                 case TocsinError() as known:
@@ -35,6 +36,10 @@ async def end(task: asyncio.Task[None]) -> None:
     """Cancel it, and wait until it has ended. To cancel the caller meanwhile is another thing, and is not lost."""
     task.cancel()
     await asyncio.wait([task])
+
+
+async def _once(work: Callable[[], Awaitable[object]]) -> None:
+    await work()
 
 
 def _heed_cancellation() -> None:
