@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from support.fake_org import FakeOrg, address, signals
@@ -135,6 +136,25 @@ def test_a_new_owner_knows_what_the_old_one_has_used_of_the_window(
         await asyncio.sleep(300)
         assert set(org.statuses) == {202}
         assert {ip for ip, _ in org.taken} == {address(number) for number in range(4500)}
+        await fleet.close()
+
+    run_virtually(main)
+
+
+def test_a_new_owner_keeps_the_pause_that_an_org_asked_for(tmp_path: Path) -> None:
+    async def main() -> None:
+        fleet = Fleet(tmp_path, {"acme": _SilentOrg()})
+        org = fleet.orgs["acme"]
+        org.faults = [httpx2.Response(429, headers={"Retry-After": "50"})]
+        first = fleet.start("w1")
+        await asyncio.sleep(SETTLED_S)
+        await fleet.detector.put([_signal(1)])
+        await _until(lambda: org.statuses == [429])
+        await asyncio.sleep(0.5)
+        await first.kill()
+        fleet.start("w2")
+        await _until(lambda: org.statuses == [429, 202])
+        assert org.arrivals_s[1] - org.arrivals_s[0] > 49
         await fleet.close()
 
     run_virtually(main)

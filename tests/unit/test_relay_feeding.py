@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 from support.fake_org import FakeOrg, relay
 from support.virtual_time import T0, run_virtually
 from tocsin.cli.guards import guards_of
-from tocsin.relay.feeding import SOURCE_AGAIN_AFTER_S, feed
+from tocsin.relay.feeding import SOURCE_AGAIN_AFTER_S, feed, until_one_ends
 from tocsin.signals import Batch, RiskLevel, Signal, ip_key
 from tocsin.sources import SourceConfig
 
@@ -65,3 +66,16 @@ def test_a_source_that_fails_in_an_unforeseen_way_is_told_and_read_again(tmp_pat
     assert "OverflowError: date value out of range" in stopped
     assert (read_from, again) == ([b"", b"1"], "")
     assert picture == {"8.8.8.8": "HIGH"}
+
+
+def test_what_swallows_its_end_is_ended_again() -> None:
+    async def swallows() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        async with asyncio.timeout(60):
+            await until_one_ends([swallows(), asyncio.sleep(1)])
+
+    run_virtually(main)

@@ -11,6 +11,7 @@ from tocsin.signals import Batch
 
 SOURCE_AGAIN_AFTER_S = 15.0
 """A source that broke off is opened again after so long."""
+CANCEL_AGAIN_AFTER_S = 5.0
 _WHY_CHARS = 300
 
 
@@ -79,6 +80,13 @@ async def until_one_ends(works: Sequence[Coroutine[Any, Any, object]]) -> None:
         for task in done:
             task.result()
     finally:
-        for task in tasks:
+        await end_all(tasks)
+
+
+async def end_all(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel them, and again when they go on all the same: a library may swallow it once. Raises nothing of theirs."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(pending, timeout=CANCEL_AGAIN_AFTER_S)
+    await asyncio.gather(*tasks, return_exceptions=True)

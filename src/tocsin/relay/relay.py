@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tocsin.relay.books import Refusal, SourceBook
 from tocsin.relay.changes import Served
 from tocsin.relay.config import RelayConfig, TargetConfig
+from tocsin.relay.feeding import end_all
 from tocsin.relay.folder_lock import only_relay
 from tocsin.relay.intake import Prepared, prepared
 from tocsin.relay.ledger import Ledger
@@ -118,10 +119,10 @@ class Relay:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._stack.aclose()
+        try:
+            await end_all(self._tasks)
+        finally:
+            await self._stack.aclose()
 
     async def put(self, *claims: Batch | Iterable[Signal | Retraction]) -> None:
         """

@@ -25,6 +25,7 @@ from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
 from tocsin.relay.window import LENGTH, Told, Window
 from tocsin.signals import from_ms, to_ms
 
+TOO_MANY = 429
 REFUSED_IN_A_ROW = 5
 """So many refused alone and nothing taken in this run: it is the target or its URL that is wrong, not the signals."""
 REFUSED_IN_A_ROW_ONCE_KNOWN = 25
@@ -183,9 +184,10 @@ class Sender:
         )
         if suspected:
             self._suspects.pop()
-        self._note(ruling)
+        left = self._spent(_known_to_others(self._window, ruling, answer))
+        self._note(ruling, left)
         became = _became(ruling, answer)
-        answered = Answered(became, self._spent(self._window), answer.reason, request.tellings[0].severity)
+        answered = Answered(became, left, answer.reason, request.tellings[0].severity)
         self._book.unwritten = answered
         outcome = await self._obey(ruling, request, lost=became is Outcome.LOST, suspected=suspected)
         await self._write_down(answered)
@@ -307,8 +309,8 @@ class Sender:
         self._book.requests += requests
         self._book.retries += retries
 
-    def _note(self, ruling: Ruling) -> None:
-        book, spent = self._book, self._spent(self._window)
+    def _note(self, ruling: Ruling, spent: Spent) -> None:
+        book = self._book
         book.limit, book.left, book.closes_ms = spent.limit, spent.left, spent.closes_ms
         book.paused = book.remedy = ""
         book.answered_ms = to_ms(self._clock())
@@ -350,6 +352,13 @@ class Sender:
             ahead=self._window.time_for(requests, now=self._steady()),
         )
         self._watcher.sent(sent)
+
+
+def _known_to_others(window: Window, ruling: Ruling, answer: Answer) -> Window:
+    """With the pause that the target asked for, since whoever goes on knows of no other."""
+    if isinstance(ruling, SendAgain) and answer.status == TOO_MANY:
+        return replace(window, left=0, closes_at=ruling.at)
+    return window
 
 
 def _became(ruling: Ruling, answer: Answer) -> Outcome:

@@ -154,8 +154,11 @@ class _Pieces:
     def read(self, span: _Span) -> bytes:
         assert self._file is not None
         at, size = span
-        self._file.seek(at)
-        return self._file.read(size)
+        try:
+            self._file.seek(at)
+            return self._file.read(size)
+        except OSError as error:
+            raise RelayError(f"what was read cannot be read again: {error.strerror}", hint="look at the disk") from None
 
     def close(self) -> None:
         if self._file is not None:

@@ -184,7 +184,7 @@ class Link:
         self.denials.forget()
 
     async def _keep(self) -> None:
-        while True:
+        while not self._closed:  # nothing else is sure to end it: nats-py swallows a cancellation now and then
             await self._lost()
             await self._replace()
 
@@ -192,7 +192,9 @@ class Link:
         """Until the client has given up, or for so long found no server that it may no longer look for one."""
         now = asyncio.get_running_loop().time
         there_s = now()
-        while self._client is not None and not self._client.is_closed and now() < there_s + self.settings.connect_s:
+        while not self._closed and now() < there_s + self.settings.connect_s:
+            if self._client is None or self._client.is_closed:
+                return
             await asyncio.sleep(_RECONNECT_S)
             if self.is_connected:
                 there_s = now()
@@ -202,7 +204,7 @@ class Link:
         assert self._client is not None
         await _let_go(self._client)
         pause_s = _RECONNECT_S
-        while True:
+        while not self._closed:
             try:
                 self._client = await self._connected()
             except Exception as error:
