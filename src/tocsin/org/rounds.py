@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from traceback import format_exception
-from typing import Any
 
 import structlog
 
@@ -19,36 +18,35 @@ async def in_rounds(work: Callable[[], Awaitable[object]], *, rest_s: float, fai
     What it raises is logged as the event `failed`, also a mistake of ours: what runs beside must not suffer for it.
     """
     while True:
-        # A task of its own: in CPython 3.11 a group of tasks that fails leaves its task as if it had been cancelled.
-        one = asyncio.ensure_future(work())
         try:
-            await asyncio.wait([one])
-        finally:
-            await end(one)
-            _tell(one, failed)
-        await asyncio.sleep(rest_s)
-
-
-async def end(task: asyncio.Future[Any]) -> None:
-    """Cancel it, and wait until it has ended. To cancel the caller meanwhile is another thing, and is not lost."""
-    task.cancel()
-    await asyncio.wait([task])
-
-
-def _tell(one: asyncio.Future[object], failed: str) -> None:
-    """Log what a round has failed with. Raises CancelledError when it was cancelled."""
-    match one.exception():
-        case None:
-            return
-        case Exception() as error:
+            # A task of its own: a group of tasks that fails leaves its parent marked as cancelled (Python 3.11).
+            await asyncio.create_task(_once(work))
+        except Exception as error:
             match _one_of(error):
                 case TocsinError() as known:
                     _log.error(failed, error=str(known), remedy=known.hint)
                 case _:
                     # Text, not `exc_info`: some logs would print local variables.
                     _log.error(failed, exception="".join(format_exception(error)))
-        case error:
-            raise error
+        _heed_cancellation()
+        await asyncio.sleep(rest_s)
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel it, and wait until it has ended. To cancel the caller meanwhile is another thing, and is not lost."""
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def _once(work: Callable[[], Awaitable[object]]) -> None:
+    await work()
+
+
+def _heed_cancellation() -> None:
+    """A group of tasks of which one fails while it is cancelled raises that failure, and nothing else."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _one_of(error: Exception) -> Exception:
