@@ -7,6 +7,7 @@ from typing import Any, Self
 
 _CHUNK = 64 * 1024
 _WITHIN_S = 10.0
+_CLOSED_WITHIN_S = 0.05  # what is aborted is closed by the loop in one of its next turns
 
 
 class Link:
@@ -118,10 +119,11 @@ class Network:
     async def _end(self) -> None:
         for link in self._links:
             link.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # one may have been accepted just now
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(_CLOSED_WITHIN_S)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(_WITHIN_S)
