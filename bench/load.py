@@ -4,12 +4,15 @@ import json
 import multiprocessing
 import random
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from multiprocessing.synchronize import Barrier
 
 from tocsin.signals import ip_text
+
+sys.modules["org"] = None  # type: ignore[assignment]  # Python's own `copy` looks for Jython's: it must not find org.py
 
 CONNECTIONS = 4
 EVENTS, SUBJECTS = 20, 50
