@@ -24,6 +24,8 @@ def enforcing(org: OrgProcess) -> OrgProcess:
     with org.client(org.token()) as client:
         (default,) = client.get(PROVIDERS).json()
         client.put(f"{PROVIDERS}/{default['id']}", json={**default, "action": "enforce_and_log"})
+        # Who pulls before that is applied is told of each IP afterwards what it is not, too.
+        assert within(10, lambda: client.get("/readyz").json()["lag"] == 0)
     return org
 
 

@@ -50,7 +50,7 @@ async def test_what_one_node_takes_in_the_other_knows_and_a_third_that_comes_lat
             assert there.get(PROVIDERS).json()[0]["name"] == "ipsum"
             seq = send(here, event((IP, "HIGH")))
             until(lambda: words(there, IP) == ["HIGH"], "not known at the other node")
-            assert int(there.get("/readyz").json()["applied"]) >= seq
+            until(lambda: int(there.get("/readyz").json()["applied"]) >= seq, "not said to be applied")
         checked = tocsin("check", IP, "--data", str(two.data))
         assert "HIGH (enforced: HIGH" in checked.stdout, checked.stderr
         listed = tocsin("token", "list", "--data", str(two.data))
