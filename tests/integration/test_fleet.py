@@ -104,4 +104,5 @@ async def test_two_orgs_by_their_hosts_see_nothing_of_each_other_and_come_and_go
             until(lambda: client.get(f"/risk/v1/ips/{IP}", headers=gone).status_code == 404, "served still")
             assert client.get(f"/risk/v1/ips/{IP}", headers=at_acme).status_code == 200
         assert node.stop() == 0
-        assert warned(node) == []
+        # The process beside the node may have begun a round for the one that was removed at this moment.
+        assert [line for line in warned(node) if "the fleet has no org bolt" not in line] == []

@@ -119,6 +119,7 @@ class Network:
     async def _end(self) -> None:
         for link in self._links:
             link.close()
+        await asyncio.sleep(_CLOSED_WITHIN_S)  # what was accepted just now begins: it would else close nothing
         while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # one may have been accepted just now
             for task in tasks:
                 task.cancel()
