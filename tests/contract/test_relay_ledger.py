@@ -16,7 +16,7 @@ from tocsin.relay.fleet.fenced import FencedTopic
 from tocsin.relay.fleet.ledger import TOPIC, FleetLedger
 from tocsin.relay.fleet.turns import Turns
 from tocsin.relay.ledger import Answered, Intent, Ledger, NoLedger, Outcome, Page, Spent, Told
-from tocsin.relay.sender import utc_now
+from tocsin.wall_clock import utc_now
 
 SPENT = Spent(30, 29, 1000)
 INTENT = Intent(Told(7, {b"\1" * 16: (3, 9)}), SPENT)

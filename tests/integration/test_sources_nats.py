@@ -1,23 +1,19 @@
 """Messages of a real NATS server: a stream hands over again what was not kept; without one nothing waits."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from socket import create_connection, create_server
-from time import monotonic, sleep
 from typing import Any
 
 import nats
 import pytest
 
+from support.nats_cluster import NatsCluster
 from tocsin.signals import Batch
 from tocsin.sources import SourceConfig, SourceError, open_source
 
 pytestmark = pytest.mark.slow
-BINARY = str(Path(sys.executable).with_name("nats-server"))
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 ALERT = (
     '{"timestamp":"2026-01-05T10:00:00+0000","flow_id":1,"event_type":"alert","src_ip":"%s","dest_ip":"10.0.0.5",'
@@ -27,23 +23,9 @@ ALERT = (
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("nats")
-    command = [BINARY, "-a", "127.0.0.1", "-p", str(port), "--jetstream", "-sd", str(folder), "--auth", "s3cr3t"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        end = monotonic() + 20
-        while monotonic() < end:
-            try:
-                with create_connection(("127.0.0.1", port), timeout=1):
-                    break
-            except OSError:
-                sleep(0.05)
-        yield f"nats://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
+    more = 'authorization { token: "s3cr3t" }'
+    with NatsCluster(tmp_path_factory.mktemp("nats"), size=1, more=more) as alone:
+        yield alone.urls[0]
 
 
 def _source(server: str, folder: Path, subject: str) -> Any:

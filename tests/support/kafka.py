@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager, contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 from socket import create_connection, create_server
-from time import monotonic, sleep
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from trustme import CA
+
+from support.nats_cluster import until
 
 _VERSIONS, _HANDSHAKE, _AUTHENTICATE = 18, 17, 36  # keys of Kafka's protocol
 
@@ -43,17 +44,19 @@ def broker(folder: Path, *, told: int = 0) -> Iterator[str]:
     command += ["--advertised-listener-url", f"tcp://127.0.0.1:{told or port}", "--silent"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        end = monotonic() + 20
-        while monotonic() < end:
-            try:
-                with create_connection(("127.0.0.1", port), timeout=1):
-                    break
-            except OSError:
-                sleep(0.02)
+        until(lambda: _listens(port), "the broker does not listen")
         yield f"127.0.0.1:{port}"
     finally:
         process.kill()
         process.wait(10)
+
+
+def _listens(port: int) -> bool:
+    try:
+        with create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 async def make_topic(servers: str, topic: str, *, partitions: int = 1) -> None:

@@ -197,23 +197,13 @@ def test_a_position_is_of_one_file_and_names_it(tmp_path: Path) -> None:
     follower.close()
 
 
-async def test_what_is_not_there_yet_is_taken_for_what_it_is_once_it_comes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("there", "why"), [(False, "does not exist"), (True, "is empty")])
+async def test_a_log_that_has_not_begun_is_followed_once_it_has(tmp_path: Path, there: bool, why: str) -> None:
     path = tmp_path / "fail2ban.log"
+    if there:
+        path.touch()
     source = open_source("jail", SourceConfig(path=str(path)), clock=lambda: NOW)
-    with pytest.raises(SourceError, match="does not exist"):
-        await anext(source.batches(b""))
-    _append(path, "1.2.3.4")
-    batch = await anext(source.batches(b""))
-    _append(path, "1.2.3.5")
-    again = await anext(source.batches(batch.position))
-    assert [claim.ip for claim in again.claims] == ["1.2.3.5"], "a log is followed"
-
-
-async def test_a_log_that_is_empty_still_is_followed_once_it_has_begun(tmp_path: Path) -> None:
-    path = tmp_path / "fail2ban.log"
-    path.touch()
-    source = open_source("jail", SourceConfig(path=str(path)), clock=lambda: NOW)
-    with pytest.raises(SourceError, match="is empty"):
+    with pytest.raises(SourceError, match=why):
         await anext(source.batches(b""))
     _append(path, "1.2.3.4")
     batch = await anext(source.batches(b""))

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from tocsin.cli.printable import printable
-from tocsin.cli.reading_options import ReadingOptions, utc_now, with_options
+from tocsin.cli.reading_options import ReadingOptions, with_options
 from tocsin.errors import TocsinError
+from tocsin.wall_clock import utc_now
 
 _SHOWN = 5
 _PLACE = re.compile(r"(?P<file>.+):(?P<number>[0-9]{1,12})")

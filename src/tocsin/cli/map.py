@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tocsin.cli.printable import printable
-from tocsin.cli.reading_options import RecordOptions, utc_now, with_options
+from tocsin.cli.reading_options import RecordOptions, with_options
+from tocsin.wall_clock import utc_now
 
 if TYPE_CHECKING:
     from tocsin.sources import Explanation

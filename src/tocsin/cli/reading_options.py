@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -105,11 +105,6 @@ class ReadingOptions(RecordOptions, frozen=True, kw_only=True):
         if self.mapping:
             return mapping_format(self.mapping)
         return format_named(self.form) if self.form else None
-
-
-def utc_now() -> datetime:
-    """The wall clock, aware."""
-    return datetime.now(UTC)
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:

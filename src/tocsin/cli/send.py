@@ -16,12 +16,13 @@ from tocsin.cli.credentials import read_token
 from tocsin.cli.intake import HowToRead, Intake, expect_some
 from tocsin.cli.options import TokenFileOption
 from tocsin.cli.progress import say, shown
-from tocsin.cli.reading_options import ReadingOptions, utc_now, with_options
+from tocsin.cli.reading_options import ReadingOptions, with_options
 from tocsin.cli.send_report import Report, as_json, file_lines, lines, plan_line, skipped_lines, subjects_of
 from tocsin.cli.send_state import ORG, Order, forget
 from tocsin.errors import TocsinError
 from tocsin.relay import Kind, Refusal, Relay, Staging, Tally, TargetPaused, Window, work_for
 from tocsin.signals import to_ms
+from tocsin.wall_clock import utc_now
 
 
 @with_options

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from tocsin.okta.secret_places import secret_in_file, secret_in_variable
 from tocsin.relay.credentials import Credential, ServiceApp, Token
-from tocsin.signals import RiskLevel, ip_key
+from tocsin.signals import RiskLevel, ip_span
 from tocsin.signals.special_addresses import special_use
 
 EVENTS_SCOPE = "okta.riskEvents.manage"
@@ -83,7 +83,7 @@ class TargetConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def excludes(self) -> Callable[[bytes], bool]:
         """Says of an IP key whether the org is never told about it."""
-        spans = [_span(network) for network in self.never_send]
+        spans = [ip_span(network) for network in self.never_send]
         special = not self.allow_non_global
         return lambda key: (special and special_use(key) is not None) or any(a <= key <= b for a, b in spans)
 
@@ -100,8 +100,3 @@ class RelayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The folder of its outbox; made on first use, with room only for one relay."""
     targets: Annotated[dict[Name, TargetConfig], Meta(min_length=1)]
     """The orgs to tell, by the names to call them."""
-
-
-def _span(network: str) -> tuple[bytes, bytes]:
-    addresses = ip_network(network)
-    return ip_key(str(addresses[0])), ip_key(str(addresses[-1]))

@@ -25,7 +25,7 @@ from tocsin.relay.outbox import Backlog, Outbox
 from tocsin.relay.outbox_thread import OutboxThread
 from tocsin.relay.reconcile import Policy, Rank
 from tocsin.relay.record import NEVER_MS
-from tocsin.relay.sender import Sender, utc_now
+from tocsin.relay.sender import Sender
 from tocsin.relay.staging import Staging
 from tocsin.relay.status import Status, status_of
 from tocsin.relay.steady_clock import SteadyClock
@@ -33,6 +33,7 @@ from tocsin.relay.store import ROOM_BYTES
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Watcher
 from tocsin.signals import Batch, Retraction, Signal, to_ms
+from tocsin.wall_clock import utc_now
 
 TICK_S = 1.0
 LOOKS_REMEMBERED = 256

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -24,6 +24,7 @@ from tocsin.relay.target import Target
 from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
 from tocsin.relay.window import LENGTH, Told, Window
 from tocsin.signals import from_ms, to_ms
+from tocsin.wall_clock import utc_now
 
 TOO_MANY = 429
 REFUSED_IN_A_ROW = 5
@@ -40,11 +41,6 @@ AHEAD_AT_MOST_MS = 5 * 60 * 1000
 class _Pause(NamedTuple):
     until: datetime
     why: str
-
-
-def utc_now() -> datetime:
-    """The wall clock, aware."""
-    return datetime.now(UTC)
 
 
 class Sender:

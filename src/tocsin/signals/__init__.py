@@ -10,7 +10,7 @@ from tocsin.signals.events import (
     encode_events,
     event_problems,
 )
-from tocsin.signals.ip import canonical_ip, ip_key, ip_text
+from tocsin.signals.ip import canonical_ip, ip_key, ip_span, ip_text
 from tocsin.signals.levels import RiskLevel, RiskProviderAction
 from tocsin.signals.problems import InvalidSignals, Problem, ProblemKind, summary
 from tocsin.signals.providers import RiskProvider, decode_provider, provider_problems
@@ -42,6 +42,7 @@ __all__ = [
     "format_timestamp",
     "from_ms",
     "ip_key",
+    "ip_span",
     "ip_text",
     "limits",
     "parse_timestamp",

@@ -6,6 +6,7 @@ refused: each names something other than one address, or can be read in two ways
 """
 
 import re
+from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 KEY_BYTES = 16
@@ -32,6 +33,18 @@ def ip_key(text: str) -> bytes:
         return inet_pton(AF_INET6, text)
     except (OSError, ValueError, TypeError):
         raise ValueError(_refusal(text)) from None
+
+
+def ip_span(network: str, *, strict: bool = True) -> tuple[bytes, bytes]:
+    """
+    The keys of the first and the last address of a network, `203.0.113.0/24` or one address.
+
+    Args:
+        strict: refuse one that names an address within it.
+    Raises: ValueError.
+    """
+    addresses = ip_network(network, strict=strict)
+    return ip_key(str(addresses[0])), ip_key(str(addresses[-1]))
 
 
 def ip_text(key: bytes) -> str:

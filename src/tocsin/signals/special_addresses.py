@@ -8,7 +8,7 @@ its answers differ between patch releases of Python, and it takes ten times as l
 from bisect import bisect_right
 from ipaddress import ip_network
 
-from tocsin.signals.ip import ip_key
+from tocsin.signals.ip import ip_key, ip_span
 
 _SPECIAL = {
     "0.0.0.0/8": "of 'this network'",
@@ -39,14 +39,9 @@ _GLOBAL_V6 = (ip_network("2000::/3"), ip_network("64:ff9b::/96"))
 _MAPPED_V4 = (bytes(10) + b"\xff\xff" + bytes(4), bytes(10) + b"\xff" * 6)
 
 
-def _span(network: str) -> tuple[bytes, bytes]:
-    addresses = ip_network(network)
-    return ip_key(str(addresses[0])), ip_key(str(addresses[-1]))
-
-
-_RANGES = sorted((*_span(network), why) for network, why in _SPECIAL.items())
+_RANGES = sorted((*ip_span(network), why) for network, why in _SPECIAL.items())
 _STARTS = [first for first, _, _ in _RANGES]
-_GLOBAL = (_MAPPED_V4, *(_span(str(network)) for network in _GLOBAL_V6))
+_GLOBAL = (_MAPPED_V4, *(ip_span(str(network)) for network in _GLOBAL_V6))
 
 
 def why_not_global(ip: str) -> str | None:

@@ -2,9 +2,8 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_network
 
-from tocsin.signals import ip_key
+from tocsin.signals import ip_span
 
 
 class AddressRanges:
@@ -44,5 +43,4 @@ class AddressRanges:
 
 
 def _span(network: str, word: str) -> tuple[bytes, bytes, str]:
-    addresses = ip_network(network, strict=False)
-    return ip_key(str(addresses[0])), ip_key(str(addresses[-1])), word
+    return *ip_span(network, strict=False), word

@@ -1,17 +1,12 @@
 """The door of the relay to this room: a source hands over batches, and remembers nothing itself."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from tocsin.signals import Batch
 
 Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The wall clock, aware."""
-    return datetime.now(UTC)
 
 
 class Source(Protocol):

@@ -32,20 +32,7 @@ class StreamDeclared(Struct, frozen=True, kw_only=True):
 
     def config(self) -> dict[str, Any]:
         """As the servers are told."""
-        return {
-            "name": self.name,
-            "subjects": list(self.subjects),
-            "retention": "limits",
-            "storage": "file",
-            "num_replicas": self.replicas,
-            "max_age": _ns(self.life_s),
-            "max_bytes": -1 if self.max_bytes is None else self.max_bytes,
-            "discard": "new",
-            "duplicate_window": _ns(min(DUPLICATE_WINDOW_S, self.life_s or DUPLICATE_WINDOW_S)),
-            "allow_direct": True,
-            "deny_delete": True,
-            "deny_purge": False,
-        }
+        return {"name": self.name, "subjects": list(self.subjects), **_kept(self)}
 
 
 class BucketDeclared(Struct, frozen=True, kw_only=True):
@@ -58,22 +45,8 @@ class BucketDeclared(Struct, frozen=True, kw_only=True):
 
     def config(self) -> dict[str, Any]:
         """As the servers are told: a bucket is a stream (NATS ADR-8)."""
-        return {
-            "name": stream_of(self.name),
-            "subjects": [f"$KV.{self.name}.>"],
-            "retention": "limits",
-            "storage": "file",
-            "num_replicas": self.replicas,
-            "max_msgs_per_subject": 1,
-            "max_age": _ns(self.life_s),
-            "max_bytes": -1 if self.max_bytes is None else self.max_bytes,
-            "discard": "new",
-            "duplicate_window": _ns(min(DUPLICATE_WINDOW_S, self.life_s or DUPLICATE_WINDOW_S)),
-            "allow_direct": True,
-            "allow_rollup_hdrs": False,
-            "deny_delete": True,
-            "deny_purge": False,
-        }
+        of_a_bucket = {"max_msgs_per_subject": 1, "allow_rollup_hdrs": False}
+        return {"name": stream_of(self.name), "subjects": [f"$KV.{self.name}.>"], **_kept(self), **of_a_bucket}
 
 
 Declared = StreamDeclared | BucketDeclared
@@ -161,6 +134,22 @@ def _not_made(declared: Declared, refused: Refused) -> JournalError:
             f"{name} was made by somebody else at this moment, with other settings", hint="run it again"
         )
     return JournalError(f"{name} cannot be made: {refused.description}")
+
+
+def _kept(declared: Declared) -> dict[str, Any]:
+    """How streams and buckets keep what they are given."""
+    return {
+        "retention": "limits",
+        "storage": "file",
+        "num_replicas": declared.replicas,
+        "max_age": _ns(declared.life_s),
+        "max_bytes": -1 if declared.max_bytes is None else declared.max_bytes,
+        "discard": "new",
+        "duplicate_window": _ns(min(DUPLICATE_WINDOW_S, declared.life_s or DUPLICATE_WINDOW_S)),
+        "allow_direct": True,
+        "deny_delete": True,
+        "deny_purge": False,
+    }
 
 
 def _ns(seconds: float | None) -> int:

@@ -18,7 +18,8 @@ from tocsin.sources.inputs.pipe import PipeSource, is_pipe
 from tocsin.sources.inputs.push import PushSource
 from tocsin.sources.inputs.taxii import TaxiiSource
 from tocsin.sources.opening import STDIN
-from tocsin.sources.source import Clock, Source, utc_now
+from tocsin.sources.source import Clock, Source
+from tocsin.wall_clock import utc_now
 
 
 def open_source(name: str, config: SourceConfig, *, clock: Clock = utc_now) -> Source:
