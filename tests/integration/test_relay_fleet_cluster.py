@@ -221,6 +221,19 @@ async def test_a_worker_that_is_told_to_end_hands_over(tmp_path: Path, cluster: 
     await asyncio.to_thread(main)
 
 
+async def test_the_status_says_what_a_worker_cannot_serve(tmp_path: Path, cluster: NatsCluster) -> None:
+    def main() -> None:
+        with _workers(tmp_path, cluster) as (workers, _):
+            (tmp_path / "token").unlink()
+            workers.start("w1")
+            _until(lambda: workers.status("w1")["fleet"]["failing"], workers)
+            status = tocsin("relay", "status", "--config", str(workers.config("w1"))).stdout
+            assert "  cannot serve target.acme, for " in status
+            assert "token" in status
+
+    await asyncio.to_thread(main)
+
+
 async def test_a_program_hands_signals_over_to_the_fleet(tmp_path: Path, cluster: NatsCluster) -> None:
     settings = JetStreamSettings(servers=tuple(cluster.urls))
     with _workers(tmp_path, cluster) as (workers, org):
