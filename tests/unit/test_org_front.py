@@ -105,7 +105,7 @@ async def test_a_word_whose_journal_entry_is_gone_counts_and_has_no_message(tmp_
 
 async def test_an_expired_word_needs_no_journal(tmp_path: Path) -> None:
     async with org_and_client(tmp_path) as (org, client):
-        seq = await say_why(client, expiresAt="2026-01-01T00:00:00Z")
+        seq = await say_why(client, expiresAt="2026-02-02T02:39:59Z")  # one second ago: no sweep takes it yet
         org.journal.get = unreadable  # type: ignore[method-assign]
         (word,) = (await client.get(f"/risk/v1/ips/203.0.113.9?after={seq}")).json()["providers"]
         assert (word["expired"], word["message"]) == (True, None)
