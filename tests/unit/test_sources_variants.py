@@ -148,7 +148,7 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
     ),
     "snort: CSV of pfSense": (
         _lines(
-            '01/05/26-10:00:00.428952 ,1,2403488,68499,"CINS, 95",TCP,1.2.3.4,36847,10.0.0.5,91,5,Misc Attack,2,alert,Allow',
+            '01/05/26-10:00:00.428952 ,1,2403488,68499,"C, 9",TCP,1.2.3.4,367,10.0.0.5,91,5,Misc Attack,2,alert,Allow',
             '01/05/26-10:00:00.428952 ,1,477,3,"ICMP Packet",ICMP,10.0.0.5,,1.2.3.5,,40546,,0,alert,Allow',
             '01/05/26-10:00:00.428952 ,1,477,3,"called out",TCP,10.0.0.5,80,1.2.3.6,80,40546,,1,alert,Allow',
         ),
