@@ -1,13 +1,13 @@
 """`tocsin backup`, `restore`, `rebuild` and `doctor`: looking after a data folder."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tocsin.cli.bar import bar
 from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption
 
 
@@ -20,7 +20,7 @@ def backup_command(
     from tocsin.org.folder import DataFolder
 
     folder = DataFolder.open(data, create=False)
-    with folder.in_use(), _shown("copying") as on_progress:
+    with folder.in_use(), bar("copying") as on_progress:
         last = copy_journal(folder.journal, to, on_progress=on_progress)
     typer.echo(f"{to}: the journal up to entry {last}, {to.stat().st_size / 1024**2:,.1f} MiB")
 
@@ -35,14 +35,14 @@ def restore_command(
     """Make a data folder with the journal of FILE, and everything that is made from it. The org must not run."""
     from tocsin.org.rebuild import restore
 
-    with _shown("restoring") as on_progress:
+    with bar("restoring") as on_progress:
         last = asyncio.run(restore(backup, data, replace=replace, on_progress=on_progress))
     typer.echo(f"{data}: restored up to entry {last}")
 
 
 def rebuild_command(data: DataOption = DEFAULT_DATA, org: OrgOption = None) -> None:
     """Make everything again that is made from the journal. The org must not run."""
-    with _shown("rebuilding") as on_progress:
+    with bar("rebuilding") as on_progress:
         last = asyncio.run(_rebuild(data, org, on_progress))
     typer.echo(f"{data}: rebuilt up to entry {last}")
 
@@ -71,15 +71,3 @@ def doctor_command(
         typer.echo(f"{'ok     ' if finding.mend is None else 'PROBLEM'}  {finding.check}: {finding.text}{mend}")
     if not well:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _shown(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(what)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

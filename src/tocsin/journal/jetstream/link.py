@@ -83,9 +83,9 @@ class Link:
         with suppress(OSError, nats_errors().Error, JournalError):
             await self._there().publish(subject, payload)
 
-    async def publish(self, subject: str, payload: bytes, reply: str) -> None:
+    async def publish(self, subject: str, payload: bytes, reply: str, headers: dict[str, str] | None = None) -> None:
         """A question whose answers are listened to elsewhere. Raises: OSError or nats.errors.Error."""
-        await self._there().publish(subject, payload, reply=reply)
+        await self._there().publish(subject, payload, reply=reply, headers=headers)
 
     async def listen(self, subject: str, heard: Heard) -> Listening:
         """Call `heard` with each message of `subject` from now on, also after a reconnect."""
