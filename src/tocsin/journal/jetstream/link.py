@@ -262,6 +262,7 @@ async def _let_go(client: "Client") -> None:
     with suppress(Exception):  # it is over, whatever the server says to that
         async with asyncio.timeout(ATTEMPT_S):
             await client.close()
-    transport: Any = client._transport
-    if transport is not None:  # left open where no connection came about
-        transport.close()
+    writer: Any = getattr(client._transport, "_io_writer", None)
+    if writer is not None:  # left open where no connection came about, or a server that hangs takes nothing more
+        writer.transport.abort()
+        await asyncio.sleep(0)  # which closes it
