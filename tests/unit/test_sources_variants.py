@@ -225,7 +225,8 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
         ),
     ),
     "zeek: an hour in which nothing was noticed": (
-        ZEEK.replace("conn", "notice") + "#fields\tts\tuid\tnote\n#types\ttime\tstring\tenum\n#close\t2026-01-05-11-00-00\n",
+        ZEEK.replace("conn", "notice")
+        + "#fields\tts\tuid\tnote\n#types\ttime\tstring\tenum\n#close\t2026-01-05-11-00-00\n",
         ("zeek-notice", [], {}),
     ),
     "zeek: a log of no connection": (
@@ -360,7 +361,7 @@ def test_findings_of_guardduty_say_the_same_under_the_names_of_the_api(tmp_path:
 
 
 def test_an_element_of_a_set_is_claimed_until_it_ends(tmp_path: Path) -> None:
-    (tmp_path / "input").write_text("add bl 1.2.3.4 timeout 300 comment \"timeout 9\"\nadd bl 1.2.3.5\n")
+    (tmp_path / "input").write_text('add bl 1.2.3.4 timeout 300 comment "timeout 9"\nadd bl 1.2.3.5\n')
     found = read_source(str(tmp_path / "input"), Reading(now=NOW, source="x"))
     assert [one.expires - NOW for one in found if isinstance(one, Signal)] == [
         timedelta(minutes=5),

@@ -39,8 +39,8 @@ class FirewallSetReader(DatedList):
         """See `DatedList`."""
         records, level, observed, expires, ends = 0, self.level, self.observed, self.expires, self._ends
         for number, text in zip(block.numbers, block.records, strict=True):
-            # Most lines of `ipset save` are an address and its timeout, if any, which is held to the rules like any other.
-            added = text.split(" ", 3) if text[:4] == "add " else ()
+            # Most lines of `ipset save` are an address, which is held to the rules like any other, and a timeout.
+            added = text.split(" ", 3) if text[:4] == "add " else []
             if len(added) > 2 and _PLAIN(added[2]):
                 records += 1
                 end = expires if len(added) == 3 else ends.get(added[3]) or self._end(added[3])
