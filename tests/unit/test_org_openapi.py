@@ -14,7 +14,8 @@ from tocsin.org.http.access import AREAS
 from tocsin.org.http.api import OPERATIONS
 from tocsin.org.http.front import Front
 from tocsin.org.http.openapi import document
-from tocsin.org.org import at_work, open_org
+from tocsin.org.opening import open_org
+from tocsin.org.running import at_work
 
 DOCS = Path(__file__).parents[2] / "docs"
 URL = "https://org.example"
