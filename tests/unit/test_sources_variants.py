@@ -138,8 +138,25 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
             "Jan  5 10:00:00 gw snort[123]: [1:469:3] X [Classification: Y] [Priority: 2] {ICMP} 1.2.3.4 -> 10.0.0.5",
             "<33>Jan  5 10:00:00 gw snort: [1:469:3] X [Priority: 2]: {TCP} 1.2.3.5:1 -> 10.0.0.5:2",
             "Jan  5 10:00:00 gw suricata[1]: [Drop] [1:2:3] X [Priority: 1] {TCP} 1.2.3.6:1 -> 10.0.0.5:2",
+            "<33>1 2026-01-05T10:00:00.1+00:00 gw snort 1 - - [1:469:3] X [Priority: 3] {ICMP} 1.2.3.7 -> 10.0.0.5",
         ),
-        ("fast-alerts", ["1.2.3.4 MEDIUM", "1.2.3.5 MEDIUM", "1.2.3.6 HIGH"], {}),
+        ("fast-alerts", ["1.2.3.4 MEDIUM", "1.2.3.5 MEDIUM", "1.2.3.6 HIGH", "1.2.3.7 LOW"], {}),
+    ),
+    "snort: alert_full that breaks off": (
+        _lines("[**] [1:469:3] X [**]", "[Priority: 2] ", "01/05-10:00:00.123456 1.2.3.4 -> 10.0.0.5"),
+        ("snort-full", [], {"not_a_record": 1}),
+    ),
+    "snort: CSV of pfSense": (
+        _lines(
+            '01/05/26-10:00:00.428952 ,1,2403488,68499,"C, 9",TCP,1.2.3.4,367,10.0.0.5,91,5,Misc Attack,2,alert,Allow',
+            '01/05/26-10:00:00.428952 ,1,477,3,"ICMP Packet",ICMP,10.0.0.5,,1.2.3.5,,40546,,0,alert,Allow',
+            '01/05/26-10:00:00.428952 ,1,477,3,"called out",TCP,10.0.0.5,80,1.2.3.6,80,40546,,1,alert,Allow',
+        ),
+        ("snort-csv", ["1.2.3.4 MEDIUM", "1.2.3.6 HIGH"], {"below_bands": 1}),
+    ),
+    "snort: CSV of Snort 2, which tells no priority": (
+        '01/05-10:00:00.5 ,1,1000006,0,"TCP",TCP,1.2.3.4,57263,10.0.0.5,22,00:25:90:3A:05:13,00:50:56:9D:A5:BE,0x72,\n',
+        ("snort-csv", [], {"no_level": 1}),
     ),
     "fail2ban: syslog, systemd, IPv6": (
         _lines(
@@ -208,6 +225,34 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
             'add nets 1.2.4.0/31 comment "two of them"',
         ),
         ("firewall-set", ["1.2.3.4 MEDIUM", "1.2.4.0 MEDIUM", "1.2.4.1 MEDIUM"], {"no_address": 1}),
+    ),
+    "ipset save: hosts of a network, and more than one word about an element": (
+        _lines(
+            "create bl hash:net,port family inet hashsize 1024 maxelem 65536 timeout 0 comment",
+            'add bl 1.2.3.4,tcp:22 timeout 300 packets 1 bytes 60 comment "a timeout 9 b"',
+            "add bl 1.2.3.6/31 timeout 300",
+            "add v6 2606:4700::1111",
+            "-A old 1.2.3.9",
+            "add nested bl",
+        ),
+        (
+            "firewall-set",
+            [f"{ip} MEDIUM" for ip in ("1.2.3.4", "1.2.3.6", "1.2.3.7", "2606:4700::1111", "1.2.3.9")],
+            {"no_address": 1},
+        ),
+    ),
+    "zeek: an hour in which nothing was noticed": (
+        ZEEK.replace("conn", "notice")
+        + "#fields\tts\tuid\tnote\n#types\ttime\tstring\tenum\n#close\t2026-01-05-11-00-00\n",
+        ("zeek-notice", [], {}),
+    ),
+    "zeek: a log of no connection": (
+        ZEEK.replace("conn", "known_hosts") + "#fields\tts\thost\n#types\ttime\taddr\n1767607200.5\t1.2.3.4\n",
+        ("zeek-notice", [], {"no_claim": 1}),
+    ),
+    "corelight: a log of no connection": (
+        '{"_path":"known_hosts","_system_name":"s","_write_ts":"2026-01-05T10:00:00Z","ts":"2026-01-05T10:00:00Z","host":"1.2.3.4"}',
+        ("zeek-notice", [], {"no_claim": 1}),
     ),
     "nft list ruleset": (
         _lines(
@@ -333,7 +378,7 @@ def test_findings_of_guardduty_say_the_same_under_the_names_of_the_api(tmp_path:
 
 
 def test_an_element_of_a_set_is_claimed_until_it_ends(tmp_path: Path) -> None:
-    (tmp_path / "input").write_text("add bl 1.2.3.4 timeout 300\nadd bl 1.2.3.5\n")
+    (tmp_path / "input").write_text('add bl 1.2.3.4 timeout 300 comment "timeout 9"\nadd bl 1.2.3.5\n')
     found = read_source(str(tmp_path / "input"), Reading(now=NOW, source="x"))
     assert [one.expires - NOW for one in found if isinstance(one, Signal)] == [
         timedelta(minutes=5),
