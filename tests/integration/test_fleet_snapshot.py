@@ -23,7 +23,7 @@ from tocsin.org.fleet import snapshot
 from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.secret import FleetSecret
 from tocsin.org.folder import RESTORING, DataFolder, OrgFiles
-from tocsin.org.org import open_org
+from tocsin.org.opening import open_org
 from tocsin.org.records import (
     RISK_BRANCH,
     TRIMMED_TOPIC,

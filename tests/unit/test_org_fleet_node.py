@@ -10,7 +10,7 @@ from support.node import MemoryFleet, ready, running
 from tocsin.journal import MemoryJournal
 from tocsin.org.config import Http, OrgConfig
 from tocsin.org.errors import OrgError
-from tocsin.org.org import open_org, open_registry
+from tocsin.org.opening import open_org, open_registry
 from tocsin.org.records import Role, local_deed
 
 ACME, BOLT = ({"host": f"{name}.example", "authorization": "SSWS nobody's"} for name in ("acme", "bolt"))

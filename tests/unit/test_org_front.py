@@ -13,8 +13,10 @@ from tocsin.org.errors import OrgError
 from tocsin.org.folder import DataFolder
 from tocsin.org.http.authorization import read_credential
 from tocsin.org.http.front import Front
-from tocsin.org.org import Org, at_work, open_org
+from tocsin.org.opening import open_org
+from tocsin.org.org import Org
 from tocsin.org.records import Role, local_deed
+from tocsin.org.running import at_work
 
 NOW = 1_770_000_000.0
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tocsin.cli.bar import bar
 from tocsin.cli.config import ConfigError, load_config
 from tocsin.okta.settings import checked_host
 
@@ -66,7 +67,12 @@ def init(
 
 
 @app.command("check")
-def check(folder: _DirOption = _DEFAULT_DIR) -> None:
+def check(
+    folder: _DirOption = _DEFAULT_DIR,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read all that each server holds, and compare it: slow.")
+    ] = False,
+) -> None:
     """Check servers, streams and buckets, a line for each; exits 1 when something is wrong. Changes nothing."""
     from tocsin.cli.fleet_check import lines
 
@@ -74,6 +80,8 @@ def check(folder: _DirOption = _DEFAULT_DIR) -> None:
     for line in asyncio.run(lines(folder)):
         typer.echo(line.text)
         well = well and line.well
+    if deep:
+        well = asyncio.run(_check_copies(folder)) and well
     if not well:
         raise typer.Exit(1)
 
@@ -101,6 +109,18 @@ def remove(name: _Name, folder: _DirOption = _DEFAULT_DIR) -> None:
     """Serve an org no longer. What is in its journal stays, and is there when it is added again."""
     asyncio.run(_remove(folder, name))
     typer.echo(f"removed {name}")
+
+
+async def _check_copies(folder: Path) -> bool:
+    """Returns: whether all is well."""
+    from tocsin.cli.fleet_check import lines_of_copies
+
+    well = True
+    with bar("comparing") as shown:
+        async for line in lines_of_copies(folder, shown):
+            typer.echo(line.text)
+            well = well and line.well
+    return well
 
 
 async def _make(folder: Path) -> list[str]:

@@ -1,10 +1,12 @@
 """What `tocsin fleet check` looks at: the servers, then the streams and buckets, then the secret."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from msgspec import Struct
 
 from tocsin.cli.fleet import as_admin, told
+from tocsin.cli.fleet_copies import Shown, compare_copies
 from tocsin.cli.fleet_files import SYSTEM
 from tocsin.cli.fleet_roles import declared
 from tocsin.errors import TocsinError
@@ -66,6 +68,15 @@ async def _of_streams(folder: Path) -> list[Line]:
     except TocsinError as error:
         found.append(_problem("fleet", error.summary, error.hint))
     return found
+
+
+async def lines_of_copies(folder: Path, shown: Shown) -> AsyncIterator[Line]:
+    """One for each stream and bucket, all of which are read; `shown` is told how that goes on. Raises ConfigError."""
+    try:
+        async for one in compare_copies(folder, shown):
+            yield _ok(one.stream, one.text) if one.mend is None else _problem(one.stream, one.text, one.mend)
+    except TocsinError as error:
+        yield _problem("copies", error.summary, error.hint)
 
 
 def _ok(what: str, text: str) -> Line:

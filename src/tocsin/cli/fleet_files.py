@@ -16,7 +16,7 @@ from tocsin.org.fleet.declared import REPLICAS
 from tocsin.org.fleet.roles import inbox_of
 from tocsin.org.fleet.secret import FleetSecret
 
-NODE, ADMIN, SYSTEM = "fleet.toml", "admin.toml", "system.toml"
+NODE, ADMIN, AUDITOR, SYSTEM = "fleet.toml", "admin.toml", "auditor.toml", "system.toml"
 RELAY, DETECTOR = "relay-journal.toml", "detector-journal.toml"
 """The table `[journal]` of the configuration of a relay worker, and of a program that hands signals over."""
 _ROUTES_ABOVE = 2000
@@ -146,6 +146,7 @@ def _told(plain: bool) -> Iterator[tuple[str, str, str]]:
     trusted = "" if plain else 'ca_file = "ca.pem"\n'
     yield NODE, "org", trusted + 'secret_file = "fleet.secret"\n'
     yield ADMIN, "admin", trusted + 'secret_file = "fleet.secret"\n'
+    yield AUDITOR, "auditor", trusted
     yield SYSTEM, "system", trusted
     yield RELAY, "relay", trusted
     yield DETECTOR, "detector", trusted

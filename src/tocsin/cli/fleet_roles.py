@@ -1,5 +1,6 @@
 """All that a fleet is made of, orgs and relay workers alike: its streams and buckets, and who may do what with them."""
 
+from tocsin.journal.jetstream.copies import to_compare_copies
 from tocsin.journal.jetstream.declared import Declared
 from tocsin.journal.jetstream.permissions import Permissions, to_connect, to_make
 from tocsin.journal.jetstream.servers import to_ask_servers
@@ -9,7 +10,7 @@ from tocsin.org.fleet.roles import inbox_of
 from tocsin.relay.fleet import FleetConfig
 from tocsin.relay.fleet import declared as of_relays
 
-ADMIN, ORG, RELAY, DETECTOR, SYSTEM = "admin", "org", "relay", "detector", "system"
+ADMIN, ORG, RELAY, DETECTOR, AUDITOR, SYSTEM = "admin", "org", "relay", "detector", "auditor", "system"
 
 
 def declared() -> list[Declared]:
@@ -24,6 +25,7 @@ def permissions() -> dict[str, Permissions]:
         ORG: roles.org(),
         RELAY: to_connect(inbox_of(RELAY)) | of_relays.worker_permissions(),
         DETECTOR: to_connect(inbox_of(DETECTOR)) | of_relays.detector_permissions(),
+        AUDITOR: to_compare_copies(declared(), inbox_of(AUDITOR)),
         SYSTEM: to_ask_servers(inbox_of(SYSTEM)),
     }
 

@@ -18,8 +18,10 @@ from tocsin.org.fleet.registered import RegisteredOrg
 from tocsin.org.folder import DataFolder
 from tocsin.org.http.front import Front
 from tocsin.org.http.served import ServedOrg
-from tocsin.org.org import Org, org_behind, registry_behind, start
+from tocsin.org.opening import org_behind, registry_behind
+from tocsin.org.org import Org
 from tocsin.org.rounds import end, in_rounds
+from tocsin.org.running import start
 from tocsin.org.trimmed import Whole, begin_anew_if_outrun
 from tocsin.org.worker import Worker
 

@@ -12,7 +12,7 @@ from tocsin.errors import TocsinError
 from tocsin.journal import JournalError, JournalUnreachable
 from tocsin.org.freshness import Unconfirmed
 from tocsin.org.http.access import AREAS, SCOPES, Area, area_of
-from tocsin.org.http.api import OPENAPI_PATH, allowed_methods
+from tocsin.org.http.api import OPENAPI_PATH
 from tocsin.org.http.authorization import authorize, check_allowed, use_up_proof
 from tocsin.org.http.batch import BATCH_PATH, tell_about_ips
 from tocsin.org.http.check import CHECK_PATH, CheckDoor, is_check
@@ -144,8 +144,6 @@ class Front:
         # Not in the frame that the traceback of `error` holds: a refusal that is kept there keeps itself, the exchange
         # and so the server's connection, until garbage is collected.
         refusal = _refusal_for(error)
-        if refusal.status == 405:
-            refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
         if refusal.status == 500 and self._oauth.knows(exchange.path):
             refusal = oauth_fault()
         if refusal.status == 503 and exchange.proof is not None and not isinstance(error, JournalUnreachable):
