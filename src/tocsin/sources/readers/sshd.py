@@ -2,7 +2,8 @@
 
 A line counts when it tells of a user who was refused; that someone connected, or spoke no SSH, is no sign-in. One
 attempt is often told by several lines of one process (an invalid user, the password, the end), and counts once.
-`pam_unix` does not count beside them: where users are kept elsewhere it fails for each of them before another module lets them in.
+`pam_unix` does not count beside them: where users are kept elsewhere it fails for each of them before another module
+lets them in.
 The user name is the attacker's own word and may read `x from 198.51.100.1 port 22 ssh2`, so the last address that fits
 is taken. Host names are never looked up.
 """
@@ -47,7 +48,8 @@ _TOLD = {
     "Connection": rf"Connection (?:closed|reset) by {_NAMED}{_END}",
     # Of old, PAM spoke under a name of its own, in a log where sshd said nothing.
     "authentication": (
-        r"authentication failure; logname=\S* uid=\d+ euid=\d+ tty=\S* ruser=\S* rhost=(?P<ip>\S+)\s*(?:user=(?P<user>.*))?"
+        r"authentication failure; logname=\S* uid=\d+ euid=\d+ tty=\S* ruser=\S* rhost=(?P<ip>\S+)\s*"
+        r"(?:user=(?P<user>.*))?"
     ),
     "Disconnected": rf"Disconnected from {_NAMED}{_END}",
     "Disconnecting": rf"Disconnecting {_NAMED}: Too many authentication failures{_END}",
