@@ -81,6 +81,23 @@ def test_every_form_of_syslog_is_read(start: str) -> None:
     assert event.observed.replace(microsecond=0) == datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        ("rhost=1.2.3.4  user=root", "1.2.3.4"),
+        ("rhost=1.2.3.4 ", "1.2.3.4"),
+        ("rhost=1.2.3.4  user=x rhost=9.9.9.9", "1.2.3.4"),
+        ("rhost=crawler.example", ""),
+        ("rhost=", ""),
+    ],
+)
+def test_what_pam_says_counts_where_sshd_says_nothing(told: str, address: str) -> None:
+    said = f"authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= {told}"
+    counted = int(bool(address))
+    assert _counted(SshdReader(_reading()), f"Jan  5 10:00:00 h sshd(pam_unix)[19]: {said}") == (address, counted)
+    assert _counted(SshdReader(_reading()), f"Jan  5 10:00:00 h sshd[19]: pam_unix(sshd:auth): {said}") == ("", 0)
+
+
 def test_one_attempt_counts_once_however_many_lines_tell_of_it() -> None:
     reader = SshdReader(_reading())
     lines = [
