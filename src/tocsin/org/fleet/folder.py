@@ -66,6 +66,8 @@ class NodeFolder:
         Raises: OrgError.
         """
         path = self.path / "orgs" / name
+        with telling(path.parent):
+            path.parent.mkdir(mode=0o700, exist_ok=True)
         known = make_ours(path, NODE_ORG, create=True, journal=journal).journal
         folder = DataFolder(path, backing)
         if known != journal:

@@ -44,7 +44,7 @@ from tocsin.org.http.health import (
     READY_PATH,
     Metrics,
     needs_no_token,
-    tell_health,
+    tell_alive,
     tell_ready,
 )
 from tocsin.org.http.in_flight import InFlight
@@ -96,7 +96,7 @@ class Front:
         self._open = Doors(
             {
                 **oauth,
-                ("GET", HEALTH_PATH): partial(tell_health, org),
+                ("GET", HEALTH_PATH): tell_alive,
                 ("GET", READY_PATH): partial(tell_ready, org),
                 ("GET", OPENAPI_PATH): Published(base_url).tell,
             }
