@@ -57,6 +57,7 @@ system_account: SYS
 """
 _TLS = 'tls {{ cert_file: "server.pem", key_file: "server-key.pem"{more} }}'
 _SETTINGS = """\
+# {what}
 [journal]
 servers = [{servers}]
 nkey_file = "keys/{role}.nk"
@@ -127,9 +128,10 @@ def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
             system=system,
         )
         _write(folder / names[-1] / "server.conf", text)
-    for name, role, more in _told(plain):
-        servers = ", ".join(f'"{url}"' for url in urls)
-        _write(folder / name, _SETTINGS.format(servers=servers, role=role, inbox=inbox_of(role)) + more)
+    servers = ", ".join(f'"{url}"' for url in urls)
+    for name, role, what, more in _told(plain):
+        text = _SETTINGS.format(what=what, servers=servers, role=role, inbox=inbox_of(role))
+        _write(folder / name, text + more)
     return names
 
 
@@ -141,14 +143,22 @@ def _route_port(host: SplitResult) -> int:
     return (host.port or 0) + _ROUTES_ABOVE
 
 
-def _told(plain: bool) -> Iterator[tuple[str, str, str]]:
-    """Name of the file, role, and what it has besides."""
+def _told(plain: bool) -> Iterator[tuple[str, str, str, str]]:
+    """Name of the file, role, what it is for, and what it has besides."""
     trusted = "" if plain else 'ca_file = "ca.pem"\n'
-    yield NODE, "org", trusted + 'secret_file = "fleet.secret"\n'
-    yield ADMIN, "admin", trusted + 'secret_file = "fleet.secret"\n'
-    yield SYSTEM, "system", trusted
-    yield RELAY, "relay", trusted
-    yield DETECTOR, "detector", trusted
+    secret = trusted + 'secret_file = "fleet.secret"\n'
+    here = "Its paths begin in the folder of this file."
+    yield NODE, "org", f"For nodes: tocsin serve --config {NODE}. {here}", secret
+    yield ADMIN, "admin", f"For tocsin fleet. {here}", secret
+    yield SYSTEM, "system", f"For tocsin fleet check. {here}", trusted
+    files = "keys/{}.nk" if plain else "keys/{}.nk and ca.pem"
+    beside = "Its paths begin where the file lies that it is copied into: copy {} there too."
+    relay = f"For the relay.toml of a worker. {beside.format(files.format('relay'))}"
+    yield RELAY, "relay", relay, trusted
+    detector = (
+        f"How a program of yours reaches the fleet to hand signals over. {beside.format(files.format('detector'))}"
+    )
+    yield DETECTOR, "detector", detector, trusted
 
 
 def _user(public_key: str, allowed: Permissions) -> str:

@@ -69,3 +69,9 @@ def to_make(declared: tuple[Declared, ...]) -> Permissions:
     """`declared.make` and `differences`."""
     names = [one.config()["name"] for one in declared]
     return Permissions(tuple(f"{_API}.STREAM.{operation}.{name}" for name in names for operation in ("INFO", "CREATE")))
+
+
+def to_change(bucket: str) -> Permissions:
+    """`declared.change`, on one bucket that is there."""
+    stream = stream_of(bucket)
+    return Permissions(tuple(f"{_API}.STREAM.{operation}.{stream}" for operation in ("INFO", "UPDATE")))
