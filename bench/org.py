@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--look-ups", type=int, default=3000, help="a connection")
     parser.add_argument("--held", type=int, default=1_000_000, help="IPs in the org that is measured at rest")
     chosen = parser.parse_args()
-    parts = [f"{name} {version(name)}" for name in ("granian", "lmdb", "litestar", "msgspec")]
+    parts = [f"{name} {version(name)}" for name in ("granian", "lmdb", "msgspec")]
     print(f"{os.cpu_count()} x {_cpu()}, {platform.system()} {platform.release()}, Python {platform.python_version()}")
     print(", ".join(parts))
     with tempfile.TemporaryDirectory() as folder:

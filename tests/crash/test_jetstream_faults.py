@@ -16,10 +16,10 @@ from uuid import uuid4
 
 import pytest
 
-from support.deaf_proxy import DeafProxy
 from support.jetstream import STREAM, jetstream
 from support.journal_appender import body_of
 from support.nats_cluster import NatsCluster, NatsNode, until
+from support.tcp_proxy import Proxy
 from tocsin.journal import Entry, JournalUnreachable
 from tocsin.journal.jetstream import JetStreamJournal
 from tocsin.journal.jetstream.declared import StreamDeclared, make
@@ -218,13 +218,13 @@ async def test_with_two_of_three_down_nothing_is_accepted_and_all_is_well_after_
 
 @pytest.mark.parametrize("expects", [False, True, "and its id is forgotten"])
 async def test_an_append_whose_answer_is_lost_is_written_once(nats_cluster: NatsCluster, expects: bool | str) -> None:
-    async with DeafProxy(nats_cluster.nodes[0].port) as proxy, jetstream(nats_cluster) as other:
+    async with Proxy(nats_cluster.nodes[0].port) as proxy, jetstream(nats_cluster) as other:
         name = f"LOST_{uuid4().hex}"
         stream = StreamDeclared(name=name, subjects=(f"{name}.>",)).config()
         if expects not in (True, False):
             stream["duplicate_window"] = 100_000_000  # a tenth of a second: over before it is sent again
         await other.api(f"STREAM.CREATE.{name}", stream)
-        async with jetstream(nats_cluster, proxy.url) as connection:
+        async with jetstream(nats_cluster, f"nats://127.0.0.1:{proxy.port}") as connection:
             journal = await JetStreamJournal.open(connection, "acme", stream=name, root=name)
             seen = await JetStreamJournal.open(other, "acme", stream=name, root=name)
             seq = await journal.append("a", b"first")

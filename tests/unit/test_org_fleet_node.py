@@ -8,7 +8,6 @@ from structlog.testing import capture_logs
 
 from support.node import MemoryFleet, ready, running
 from tocsin.journal import MemoryJournal
-from tocsin.org.doctor import examine
 from tocsin.org.errors import OrgError
 from tocsin.org.org import open_org, open_registry
 from tocsin.org.records import Role, local_deed
@@ -68,13 +67,6 @@ async def test_a_node_that_cannot_look_serves_what_it_has_and_says_that_it_is_no
         assert (await client.get("/readyz", headers=BALANCER)).status_code == 503
         await fleet.table.delete("org.bolt")
         await ready(client)
-
-
-def test_the_doctor_says_who_looks_at_a_nodes_journals(tmp_path: Path) -> None:
-    fleet = MemoryFleet(tmp_path / "node")
-    (finding,) = examine(fleet.node.path)
-    assert "journals are the fleet's" in finding.text
-    assert "`tocsin fleet check`" in str(finding.mend)
 
 
 async def test_another_stream_in_the_place_of_the_one_it_knew_is_noticed_and_begun_anew(tmp_path: Path) -> None:

@@ -209,6 +209,34 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
         ),
         ("firewall-set", ["1.2.3.4 MEDIUM", "1.2.4.0 MEDIUM", "1.2.4.1 MEDIUM"], {"no_address": 1}),
     ),
+    "ipset save: hosts of a network, and more than one word about an element": (
+        _lines(
+            "create bl hash:net,port family inet hashsize 1024 maxelem 65536 timeout 0 comment",
+            'add bl 1.2.3.4,tcp:22 timeout 300 packets 1 bytes 60 comment "a timeout 9 b"',
+            "add bl 1.2.3.6/31 timeout 300",
+            "add v6 2606:4700::1111",
+            "-A old 1.2.3.9",
+            "add nested bl",
+        ),
+        (
+            "firewall-set",
+            [f"{ip} MEDIUM" for ip in ("1.2.3.4", "1.2.3.6", "1.2.3.7", "2606:4700::1111", "1.2.3.9")],
+            {"no_address": 1},
+        ),
+    ),
+    "zeek: an hour in which nothing was noticed": (
+        ZEEK.replace("conn", "notice")
+        + "#fields\tts\tuid\tnote\n#types\ttime\tstring\tenum\n#close\t2026-01-05-11-00-00\n",
+        ("zeek-notice", [], {}),
+    ),
+    "zeek: a log of no connection": (
+        ZEEK.replace("conn", "known_hosts") + "#fields\tts\thost\n#types\ttime\taddr\n1767607200.5\t1.2.3.4\n",
+        ("zeek-notice", [], {"no_claim": 1}),
+    ),
+    "corelight: a log of no connection": (
+        '{"_path":"known_hosts","_system_name":"s","_write_ts":"2026-01-05T10:00:00Z","ts":"2026-01-05T10:00:00Z","host":"1.2.3.4"}',
+        ("zeek-notice", [], {"no_claim": 1}),
+    ),
     "nft list ruleset": (
         _lines(
             "table inet filter {",
@@ -333,7 +361,7 @@ def test_findings_of_guardduty_say_the_same_under_the_names_of_the_api(tmp_path:
 
 
 def test_an_element_of_a_set_is_claimed_until_it_ends(tmp_path: Path) -> None:
-    (tmp_path / "input").write_text("add bl 1.2.3.4 timeout 300\nadd bl 1.2.3.5\n")
+    (tmp_path / "input").write_text('add bl 1.2.3.4 timeout 300 comment "timeout 9"\nadd bl 1.2.3.5\n')
     found = read_source(str(tmp_path / "input"), Reading(now=NOW, source="x"))
     assert [one.expires - NOW for one in found if isinstance(one, Signal)] == [
         timedelta(minutes=5),

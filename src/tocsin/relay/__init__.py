@@ -15,9 +15,10 @@ from tocsin.relay.staging import Staging
 from tocsin.relay.status import SourceStatus, Status, TargetStatus, open_outbox, status_of
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
-from tocsin.relay.window import Told, Window
+from tocsin.relay.window import Allowance, Window
 
 __all__ = [
+    "Allowance",
     "Answer",
     "Backlog",
     "BudgetConfig",
@@ -47,7 +48,6 @@ __all__ = [
     "TargetStatus",
     "Telling",
     "Token",
-    "Told",
     "Waits",
     "Watcher",
     "Window",

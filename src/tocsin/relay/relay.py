@@ -241,7 +241,7 @@ class Relay:
         """What was under way when the last relay of this folder ended: nobody knows whether it arrived."""
         outbox = self._box.outbox
         for name in self._config.targets:
-            outbox.lost(name, outbox.target(name), now_ms=to_ms(self._clock()))
+            outbox.in_flight.lost(name, outbox.target(name), now_ms=to_ms(self._clock()))
 
     def _start(self) -> None:
         works = [self._box.write_for_ever(on_written=self._changed), self._tick()]

@@ -119,6 +119,7 @@ async def open_fleet(node: NodeFolder, settings: NodeSettings) -> AsyncIterator[
         stack.push_async_callback(clock.close)
         fleet = Fleet(connection, tables[0], Tables(*tables[1:]), clock, secret, node)
         await fleet.registered.check(secret)
+        node.belong_to(secret)
         yield fleet
 
 

@@ -158,7 +158,9 @@ class Node:
             served.lag = Lag(registry.projector, last=await registry.journal.last())
             await registry.projector.catch_up()
             before = registry.trimmed.before
-        await asyncio.to_thread(begin_anew_if_outrun, folder, before)
+        if await asyncio.to_thread(begin_anew_if_outrun, folder, before):
+            remedy = "nothing: what is here is older than what the journal still holds, and is made anew from that"
+            _log.warning("org.begun_anew", before=before, remedy=remedy)
         return folder
 
 

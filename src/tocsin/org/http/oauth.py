@@ -55,7 +55,7 @@ class OAuthDoors:
             ("POST", INTROSPECT_PATH): self._introspect,
             ("POST", REVOKE_PATH): self._revoke,
             ("GET", KEYS_PATH): self._tell_keys,
-            **{("GET", start + name): self._tell_metadata for start in ("", "/oauth2/{id}") for name in METADATA_NAMES},
+            **{("GET", start + name): self._tell_metadata for start in ("", "/oauth2/{}") for name in METADATA_NAMES},
         }
 
     async def _give_token(self, exchange: Exchange) -> None:
