@@ -160,6 +160,12 @@ def test_too_few_servers_or_a_folder_that_is_there_make_no_fleet(tmp_path: Path)
     refused(
         "2 servers are too few", "three", "fleet", "init", str(folder), "--servers", "nats://127.0.0.1:1,127.0.0.1:2"
     )
+    for ports, why in (
+        ("4222,127.0.0.1:6222,127.0.0.1:8222", "port 6222 would be two"),
+        ("1,127.0.0.1:2,127.0.0.1:64000", "port 66000 is beyond"),
+    ):
+        refused(why, "4222,4223,4224", "fleet", "init", str(folder), "--servers", f"nats://127.0.0.1:{ports}")
+    assert not folder.exists()
     folder.mkdir()
     (folder / "thesis.txt").write_text("precious")
     three = "nats://127.0.0.1:1,127.0.0.1:2,127.0.0.1:3"

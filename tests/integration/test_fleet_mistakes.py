@@ -3,14 +3,14 @@
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
 
 from support.fleet import server_ports, started
-from support.nats_cluster import held_port, until
+from support.nats_cluster import BINARY, held_port, until
 from support.process import Command, tocsin
 from support.relay_process import RelayProcess
 from tocsin.cli.fleet import told as settings_of
@@ -40,6 +40,27 @@ def test_the_mistakes_of_a_newcomer_are_told_with_what_to_do(tmp_path: Path) -> 
         _another_secret_adds_no_org(fleet)
         _the_key_of_another_role(fleet)
         _another_lease(fleet)
+
+
+def test_servers_that_are_started_in_one_folder_share_no_files(tmp_path: Path) -> None:
+    """`nats-server -c fleet/n1/server.conf`, not in `fleet/n1`."""
+    fleet, here = tmp_path / "fleet", tmp_path / "here"
+    write_files(fleet, [f"nats://127.0.0.1:{port}" for port in server_ports()])
+    here.mkdir()
+    with ExitStack() as running:
+        for name in ("n1", "n2", "n3"):
+            running.enter_context(started_in(here, fleet / name / "server.conf"))
+        until(lambda: len(list(here.glob("store*/jetstream"))) == 3, "each keeps none of its own")
+
+
+@contextmanager
+def started_in(folder: Path, config: Path) -> Iterator[None]:
+    command = [BINARY, "-c", str(config)]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 def said(ended: subprocess.CompletedProcess[str]) -> list[str]:

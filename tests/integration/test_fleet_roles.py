@@ -122,7 +122,7 @@ def _a_copy_that_is_cut_is_found(fleet: Path, running: dict[str, subprocess.Pope
     named, counted = (line for line in without.stdout.splitlines() if line.startswith("PROBLEM"))
     assert f"no NATS server answers at {dead}: Connection refused" in named
     assert (without.returncode, "2 of 3 answer" in counted) == (1, True)
-    (block,) = place.glob("store/jetstream/*/streams/TOCSIN/msgs/*.blk")
+    (block,) = place.glob("store-n3/jetstream/*/streams/TOCSIN/msgs/*.blk")
     block.write_bytes(block.read_bytes()[: block.stat().st_size // 2])
     running["n3"] = start(place)
     checked = until(
@@ -137,7 +137,7 @@ def _a_copy_that_is_cut_is_found(fleet: Path, running: dict[str, subprocess.Pope
 def _a_server_without_the_password_is_kept_out(fleet: Path) -> None:
     """Not even with a certificate of the same authority: what comes over a route is asked for no key."""
     rogue, (port, *_) = fleet / "rogue", server_ports()
-    shutil.copytree(fleet / "n1", rogue, ignore=shutil.ignore_patterns("store"))
+    shutil.copytree(fleet / "n1", rogue, ignore=shutil.ignore_patterns("store-*"))
     config = rogue / "server.conf"
     mine = re.sub(r"server:\w+@|authorization: .*", "", config.read_text()).replace(
         "server_name: n1", "server_name: me"
