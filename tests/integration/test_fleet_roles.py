@@ -20,6 +20,7 @@ from support.org import OrgProcess, event, send
 from support.process import tocsin
 from tocsin.cli.fleet import told as settings_of
 from tocsin.cli.fleet_files import write_files
+from tocsin.cli.fleet_roles import declared
 from tocsin.journal import JournalError
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamJournal, JetStreamKeyValue
 from tocsin.journal.jetstream.servers import Fault, Server, faults
@@ -59,9 +60,10 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(
 ) -> None:
     fleet, running = set_up
     at = ("--fleet", str(fleet))
-    checked = tocsin("fleet", "check", *at)
+    checked = tocsin("fleet", "check", "--deep", *at)
     assert (checked.returncode, "PROBLEM" in checked.stdout) == (0, False), checked.stdout
     assert checked.stdout.count("syncs always") == 3
+    assert checked.stdout.count("n1, n2, n3 hold the same") == len(declared())
     assert tocsin("fleet", "org", "add", "acme", "--url", "http://acme.example", *at).returncode == 0
     assert tocsin("fleet", "org", "list", *at).stdout == "acme\thttp://acme.example\n"
     with (
@@ -79,6 +81,7 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(
         as_role(fleet, "fleet.toml") as node_user,
         as_role(fleet, "relay-journal.toml") as worker,
         as_role(fleet, "detector-journal.toml") as detector,
+        as_role(fleet, "auditor.toml") as auditor,
     ):
         assert (await worker.api("STREAM.INFO.KV_tocsin_targets"))["config"]["num_replicas"] == 3
         orgs = await JetStreamKeyValue.open(node_user, ORGS_BUCKET)
@@ -93,6 +96,8 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(
             worker.api("STREAM.MSG.GET.TOCSIN", {"seq": 1}),
             detector.api("STREAM.MSG.GET.TOCSIN", {"seq": 1}),
             detector.api("STREAM.INFO.KV_tocsin_targets"),
+            auditor.api("STREAM.PURGE.TOCSIN"),
+            auditor.ask("tocsin.journal.acme.a", b"", None, 5.0),
             return_exceptions=True,
         )
         for error in told:

@@ -23,7 +23,7 @@ from tocsin.org.fleet import snapshot
 from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.secret import FleetSecret
 from tocsin.org.folder import RESTORING, DataFolder, OrgFiles
-from tocsin.org.org import open_org
+from tocsin.org.opening import open_org
 from tocsin.org.records import (
     RISK_BRANCH,
     TRIMMED_TOPIC,
@@ -223,7 +223,10 @@ async def test_what_is_no_whole_snapshot_makes_no_node_and_is_not_in_the_way_of_
         with pytest.raises(OrgError, match="was interrupted"):
             NodeFolder.open(new)
     assert snapshot.restore(taken, new, on_progress=nothing) == ["acme"]
-    assert NodeFolder.open(new, create=False).fleet == SECRET.fingerprint
+    node = NodeFolder.open(new, create=False)
+    assert node.fleet == SECRET.fingerprint
+    with pytest.raises(OrgError, match="not known before it is served"):
+        node.settings()
 
 
 async def test_it_is_restored_into_a_new_folder_alone(tmp_path: Path) -> None:

@@ -149,6 +149,33 @@ async def test_when_a_worker_is_killed_in_a_request_another_repeats_that_one_and
     await asyncio.to_thread(main)
 
 
+async def test_when_a_worker_is_killed_while_it_carries_forward_another_goes_on(
+    tmp_path: Path, cluster: NatsCluster
+) -> None:
+    many = {f"8.{a}.{b}.1": "HIGH" for a in range(40) for b in range(250)}
+    settings = JetStreamSettings(servers=tuple(cluster.urls))
+
+    async def parts() -> list[int]:
+        async with open_stores(settings, FLEET) as stores:
+            told = await stores.told("acme")
+            entries = await told.read()
+            await told.close()
+            return [entry.seq for entry in entries if b"carried" in entry.body]
+
+    def main() -> None:
+        with _workers(tmp_path, cluster) as (workers, org):
+            write_list(workers.list, many, at=datetime.now(UTC))
+            workers.start("w1", "w2")
+            _until(lambda: asyncio.run(parts()), workers)
+            dead = workers.owner()
+            workers.running.pop(dead).kill()
+            _until(lambda: set(org.ips) == set(many), workers)
+            twice = [ip for ip, count in Counter(org.ips).items() if count > 1]
+            assert len(twice) <= 1000 or workers.lost_a_lease()
+
+    await asyncio.to_thread(main)
+
+
 async def test_a_worker_that_was_stopped_and_goes_on_sends_nothing(tmp_path: Path, cluster: NatsCluster) -> None:
     def main() -> None:
         with _workers(tmp_path, cluster) as (workers, org):

@@ -11,8 +11,10 @@ from support.oauth import ASSERTION_TYPE, Key, assertion, rsa_key, service_app
 from tocsin.org.config import OrgConfig
 from tocsin.org.folder import DataFolder
 from tocsin.org.http.front import Front
-from tocsin.org.org import Org, at_work, open_org
+from tocsin.org.opening import open_org
+from tocsin.org.org import Org
 from tocsin.org.records import Role, local_deed
+from tocsin.org.running import at_work
 
 BASE = "https://org.example"
 TOKEN = "/oauth2/v1/token"

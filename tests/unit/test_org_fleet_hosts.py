@@ -51,6 +51,7 @@ class Serving:
     """A node, as far as its HTTP side asks it."""
 
     connected = looks = True
+    config = OrgConfig()
 
     def __init__(self, **hosts: str) -> None:
         self.served = {name: served() for name in hosts}

@@ -13,7 +13,7 @@ from tocsin.sources import Reading, format_named, guard_of, open_source_input
 from tocsin.sources.mapping.times import compile_time
 from tocsin.sources.readers.counted import CountedReader
 from tocsin.sources.readers.sshd import SshdReader
-from tocsin.sources.reading import Claim
+from tocsin.sources.reading import Block, Claim
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -210,6 +210,15 @@ def test_a_container_of_a_web_server_has_requests_and_errors_in_one_log(tmp_path
             assert isinstance(reader, CountedReader)
             counted = [_counted(reader, line) for line in lines.splitlines()]
         assert counted == [("1.2.3.4", 10 if line + "\n" == request else 1) for line in lines.splitlines()]
+
+
+def test_an_alert_that_goes_on_in_the_next_portion_is_not_broken() -> None:
+    reading = Reading(now=NOW, source="x", goes_on=True)
+    reader = format_named("snort-full").reader(reading)
+    assert reader.read(Block(range(1, 3), ["[**] [1:469:3] X [**]", "[Priority: 2]"], 0)).claims == []
+    assert reader.end() == (0, [], [])
+    rest = ["01/05-10:00:00.1 1.2.3.4 -> 10.0.0.5", "ICMP TTL:64"]
+    assert len(format_named("snort-full").reader(reading).read(Block(range(3, 5), rest, 0)).claims) == 1
 
 
 def _claims(form: str, text: str, **more: object) -> list[Claim]:

@@ -138,8 +138,25 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
             "Jan  5 10:00:00 gw snort[123]: [1:469:3] X [Classification: Y] [Priority: 2] {ICMP} 1.2.3.4 -> 10.0.0.5",
             "<33>Jan  5 10:00:00 gw snort: [1:469:3] X [Priority: 2]: {TCP} 1.2.3.5:1 -> 10.0.0.5:2",
             "Jan  5 10:00:00 gw suricata[1]: [Drop] [1:2:3] X [Priority: 1] {TCP} 1.2.3.6:1 -> 10.0.0.5:2",
+            "<33>1 2026-01-05T10:00:00.1+00:00 gw snort 1 - - [1:469:3] X [Priority: 3] {ICMP} 1.2.3.7 -> 10.0.0.5",
         ),
-        ("fast-alerts", ["1.2.3.4 MEDIUM", "1.2.3.5 MEDIUM", "1.2.3.6 HIGH"], {}),
+        ("fast-alerts", ["1.2.3.4 MEDIUM", "1.2.3.5 MEDIUM", "1.2.3.6 HIGH", "1.2.3.7 LOW"], {}),
+    ),
+    "snort: alert_full that breaks off": (
+        _lines("[**] [1:469:3] X [**]", "[Priority: 2] ", "01/05-10:00:00.123456 1.2.3.4 -> 10.0.0.5"),
+        ("snort-full", [], {"not_a_record": 1}),
+    ),
+    "snort: CSV of pfSense": (
+        _lines(
+            '01/05/26-10:00:00.428952 ,1,2403488,68499,"C, 9",TCP,1.2.3.4,367,10.0.0.5,91,5,Misc Attack,2,alert,Allow',
+            '01/05/26-10:00:00.428952 ,1,477,3,"ICMP Packet",ICMP,10.0.0.5,,1.2.3.5,,40546,,0,alert,Allow',
+            '01/05/26-10:00:00.428952 ,1,477,3,"called out",TCP,10.0.0.5,80,1.2.3.6,80,40546,,1,alert,Allow',
+        ),
+        ("snort-csv", ["1.2.3.4 MEDIUM", "1.2.3.6 HIGH"], {"below_bands": 1}),
+    ),
+    "snort: CSV of Snort 2, which tells no priority": (
+        '01/05-10:00:00.5 ,1,1000006,0,"TCP",TCP,1.2.3.4,57263,10.0.0.5,22,00:25:90:3A:05:13,00:50:56:9D:A5:BE,0x72,\n',
+        ("snort-csv", [], {"no_level": 1}),
     ),
     "fail2ban: syslog, systemd, IPv6": (
         _lines(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tocsin.cli.bar import bar
 from tocsin.cli.config import ConfigError, load_config
 from tocsin.cli.logs import configure_logging
 from tocsin.cli.waiting import telling_of
@@ -75,9 +76,14 @@ def init(
 
 
 @app.command("check")
-def check(folder: _DirOption = _DEFAULT_DIR) -> None:
+def check(
+    folder: _DirOption = _DEFAULT_DIR,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read all that each server holds, and compare it: slow.")
+    ] = False,
+) -> None:
     """Check servers, streams and buckets, a line for each; exits 1 when something is wrong. Changes nothing."""
-    from tocsin.cli.fleet_check import Line, look
+    from tocsin.cli.fleet_check import Line, look, look_at_copies
 
     bad = list[Line]()
 
@@ -86,7 +92,9 @@ def check(folder: _DirOption = _DEFAULT_DIR) -> None:
         if not line.well:
             bad.append(line)
 
-    asyncio.run(look(folder, tell))
+    if asyncio.run(look(folder, tell)) and deep:
+        with bar("comparing") as shown:
+            asyncio.run(look_at_copies(folder, shown, tell))
     if bad:
         raise typer.Exit(1)
 

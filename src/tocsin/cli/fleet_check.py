@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tocsin.cli import fleet_files
 from tocsin.cli.fleet import as_admin, told
+from tocsin.cli.fleet_copies import Shown, compare_copies
 from tocsin.cli.fleet_roles import SYSTEM, declared
 from tocsin.cli.waiting import telling_of
 from tocsin.errors import TocsinError
@@ -34,8 +35,13 @@ class Line(Struct, frozen=True):
 Tell = Callable[[Line], None]
 
 
-async def look(folder: Path, tell: Tell) -> None:
-    """Tell a line for each thing that is looked at. Raises ConfigError, when `folder` is no fleet's."""
+async def look(folder: Path, tell: Tell) -> bool:
+    """
+    Tell a line for each thing that is looked at.
+
+    Returns: whether there was a server to ask.
+    Raises: ConfigError, when `folder` is no fleet's.
+    """
     settings = told(folder, fleet_files.SYSTEM)
     with telling_of(settings):
         tries = await asyncio.gather(*(_reach(settings, url) for url in settings.servers))
@@ -50,6 +56,7 @@ async def look(folder: Path, tell: Tell) -> None:
             await asyncio.gather(*(one.close() for one in reached))
     if reached:
         await _look_at_streams(folder, tell)
+    return bool(reached)
 
 
 async def _reach(settings: NodeSettings, url: str) -> JetStreamConnection | TocsinError:
@@ -94,6 +101,15 @@ async def _look_at_streams(folder: Path, tell: Tell) -> None:
             tell(_ok("secret", "the fleet's own"))
     except TocsinError as error:
         tell(_problem("fleet", error.summary, error.hint))
+
+
+async def look_at_copies(folder: Path, shown: Shown, tell: Tell) -> None:
+    """A line for each stream and bucket, all of which are read; `shown` hears how that goes on. Raises ConfigError."""
+    try:
+        async for one in compare_copies(folder, shown):
+            tell(_ok(one.stream, one.text) if one.mend is None else _problem(one.stream, one.text, one.mend))
+    except TocsinError as error:
+        tell(_problem("copies", error.summary, error.hint))
 
 
 def _ok(what: str, text: str) -> Line:

@@ -16,7 +16,7 @@ from tocsin.org.fleet.declared import REPLICAS
 from tocsin.org.fleet.roles import inbox_of
 from tocsin.org.fleet.secret import FleetSecret
 
-NODE, ADMIN, SYSTEM = "fleet.toml", "admin.toml", "system.toml"
+NODE, ADMIN, AUDITOR, SYSTEM = "fleet.toml", "admin.toml", "auditor.toml", "system.toml"
 RELAY, DETECTOR = "relay-journal.toml", "detector-journal.toml"
 """The table `[journal]` of the configuration of a relay worker, and of a program that hands signals over."""
 _ROUTES_ABOVE, _HIGHEST_PORT = 2000, 65535
@@ -168,6 +168,7 @@ def _told(plain: bool) -> Iterator[tuple[str, str, str, str]]:
     here = "Its paths begin in the folder of this file."
     yield NODE, "org", f"For nodes: tocsin serve --config {NODE}. {here}", secret
     yield ADMIN, "admin", f"For tocsin fleet. {here}", secret
+    yield AUDITOR, "auditor", f"For tocsin fleet check --deep. {here}", trusted
     yield SYSTEM, "system", f"For tocsin fleet check. {here}", trusted
     files = "keys/{}.nk" if plain else "keys/{}.nk and ca.pem"
     beside = "Its paths begin where the file lies that it is copied into: copy {} there too."

@@ -1,5 +1,6 @@
 """All that a fleet is made of, orgs and relay workers alike: its streams and buckets, and who may do what with them."""
 
+from tocsin.journal.jetstream.copies import to_compare_copies
 from tocsin.journal.jetstream.declared import Declared
 from tocsin.journal.jetstream.permissions import Permissions, to_connect
 from tocsin.journal.jetstream.servers import to_ask_servers
@@ -10,7 +11,7 @@ from tocsin.relay.fleet import FleetConfig
 from tocsin.relay.fleet import declared as of_relays
 from tocsin.relay.fleet.declared import DETECTOR, RELAY
 
-SYSTEM = "system"
+AUDITOR, SYSTEM = "auditor", "system"
 
 
 def declared(lease_s: float | None = None) -> list[Declared]:
@@ -25,5 +26,6 @@ def permissions() -> dict[str, Permissions]:
         ORG: roles.org(),
         RELAY: to_connect(inbox_of(RELAY)) | of_relays.worker_permissions(),
         DETECTOR: to_connect(inbox_of(DETECTOR)) | of_relays.detector_permissions(),
+        AUDITOR: to_compare_copies(declared(), inbox_of(AUDITOR)),
         SYSTEM: to_ask_servers(inbox_of(SYSTEM)),
     }

@@ -17,7 +17,7 @@ from tocsin.org.fleet.node import Node
 from tocsin.org.fleet.settings import NodeSettings, placed
 from tocsin.org.http.hosts import Hosts
 from tocsin.org.http.server import listen, serve
-from tocsin.org.org import in_background
+from tocsin.org.rounds import in_background
 from tocsin.org.worker import Worker
 
 

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tocsin.cli.bar import bar
 from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption
 
 if TYPE_CHECKING:  # imported by the functions that need it
@@ -38,7 +38,7 @@ def backup_command(
     folder = DataFolder.open(data, create=False)
     if org is not None:
         raise typer.BadParameter("only a node's folder has several", param_hint="--org")
-    with folder.in_use(), _shown("copying") as on_progress:
+    with folder.in_use(), bar("copying") as on_progress:
         last = copy_journal(folder.journal, to, on_progress=on_progress)
     typer.echo(f"{to}: the journal up to entry {last}, {to.stat().st_size / 1024**2:,.1f} MiB")
 
@@ -46,7 +46,7 @@ def backup_command(
 def _take_snapshot(data: Path, to: Path, org: str | None) -> None:
     from tocsin.org.fleet.snapshot import take
 
-    with _shown("copying") as on_progress:
+    with bar("copying") as on_progress:
         applied = take(data, to, org=org, on_progress=on_progress)
     of = ", ".join(f"{name} up to entry {seq}" for name, seq in applied.items())
     size = sum(file.stat().st_size for file in to.rglob("*"))
@@ -66,7 +66,7 @@ def restore_command(
         return
     from tocsin.org.rebuild import restore
 
-    with _shown("restoring") as on_progress:
+    with bar("restoring") as on_progress:
         last = asyncio.run(restore(backup, data, replace=replace, on_progress=on_progress))
     typer.echo(f"{data}: restored up to entry {last}")
 
@@ -76,14 +76,14 @@ def _restore_snapshot(snapshot: Path, data: Path, replace: bool) -> None:
 
     if replace:
         raise typer.BadParameter("a snapshot is restored into a new folder alone", param_hint="--replace")
-    with _shown("restoring") as on_progress:
+    with bar("restoring") as on_progress:
         orgs = restore(snapshot, data, on_progress=on_progress)
     typer.echo(f"{data}: a node's folder with {', '.join(orgs)}; `tocsin serve` goes on from there")
 
 
 def rebuild_command(data: DataOption = DEFAULT_DATA, org: OrgOption = None) -> None:
     """Make everything again that is made from the journal. The org must not run."""
-    with _shown("rebuilding") as on_progress:
+    with bar("rebuilding") as on_progress:
         last = asyncio.run(_rebuild(data, org, on_progress))
     typer.echo(f"{data}: rebuilt up to entry {last}")
 
@@ -122,15 +122,3 @@ def _examined(data: Path, deep: bool) -> "Iterator[Finding]":
     from tocsin.org.doctor import examine
 
     return examine(data, deep=deep)
-
-
-@contextmanager
-def _shown(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, nothing elsewhere."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(what)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -84,9 +84,9 @@ class Link:
         with suppress(OSError, nats_errors().Error, JournalError):
             await self._there().publish(subject, payload)
 
-    async def publish(self, subject: str, payload: bytes, reply: str) -> None:
+    async def publish(self, subject: str, payload: bytes, reply: str, headers: dict[str, str] | None = None) -> None:
         """A question whose answers are listened to elsewhere. Raises: OSError or nats.errors.Error."""
-        await self._there().publish(subject, payload, reply=reply)
+        await self._there().publish(subject, payload, reply=reply, headers=headers)
 
     async def listen(self, subject: str, heard: Heard) -> Listening:
         """Call `heard` with each message of `subject` from now on, also after a reconnect."""
@@ -265,6 +265,7 @@ async def _let_go(client: "Client") -> None:
     with suppress(Exception):  # it is over, whatever the server says to that
         async with asyncio.timeout(ATTEMPT_S):
             await client.close()
-    transport: Any = client._transport
-    if transport is not None:  # left open where no connection came about
-        transport.close()
+    writer: Any = getattr(client._transport, "_io_writer", None)
+    if writer is not None:  # left open where no connection came about, or a server that hangs takes nothing more
+        writer.transport.abort()
+        await asyncio.sleep(0)  # which closes it

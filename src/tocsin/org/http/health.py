@@ -1,25 +1,17 @@
-"""/healthz, /readyz and /metrics: is the process up, can it do its work, and how much does it do."""
+"""/healthz and /readyz: is the process up, and can it do its work."""
 
 import shutil
-from collections import Counter
-from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 from tocsin.journal import JournalError
-from tocsin.loopback import is_loopback
 from tocsin.org.http.exchange import Exchange
 from tocsin.org.org import Org
 
-HEALTH_PATH, READY_PATH, METRICS_PATH = "/healthz", "/readyz", "/metrics"
+HEALTH_PATH, READY_PATH = "/healthz", "/readyz"
 CATCH_UP_S = 2.0
 LEAST_FREE_BYTES = 64 * 1024 * 1024
-_TEXT = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class Standing(Struct, frozen=True, rename="camel"):
@@ -85,46 +77,3 @@ async def readiness(org: Org, *, catch_up_s: float = CATCH_UP_S, least_free_byte
         late_s = catch_up_s
     applied = org.projector.applied
     return Standing(not why_not, why_not, applied, max(last, applied), max(0, last - applied), late_s)
-
-
-def needs_no_token(org: Org, exchange: Exchange) -> bool:
-    """Whether metrics are asked for on this machine itself, as far as can be told, and that is to be enough."""
-    if not (exchange.path == METRICS_PATH and org.config.http.open_metrics and is_loopback(exchange.peer)):
-        return False
-    return not (exchange.header(b"x-forwarded-for") or exchange.header(b"forwarded"))
-
-
-class Metrics(Collector):
-    """What the org counts. No secrets, no addresses, and no label that a client could make up."""
-
-    def __init__(self, org: Org) -> None:
-        self.answers: Counter[tuple[str, int]] = Counter()
-        """By area and status."""
-        self._org = org
-        self._last_seq = 0
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        ProcessCollector(registry=self._registry)
-
-    async def tell(self, exchange: Exchange) -> None:
-        """200 with all of them in Prometheus' text form. Raises JournalError."""
-        self._last_seq = await self._org.journal.last()
-        text = generate_latest(self._registry)
-        headers = [(b"content-type", _TEXT), (b"content-length", b"%d" % len(text))]
-        await exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
-        await exchange.send({"type": "http.response.body", "body": text})
-
-    def collect(self) -> Iterator[Metric]:
-        """See `Collector`."""
-        org, applied = self._org, self._org.projector.applied
-        answers = CounterMetricFamily("tocsin_answers", "Answers sent.", labels=["area", "status"])
-        for (area, status), count in sorted(self.answers.items()):
-            answers.add_metric([area, str(status)], count)
-        yield answers
-        yield GaugeMetricFamily("tocsin_journal_last_seq", "Seq of the journal's last entry.", self._last_seq)
-        yield GaugeMetricFamily("tocsin_applied_seq", "Seq of the last entry that all projections have.", applied)
-        lag = max(0, self._last_seq - applied)
-        yield GaugeMetricFamily("tocsin_projection_lag", "Entries that some projection does not have yet.", lag)
-        yield GaugeMetricFamily("tocsin_held_ips", "IPs in the risk index, expired ones among them.", len(org.index))
-        yield GaugeMetricFamily("tocsin_providers", "Risk providers.", len(org.providers.all()))
-        yield GaugeMetricFamily("tocsin_bouncers", "Bouncers.", len(org.bouncers.all()))

@@ -10,6 +10,7 @@ from tocsin.org.http.client_ip import TrustedProxies
 from tocsin.org.http.errors import path_not_found
 from tocsin.org.http.exchange import Exchange, Receive, Scope, Send
 from tocsin.org.http.health import HEALTH_PATH, READY_PATH, NodeStanding, tell_health
+from tocsin.org.http.metrics import METRICS_PATH, Figures, needs_no_token, tell_metrics
 from tocsin.org.http.served import ServedOrg
 from tocsin.org.org import Clock
 
@@ -31,19 +32,22 @@ class Hosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
         asked = _host(scope)
-        if (org := self._org_of(asked)) is not None:
-            await org(scope, receive, send)
-            return
+        org = self._org_of(asked)
+        if org is not None and scope.get("path") != METRICS_PATH:
+            return await org(scope, receive, send)
         if scope["type"] != "http":
-            return
+            return None
         exchange = Exchange(
             scope, receive, send, now=self._clock(), proxies=TrustedProxies([]), body_timeout_s=1.0, https=False
         )
+        if exchange.method == "GET" and needs_no_token(self._node.config.http, exchange):
+            return await self._tell_metrics(exchange)
+        if org is not None:
+            return await org(scope, receive, send)
         if exchange.path in (HEALTH_PATH, READY_PATH):
-            await tell_health(exchange, self._standing())
-            return
+            return await tell_health(exchange, self._standing())
         self._unknown.asked(asked)
-        await exchange.refuse(path_not_found(_NOBODYS))
+        return await exchange.refuse(path_not_found(_NOBODYS))
 
     def _org_of(self, asked: str) -> ServedOrg | None:
         orgs = self._node.orgs()
@@ -51,6 +55,13 @@ class Hosts:
         if self._node.alone and asked not in self._node.hosts:
             return next((org for _, org in orgs.values()), None)
         return next((org for host, org in orgs.values() if host == asked), None)
+
+    async def _tell_metrics(self, exchange: Exchange) -> None:
+        """Of all orgs, without asking the fleet of each how far its journal is."""
+        orgs = {name: org for name, (_, org) in sorted(self._node.orgs().items())}
+        standing = {name: org.standing() for name, org in orgs.items()}
+        figures = [Figures(org.front.metrics, standing[name].last) for name, org in orgs.items() if org.front]
+        await tell_metrics(exchange, figures, {name: one.ready for name, one in standing.items()})
 
     def _standing(self) -> NodeStanding:
         orgs = {name: org.standing() for name, (_, org) in sorted(self._node.orgs().items())}

@@ -9,7 +9,7 @@ import re
 
 from tocsin.signals import Skipped, SkipReason
 from tocsin.signals.skipped import EXCERPT_CHARS
-from tocsin.sources.readers.carriers import BY_APACHE, CARRIED
+from tocsin.sources.readers.carriers import CARRIED, carried_by
 from tocsin.sources.readers.counted import Event
 from tocsin.sources.readers.log_times import LogTimes
 from tocsin.sources.reading import Reading
@@ -69,7 +69,7 @@ class ApacheErrorLines(_ErrorLines):
 class ApacheSyslogLines(ApacheErrorLines):
     """The same, as Apache sends it to syslog: without its own time."""
 
-    line = re.compile(BY_APACHE + _APACHE_SAID)
+    line = re.compile(carried_by(r"(?:httpd|apache2?)[^][ :]*") + _APACHE_SAID)
     time_group = "carried"
 
 

@@ -97,6 +97,5 @@ CROWDSEC_OPERATIONS = (
         asked_by="anyone",
         summary="Whether the Local API is up",
         answers={200: Answer("It is", body=dict[str, str])},
-        head=False,
     ),
 )

@@ -3,7 +3,8 @@
 from typing import Any
 
 from tocsin.org.http.api.operation import Answer, Operation
-from tocsin.org.http.health import HEALTH_PATH, METRICS_PATH, READY_PATH, Standing
+from tocsin.org.http.health import HEALTH_PATH, READY_PATH, Standing
+from tocsin.org.http.metrics import METRICS_PATH
 
 OPENAPI_PATH = "/openapi.json"
 TEXT = "text/plain"
