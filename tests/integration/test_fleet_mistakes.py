@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
+from msgspec.structs import replace
 
 from support.fleet import server_ports, started
 from support.nats_cluster import BINARY, held_port, until
@@ -15,6 +16,7 @@ from support.process import Command, tocsin
 from support.relay_process import RelayProcess
 from tocsin.cli.fleet import told as settings_of
 from tocsin.cli.fleet_files import write_files
+from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.secret import FleetSecret
 
 pytestmark = pytest.mark.slow
@@ -114,6 +116,10 @@ def _a_node_listens_to_nobody_until_it_knows_something(fleet: Path) -> None:
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", port), timeout=10).close()
             assert node.wait() == 1
+    other = fleet / "other-node"
+    NodeFolder.open(other).remember(replace(settings_of(fleet, "fleet.toml"), connect_s=2.0))
+    asked = tocsin("token", "list", "--data", str(other))
+    assert (asked.returncode, asked.stderr.splitlines()[0][:15]) == (1, "asking nats://1")
 
 
 def _another_secret_adds_no_org(fleet: Path) -> None:
