@@ -94,7 +94,7 @@ async def test_a_credentials_file_lets_in(tmp_path: Path) -> None:
 
 async def test_servers_without_jetstream_are_told(tmp_path: Path) -> None:
     with NatsCluster(tmp_path / "off", size=1, jetstream=False) as cluster:
-        settings = JetStreamSettings(servers=tuple(cluster.urls), patience_s=0.3)
+        settings = JetStreamSettings(servers=tuple(cluster.urls), patience_s=1.0)
         assert (await told(settings)).startswith("JetStream is off at 127.0.0.1:")
     more = "accounts { A: { users: [ { user: a, password: a } ] }, B: { jetstream: enabled, users: [ { user: b } ] } }"
     (tmp_path / "a").write_text("a")

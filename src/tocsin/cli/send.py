@@ -17,7 +17,16 @@ from tocsin.cli.intake import HowToRead, Intake, all_expired
 from tocsin.cli.options import TokenFileOption
 from tocsin.cli.progress import say, shown
 from tocsin.cli.reading_options import ReadingOptions, with_options
-from tocsin.cli.send_report import Report, as_json, file_lines, lines, plan_line, skipped_lines, subjects_of
+from tocsin.cli.send_report import (
+    Report,
+    as_json,
+    broken_lines,
+    file_lines,
+    lines,
+    plan_line,
+    skipped_lines,
+    subjects_of,
+)
 from tocsin.cli.send_state import ORG, Order, forget
 from tocsin.errors import TocsinError
 from tocsin.relay import Kind, Refusal, Relay, Staging, Tally, TargetPaused, Window, work_for
@@ -69,7 +78,8 @@ def _read(files: Sequence[str], how: HowToRead, staging: Staging | None) -> Inta
             if staging is not None:
                 staging.add(batch)
             watcher.reads(batch.source, intake.files[-1].records)
-    _tell_broken(intake)
+    for line in broken_lines(intake):
+        say(line)
     return intake
 
 
@@ -166,14 +176,3 @@ def _stop_once() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-
-
-def _tell_broken(intake: Intake) -> None:
-    for line in intake.first_broken:
-        say(line)
-    if more := intake.broken - len(intake.first_broken):
-        say(f"and {more:,} more broken lines")
-    for account in intake.files:
-        if account.rather is not None and account.form is not None:
-            nothing = f"nothing was found in {account.file} as {account.form.name}"
-            say(f"  hint: {nothing}; by its content it is {account.rather.name}: name that, or no format")

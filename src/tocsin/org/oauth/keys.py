@@ -19,6 +19,8 @@ from functools import partial
 
 import msgspec
 import structlog
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey, RSAKey
@@ -167,8 +169,7 @@ class SigningKeys:
     def _open(self, key: SigningKey) -> RSAKey | None:
         if key.kid not in self._opened:
             try:
-                private = jwe.decrypt_compact(key.sealed, self._seal).plaintext
-                self._opened[key.kid] = RSAKey.import_key(private or b"")
+                self._opened[key.kid] = _private_key(jwe.decrypt_compact(key.sealed, self._seal).plaintext or b"")
             except (JoseError, ValueError):
                 remedy = (
                     "it was sealed with another secret: give the folder the file `secret` that belongs to its journal"
@@ -176,6 +177,17 @@ class SigningKeys:
                 _log.warning("signing_key.closed", kid=key.kid, remedy=remedy)
                 self._opened[key.kid] = None
         return self._opened[key.kid]
+
+
+def _private_key(pem: bytes) -> RSAKey:
+    """
+    The key that we made and sealed.
+
+    Not checked to be a good one, which holds up the event loop for 35 ms: the seal (AES-GCM) says that it is that one.
+    """
+    key = load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
+    assert isinstance(key, RSAPrivateKey)
+    return RSAKey.import_key(key)
 
 
 class _NotDue(Exception):
