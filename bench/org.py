@@ -26,7 +26,7 @@ import crowdsec_peer
 from load import CONNECTIONS, EVENTS, MAPPED, SUBJECTS, asker, get, held_ips, in_parallel, sender
 from support.org import OrgProcess
 from tocsin.org.folder import DataFolder
-from tocsin.org.org import open_org
+from tocsin.org.opening import open_org
 from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_topic
 from tocsin.org.risk_index import RiskIndex
 

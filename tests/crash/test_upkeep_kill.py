@@ -28,10 +28,11 @@ from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.snapshot import restore as restore_snapshot
 from tocsin.org.fleet.snapshot import take
 from tocsin.org.folder import DataFolder
-from tocsin.org.org import at_work, open_org, org_behind
+from tocsin.org.opening import open_org, org_behind
 from tocsin.org.rebuild import restore
 from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_topic
 from tocsin.org.risk_index import RiskIndex
+from tocsin.org.running import at_work
 
 pytestmark = pytest.mark.slow
 ROUNDS = int(os.environ.get("TOCSIN_SOAK_ROUNDS", "2"))

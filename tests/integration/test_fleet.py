@@ -1,5 +1,6 @@
 """Nodes of a fleet over real servers: what one takes in the other knows, and orgs see nothing of each other."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,6 +79,11 @@ async def test_what_one_node_takes_in_the_other_knows_and_a_third_that_comes_lat
                 for ip, level in ((IP, "HIGH"), (OTHER, "MEDIUM")):
                     until(lambda: [words(at, ip) for at in later] == [[level]] * 3, "not caught up")  # noqa: B023
             assert [line for node in (one, three, four, five) for line in warned(node)] == []
+        marker = two.data / "marker.json"
+        of_another = json.loads(marker.read_bytes()) | {"fleet": "another"}
+        marker.write_text(json.dumps(of_another))
+        refused = tocsin("token", "list", "--data", str(two.data))
+        assert (refused.returncode, "belongs to another fleet" in refused.stderr) == (1, True), refused.stderr
 
 
 async def test_two_orgs_by_their_hosts_see_nothing_of_each_other_and_come_and_go_while_the_node_runs(
@@ -115,4 +121,7 @@ async def test_two_orgs_by_their_hosts_see_nothing_of_each_other_and_come_and_go
             assert client.get(f"/risk/v1/ips/{IP}", headers=at_acme).status_code == 200
         assert node.stop() == 0
         # The process beside the node may have begun a round for the one that was removed at this moment.
-        assert [line for line in warned(node) if "the fleet has no org bolt" not in line] == []
+        lines = [line for line in warned(node) if "the fleet has no org bolt" not in line]
+        assert len(lines) == 2, lines
+        for host, line in zip(("other.example", "bolt.example"), lines, strict=True):
+            assert f"event=host.unknown host={host}" in line

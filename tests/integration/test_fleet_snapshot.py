@@ -23,7 +23,7 @@ from tocsin.org.fleet import snapshot
 from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.secret import FleetSecret
 from tocsin.org.folder import RESTORING, DataFolder, OrgFiles
-from tocsin.org.org import open_org
+from tocsin.org.opening import open_org
 from tocsin.org.records import (
     RISK_BRANCH,
     TRIMMED_TOPIC,
@@ -115,17 +115,17 @@ async def filled(path: Path, entries: int = 20) -> tuple[OneOrg, Counting]:
     return fleet, journal
 
 
-def cursor_of(node: Path) -> int:
-    """How far the projections of acme are that are the furthest behind."""
+def cursors_of(node: Path) -> list[int]:
+    """How far the projections of acme are, those first that are applied first."""
     files = OrgFiles(node / "orgs" / "acme")
     cursors: list[int] = []
     for file in (files.directory, files.feed, files.log):
         with closing(sqlite3.connect(file)) as db:
             cursors += [seq for (seq,) in db.execute("SELECT seq FROM cursor")]
     index = RiskIndex(files.index)
-    cursors.append(index.cursor())
+    cursors.insert(1, index.cursor())
     index.close()
-    return min(cursors)
+    return cursors
 
 
 async def test_a_node_from_a_snapshot_of_one_under_load_reads_only_what_came_after(tmp_path: Path) -> None:
@@ -146,13 +146,14 @@ async def test_a_node_from_a_snapshot_of_one_under_load_reads_only_what_came_aft
     assert (restored.returncode, restored.stderr) == (0, "")
     assert f"{new}: a node's folder with acme" in restored.stdout
 
-    first = cursor_of(new)
+    cursors = cursors_of(new)
+    assert cursors == sorted(cursors, reverse=True)
     journal.seen.clear()
     again = await fleet_of(new, journal)
     async with running(again) as (_, client):
         await ready(client)
-    assert 200 <= first < await journal.last()
-    assert sorted(journal.seen) == list(range(first + 1, await journal.last() + 1))
+    assert 200 <= cursors[-1] < await journal.last()
+    assert sorted(journal.seen) == list(range(cursors[-1] + 1, await journal.last() + 1))
     assert await again.index() == await fleet.index()
     modes = {file.stat().st_mode & 0o777 for root in (taken, new) for file in (root, *root.rglob("*"))}
     assert modes == {0o600, 0o700}
@@ -223,7 +224,10 @@ async def test_what_is_no_whole_snapshot_makes_no_node_and_is_not_in_the_way_of_
         with pytest.raises(OrgError, match="was interrupted"):
             NodeFolder.open(new)
     assert snapshot.restore(taken, new, on_progress=nothing) == ["acme"]
-    assert NodeFolder.open(new, create=False).fleet == SECRET.fingerprint
+    node = NodeFolder.open(new, create=False)
+    assert node.fleet == SECRET.fingerprint
+    with pytest.raises(OrgError, match="not known before it is served"):
+        node.settings()
 
 
 async def test_it_is_restored_into_a_new_folder_alone(tmp_path: Path) -> None:

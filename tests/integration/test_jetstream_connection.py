@@ -117,7 +117,7 @@ async def test_a_stream_that_is_not_there_is_told(nats_cluster: NatsCluster) -> 
 NOT_ALLOWED = [
     ('publish: ["$JS.API.INFO"]', r"may not ask \$JS\.API\.DIRECT\.GET\.TOCSIN"),
     ('publish: ["$JS.API.INFO", "$JS.API.DIRECT.>"]', r"may not ask \$JS\.API\.STREAM\.MSG\.GET\.TOCSIN"),
-    ('publish: ["$JS.API.>"], subscribe: ["_OTHERS.>"]', r"may not listen to _inbox\."),
+    ('publish: ["$JS.API.>"], subscribe: ["_OTHERS.>"]', r"may not listen to _INBOX\.>"),
 ]
 
 

@@ -52,8 +52,8 @@ def test_where_no_door_is(path: str) -> None:
     assert not DOORS.knows(path)
 
 
-def test_another_method_is_refused() -> None:
+def test_another_method_is_refused_and_those_that_there_are_told() -> None:
     assert DOORS.knows("/a/1")
     with pytest.raises(Refusal) as caught:
         DOORS.find("DELETE", "/a/1")
-    assert caught.value.status == 405
+    assert (caught.value.status, caught.value.headers) == (405, {"allow": "GET, HEAD, PUT"})

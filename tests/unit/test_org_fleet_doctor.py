@@ -12,7 +12,7 @@ from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.secret import FleetSecret
 from tocsin.org.fleet.settings import NodeSettings
 from tocsin.org.folder import RESTORING
-from tocsin.org.org import open_org
+from tocsin.org.opening import open_org
 from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_topic
 from tocsin.org.risk_index import RiskIndex
 

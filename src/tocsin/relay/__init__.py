@@ -1,6 +1,6 @@
 """Keeps a target's picture of risky IPs true: coalesced, most dangerous first, packed full, inside the budget."""
 
-from tocsin.relay.books import Kind, Refusal, SourceBook, TargetBook
+from tocsin.relay.books import SourceBook, TargetBook
 from tocsin.relay.config import BudgetConfig, RelayConfig, TargetConfig
 from tocsin.relay.credentials import Credential, ServiceApp, Token
 from tocsin.relay.errors import RelayError, TargetPaused
@@ -9,6 +9,7 @@ from tocsin.relay.okta_target import OktaTarget, okta_target
 from tocsin.relay.outbox import Backlog, Outbox
 from tocsin.relay.plan import Request, Telling, pack, requests_needed
 from tocsin.relay.reconcile import Rank
+from tocsin.relay.refusal import Kind, Refusal
 from tocsin.relay.relay import Guards, Relay, work_for
 from tocsin.relay.ruling import Answer, Failure
 from tocsin.relay.staging import Staging

@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 from msgspec import msgpack
 
-from tocsin.relay.books import Kind, Refusal, TargetBook
+from tocsin.relay.books import TargetBook
 from tocsin.relay.bookshelf import Bookshelf
+from tocsin.relay.carrying import RECORDS_IN_A_PART, carried, set_carried
 from tocsin.relay.changes import Changes, told_by
-from tocsin.relay.ledger import Answered, Intent, Outcome, Page, Told
+from tocsin.relay.ledger import Answered, Carried, Intent, Outcome, Page, Told
 from tocsin.relay.plan import Request, Telling
 from tocsin.relay.quarantine import refuse
+from tocsin.relay.refusal import Kind, Refusal
 from tocsin.relay.store import Store, Txn
 
 _IN_FLIGHT = b"in-flight/"
@@ -57,16 +59,34 @@ class InFlight:
         """
         with self._store.writing() as txn:
             for entry in page.entries:
-                if isinstance(entry, Intent):
-                    self._land(txn, name, book.number, sure=False, now_ms=now_ms)
-                    self._set(txn, name, entry.told)
-                    book.told_ms = max(book.told_ms, entry.told.told_ms)
-                else:
-                    self._hear(txn, name, book, entry, now_ms)
+                match entry:
+                    case Intent():
+                        self._land(txn, name, book.number, sure=False, now_ms=now_ms)
+                        self._set(txn, name, entry.told)
+                        book.told_ms = max(book.told_ms, entry.told.told_ms)
+                    case Answered():
+                        self._hear(txn, name, book, entry, now_ms)
+                    case Carried():
+                        self._land(txn, name, book.number, sure=False, now_ms=now_ms)
+                        self._clear(txn, name)
+                        self._set_carried(txn, book, entry, now_ms)
                 book.limit, book.left, book.closes_ms = entry.spent.limit, entry.spent.left, entry.spent.closes_ms
             book.ledger_seq = page.seq
             self._books.keep_target(txn, name, book)
             return self._told(txn, name) is not None
+
+    def carried(
+        self, name: str, book: TargetBook, first: bytes, *, now_ms: int, records: int = RECORDS_IN_A_PART
+    ) -> Carried:
+        """A part of what the target was told, for its ledger. To be asked for while nothing is in flight."""
+        with self._store.reading() as txn:
+            return carried(self._store, txn, name, book, first, now_ms=now_ms, records=records)
+
+    def _set_carried(self, txn: Txn, book: TargetBook, part: Carried, now_ms: int) -> None:
+        changes = self._changes(txn, now_ms)
+        set_carried(self._store, txn, changes, book.number, part)
+        changes.write()
+        book.told_ms = max(book.told_ms, part.told_ms)
 
     def _hear(self, txn: Txn, name: str, book: TargetBook, answered: Answered, now_ms: int) -> None:
         """What others heard in answer to the request that is in flight."""

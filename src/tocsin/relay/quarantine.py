@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from tocsin.relay.books import Kind, Refusal, dump, load_refusal
 from tocsin.relay.bookshelf import Bookshelf
 from tocsin.relay.changes import Changes, records
+from tocsin.relay.refusal import Kind, Refusal, dump_refusal, load_refusal
 from tocsin.relay.store import Store, Txn
 from tocsin.signals import ip_key
 
@@ -27,7 +27,7 @@ def keep(store: Store, txn: Txn, refusal: Refusal) -> bool:
         return False
     else:
         _count(store, txn, refusal, 1)
-    txn.put(refusal.id, dump(refusal), db=store.quarantine)
+    txn.put(refusal.id, dump_refusal(refusal), db=store.quarantine)
     return True
 
 
@@ -70,7 +70,7 @@ class Quarantine:
         with self._store.writing() as txn:
             if self._take_out(txn, refusal) and refusal.kind is Kind.SUBJECT:
                 refusal.dropped = True
-                txn.put(refusal.id, dump(refusal), db=self._store.quarantine)
+                txn.put(refusal.id, dump_refusal(refusal), db=self._store.quarantine)
 
     def _take_out(self, txn: Txn, refusal: Refusal) -> bool:
         """Returns: False when somebody else has meanwhile."""

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tocsin.relay.books import Refusal, SourceBook
+from tocsin.relay.books import SourceBook
 from tocsin.relay.changes import Served
 from tocsin.relay.config import RelayConfig, TargetConfig
 from tocsin.relay.feeding import end_all
@@ -25,6 +25,7 @@ from tocsin.relay.outbox import Backlog, Outbox
 from tocsin.relay.outbox_thread import OutboxThread
 from tocsin.relay.reconcile import Policy, Rank
 from tocsin.relay.record import NEVER_MS
+from tocsin.relay.refusal import Refusal
 from tocsin.relay.sender import Sender
 from tocsin.relay.staging import Staging
 from tocsin.relay.status import Status, status_of

@@ -188,6 +188,7 @@ class Sender:
         outcome = await self._obey(ruling, request, lost=became is Outcome.LOST, suspected=suspected)
         await self._write_down(answered)
         await self._report(request, answer, outcome, sent_at=now)
+        await self._carry_forward(len(request.tellings))
 
     async def _take_over(self) -> None:
         """Learn from the ledger what the target was told by others, and what they used of its budget."""
@@ -209,6 +210,14 @@ class Sender:
     async def _write_down(self, answered: Answered) -> None:
         self._book.ledger_seq = await self._ledger.answered(answered)
         self._book.unwritten = None
+
+    async def _carry_forward(self, subjects: int) -> None:
+        """Let nobody need the ledger from its start. Between two requests: nothing is in flight."""
+        first = self._ledger.carries_from(subjects)
+        if first is not None:
+            now_ms = to_ms(self._clock())
+            part = await self._box.do(self._box.outbox.in_flight.carried, self.name, self._book, first, now_ms=now_ms)
+            self._book.ledger_seq = await self._ledger.carries(part)
 
     def _choose(self, now_ms: int) -> tuple[list[Telling], bool]:
         """What to tell now, and whether it is suspected to be refused."""

@@ -70,6 +70,8 @@ class NodeFolder:
     def settings(self) -> NodeSettings:
         """What it was last served with. Raises OrgError."""
         place = self.path / _SETTINGS
+        if not self.is_known:
+            raise OrgError(f"how {self.path} reaches its fleet is not known before it is served", hint="serve it first")
         try:
             with telling(self.path):
                 return msgspec.json.decode(place.read_bytes(), type=NodeSettings)

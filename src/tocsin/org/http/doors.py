@@ -41,7 +41,7 @@ class Doors:
         methods, values = self._look(path)
         door = methods.get(method)
         if door is None and methods:
-            raise method_not_allowed()
+            raise method_not_allowed(*methods, *(("HEAD",) if "GET" in methods else ()))
         return partial(door, **values) if door is not None and values else door
 
     def _look(self, path: str) -> tuple[Mapping[str, Door], Mapping[str, str]]:

@@ -12,7 +12,7 @@ from tocsin.errors import TocsinError
 from tocsin.journal import JournalError, JournalUnreachable
 from tocsin.org.freshness import Unconfirmed
 from tocsin.org.http.access import AREAS, SCOPES, Area, area_of
-from tocsin.org.http.api import OPENAPI_PATH, allowed_methods
+from tocsin.org.http.api import OPENAPI_PATH
 from tocsin.org.http.authorization import authorize, check_allowed, use_up_proof
 from tocsin.org.http.batch import BATCH_PATH, tell_about_ips
 from tocsin.org.http.check import CHECK_PATH, CheckDoor, is_check
@@ -34,17 +34,15 @@ from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
 from tocsin.org.http.grants import GrantDoors
 from tocsin.org.http.health import (
     HEALTH_PATH,
-    METRICS_PATH,
     READY_PATH,
-    Metrics,
-    needs_no_token,
-    tell_health,
+    tell_alive,
     tell_ready,
 )
 from tocsin.org.http.in_flight import InFlight
 from tocsin.org.http.lapi import BouncerDoor
 from tocsin.org.http.live import LIVE_PATH, LiveDoor
 from tocsin.org.http.logs import LOGS_PATH, tell_log
+from tocsin.org.http.metrics import METRICS_PATH, OrgMetrics, needs_no_token
 from tocsin.org.http.oauth import OAuthDoors
 from tocsin.org.http.openapi import Published
 from tocsin.org.http.policy import POLICY_PATH, replace_policy, tell_policy
@@ -64,8 +62,12 @@ _log = structlog.get_logger("tocsin.org")
 class Front:
     """The ASGI application of one org."""
 
-    def __init__(self, org: Org, *, base_url: str) -> None:
-        """`base_url` is where clients reach the org, without a slash at the end; links are made from it."""
+    def __init__(self, org: Org, *, base_url: str, name: str | None = None) -> None:
+        """
+        Args:
+            base_url: where clients reach the org, without a slash at the end; links are made from it.
+            name: what its metrics are labelled with; None where it is alone.
+        """
         self._org = org
         self._https = base_url.startswith("https://")
         limits = org.config.limits
@@ -76,22 +78,22 @@ class Front:
         self._server = AuthorizationServer(org, issuer=base_url, known_scopes=SCOPES, settings=org.config.oauth)
         oauth = OAuthDoors(org, self._server, self._limits, self._in_flight).doors()
         self._oauth = Doors(oauth)
-        self._metrics = Metrics(org)
-        self._bouncers = BouncerDoor(org, self._metrics.answers)
+        self.metrics = OrgMetrics(org, name)
+        self._bouncers = BouncerDoor(org, self.metrics.answers)
         self._live = LiveDoor(org)
         self._check = CheckDoor(org, self._proxies)
         # These ask for no authorization, or find out by themselves who asks.
         self._open = Doors(
             {
                 **oauth,
-                ("GET", HEALTH_PATH): partial(tell_health, org),
+                ("GET", HEALTH_PATH): tell_alive,
                 ("GET", READY_PATH): partial(tell_ready, org),
                 ("GET", OPENAPI_PATH): Published(base_url).tell,
             }
         )
         self._doors = Doors(
             {
-                ("GET", METRICS_PATH): self._metrics.tell,
+                ("GET", METRICS_PATH): self.metrics.tell,
                 ("POST", RISK_EVENTS_PATH): partial(take_risk_events, org),
                 ("GET", LOGS_PATH): partial(tell_log, org, base_url=base_url),
                 ("GET", IPS_PATH + "{+ip}"): partial(tell_about_ip, org),
@@ -136,14 +138,12 @@ class Front:
         except Exception as error:  # the one place where a mistake of ours becomes an answer
             await self._refuse(exchange, error)
         finally:
-            self._metrics.answers[area.prefix, exchange.status] += 1
+            self.metrics.answers[area.prefix, exchange.status] += 1
 
     async def _refuse(self, exchange: Exchange, error: Exception) -> None:
         # Not in the frame that the traceback of `error` holds: a refusal that is kept there keeps itself, the exchange
         # and so the server's connection, until garbage is collected.
         refusal = _refusal_for(error)
-        if refusal.status == 405:
-            refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
         if refusal.status == 500 and self._oauth.knows(exchange.path):
             refusal = oauth_fault()
         if refusal.status == 503 and exchange.proof is not None and not isinstance(error, JournalUnreachable):
@@ -170,7 +170,7 @@ class Front:
         exchange.check(any_path=is_check(path))  # a proxy may append the path that it was asked for
         if door := self._open.find(method, path):
             return await door(exchange)
-        if not (self._check.open_to(exchange) or needs_no_token(self._org, exchange)):
+        if not (self._check.open_to(exchange) or needs_no_token(self._org.config.http, exchange)):
             await self._let_in(exchange, area)
         if is_check(path):
             return await self._check.answer(exchange)

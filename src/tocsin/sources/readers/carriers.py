@@ -6,12 +6,11 @@ Source: RFC 3164, 4.1 and RFC 5424, 6; the Container Runtime Interface of Kubern
 _TIME = r"(?P<carried>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.+Z-]+)"
 
 
-def _header(program: str) -> str:
+def carried_by(program: str) -> str:
+    """What stands before a line of a program whose name has this pattern, as one; `carried` is when it came."""
     of_program = rf"\S+ {program}(?:(?:\[\d+\])?:| \S+ \S+ (?:-|\[.*?\]))"
     return rf"(?:<\d{{1,3}}>)?(?:1 )?{_TIME} (?:{of_program}|std(?:out|err) [FP]) "
 
 
-CARRIED = rf"(?:{_header('[^][ :]+')})?"
-"""The pattern of what may stand there."""
-BY_APACHE = _header(r"(?:httpd|apache2?)[^][ :]*")
-"""The same where Apache must have sent the line; `carried` is when it did."""
+CARRIED = rf"(?:{carried_by('[^][ :]+')})?"
+"""The same for any program, or nothing."""

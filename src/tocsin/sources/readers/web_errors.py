@@ -9,7 +9,7 @@ import re
 
 from tocsin.signals import Skipped, SkipReason
 from tocsin.signals.skipped import EXCERPT_CHARS
-from tocsin.sources.readers.carriers import BY_APACHE, CARRIED
+from tocsin.sources.readers.carriers import CARRIED, carried_by
 from tocsin.sources.readers.counted import Event
 from tocsin.sources.readers.log_times import LogTimes
 from tocsin.sources.reading import Reading
@@ -62,14 +62,15 @@ class ApacheErrorLines(_ErrorLines):
         found = _APACHE_CLIENT.fullmatch(line["said"])
         if found is None:
             return None
-        # Since 2.4 there is always a port, also after an IPv6 address without brackets: `::1:37752`.
-        return found["client"].rpartition(":")[0] if line["pid"] and not line["remote"] else found["client"]
+        # Since 2.4 there is a port, also after an IPv6 address without brackets: `::1:37752`; 2.3 had none.
+        client: str = found["client"]
+        return client.rpartition(":")[0] or client if line["pid"] and not line["remote"] else client
 
 
 class ApacheSyslogLines(ApacheErrorLines):
     """The same, as Apache sends it to syslog: without its own time."""
 
-    line = re.compile(BY_APACHE + _APACHE_SAID)
+    line = re.compile(carried_by(r"(?:httpd|apache2?)[^][ :]*") + _APACHE_SAID)
     time_group = "carried"
 
 
