@@ -39,9 +39,9 @@ SEEN_WITHIN_S = 30.0
 async def cluster(nats_cluster: NatsCluster) -> AsyncIterator[NatsCluster]:
     """With the streams and buckets of a fleet, empty."""
     async with jetstream(nats_cluster) as connection:
-        await make(connection, declared(FLEET))
+        await make(connection, declared(FLEET.lease_s))
         yield nats_cluster
-        for one in declared(FLEET):
+        for one in declared(FLEET.lease_s):
             await connection.api(f"STREAM.DELETE.{one.config()['name']}")
 
 

@@ -118,7 +118,7 @@ class _SigningKeys:
 
     async def put_in(self, org: Org) -> None:
         if not self._entries:
-            await org.signing_keys.published(self._now_ms)
+            await org.signing_keys.make(self._now_ms)
             self._entries = [entry.body for entry in await org.journal.read() if entry.topic == KEY_TOPIC]
             return
         for entry in self._entries:

@@ -221,7 +221,7 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
                 json.dumps(REQUEST | more)
                 for more in (
                     {"time_iso8601": "2026-01-05T10:00:00+00:00", "request": "GET /.env HTTP/1.1", "status": "200"},
-                    {"time_local": "05/Jan/2026:10:00:01 +0000", "request_uri": "/.git/config", "status": 404},
+                    {"time_local": "05/Jan/2026:10:00:01 +0000", "request_uri": "/.git/config", "response": 404},
                     {"msec": "1767607202.123", "uri": "/", "status": 404, "remote_addr": "unix:"},
                     {"msec": 1767607202.123, "uri": "/", "status": 200},
                 )

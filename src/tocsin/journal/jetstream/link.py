@@ -6,6 +6,7 @@ then a new client takes the place of the old one.
 """
 
 import asyncio
+import os
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -42,10 +43,10 @@ class Listening:
 class Link:
     """Belongs to one event loop. All that is sent is lost, and said to be, while no server is there."""
 
-    def __init__(self, settings: JetStreamSettings) -> None:
+    def __init__(self, settings: JetStreamSettings, role: str = "") -> None:
         self.settings = settings
         self._client: Client | None = None
-        self.denials = Denials(self.where, settings.inbox_prefix)
+        self.denials = Denials(self.where, settings.inbox_prefix, role)
         self._listening: list[Listening] = []
         self._no = ""
         self._closed = False
@@ -223,7 +224,9 @@ class Link:
                 hint="check the credentials, and that the servers know this user",
             )
         why = failed or (told[-1] if told else "no answer")
-        text = " ".join(str(why).removeprefix("nats: ").split()) or type(why).__name__
+        refused = isinstance(why, ConnectionError) and why.errno  # whose text quotes a tuple of Python
+        said = os.strerror(refused) if refused else str(why).removeprefix("nats: ")
+        text = " ".join(said.split()) or type(why).__name__
         return JournalError(
             f"no NATS server answers at {self.where}: {text}",
             hint="check that the servers run, their addresses, and the certificates",

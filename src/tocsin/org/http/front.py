@@ -35,7 +35,7 @@ from tocsin.org.http.grants import GrantDoors
 from tocsin.org.http.health import (
     HEALTH_PATH,
     READY_PATH,
-    tell_health,
+    tell_alive,
     tell_ready,
 )
 from tocsin.org.http.in_flight import InFlight
@@ -86,7 +86,7 @@ class Front:
         self._open = Doors(
             {
                 **oauth,
-                ("GET", HEALTH_PATH): partial(tell_health, org),
+                ("GET", HEALTH_PATH): tell_alive,
                 ("GET", READY_PATH): partial(tell_ready, org),
                 ("GET", OPENAPI_PATH): Published(base_url).tell,
             }

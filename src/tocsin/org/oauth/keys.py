@@ -123,15 +123,19 @@ class SigningKeys:
         """The key that a token says it is signed with, or None when it is none of ours, or one of long ago."""
         return next((public_key(key.jwk) for key in published(self._mine(), now_ms) if key.kid == kid), None)
 
-    async def published(self, now_ms: int) -> tuple[list[SigningKey], int]:
-        """The keys that others may know, and for how many seconds that is all. Raises JournalError."""
-        await self._make(now_ms)
+    def are_due(self, now_ms: int) -> bool:
+        """Whether one has to be made."""
+        return due(self._mine(), now_ms, period_ms=self._period_ms) is not None
+
+    def published(self, now_ms: int) -> tuple[list[SigningKey], int]:
+        """The keys that others may know, and for how many seconds that is all: not at all while one is due."""
         keys = published(self._mine(), now_ms)
-        return keys, max(0, (min(key.signs_from_ms for key in keys if key.signs_from_ms > now_ms) - now_ms) // 1000)
+        begins_ms = min((key.signs_from_ms for key in keys if key.signs_from_ms > now_ms), default=now_ms)
+        return keys, (begins_ms - now_ms) // 1000
 
     async def signer(self, now_ms: int) -> tuple[str, RSAKey]:
         """The key that signs now, with its id. Raises JournalError."""
-        await self._make(now_ms)
+        await self.make(now_ms)
         mine = self._mine()
         signing = signer(mine, now_ms)
         assert signing is not None
@@ -139,9 +143,10 @@ class SigningKeys:
         assert key is not None
         return signing.kid, key
 
-    async def _make(self, now_ms: int) -> None:
+    async def make(self, now_ms: int) -> None:
+        """Those that are due. Raises JournalError."""
         async with self._turn:
-            while due(self._mine(), now_ms, period_ms=self._period_ms) is not None:
+            while self.are_due(now_ms):
                 key = await asyncio.to_thread(RSAKey.generate_key, _BITS)
                 try:
                     await self._changes.append(KEY_TOPIC, partial(self._decide, key, now_ms))

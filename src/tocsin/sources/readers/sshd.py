@@ -23,7 +23,7 @@ _LINE = re.compile(
     r"(?:<\d{1,3}>)?(?:1 |[A-Z][a-z]{2} (?=\d{4}-))?"
     r"(?P<time>[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,6})?"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)(?: [A-Z]{3,5})? "
-    r"(?:[^\s\[]+ )?"
+    r"(?:<[\w.]+> )?(?:[^\s\[]+ )?"  # BSD's syslog -v tells facility and level
     r"\[?sshd(?:-session|-auth|\(pam_unix\))?(?:\[(?P<pid>\d+)\]:?|\]:?| (?P<pid5424>\d+|-) \S+ (?:-|\[.*?\])|:) "
     r"\ufeff?(?:\[ID \d+ [\w.]+\] )?(?P<said>.*)"
 )
