@@ -23,8 +23,9 @@ from pathlib import Path
 import crowdsec_peer
 from tocsin.org.assertions import consumed
 from tocsin.org.folder import DataFolder
-from tocsin.org.org import at_work, open_org
+from tocsin.org.opening import open_org
 from tocsin.org.records import encode_record, local_deed, risk_topic
+from tocsin.org.running import at_work
 from tocsin.signals import RiskEvent, RiskEventSubject, RiskLevel, RiskProvider, RiskProviderAction
 
 _PRIME, _STEP = 3_724_541_939, 2_654_435_761  # a walk over the address space that never repeats

@@ -26,7 +26,7 @@ import crowdsec_peer
 from load import CONNECTIONS, EVENTS, MAPPED, SUBJECTS, asker, get, held_ips, in_parallel, sender
 from support.org import OrgProcess
 from tocsin.org.folder import DataFolder
-from tocsin.org.org import open_org
+from tocsin.org.opening import open_org
 from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_topic
 from tocsin.org.risk_index import RiskIndex
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--look-ups", type=int, default=3000, help="a connection")
     parser.add_argument("--held", type=int, default=1_000_000, help="IPs in the org that is measured at rest")
     chosen = parser.parse_args()
-    parts = [f"{name} {version(name)}" for name in ("granian", "lmdb", "litestar", "msgspec")]
+    parts = [f"{name} {version(name)}" for name in ("granian", "lmdb", "msgspec")]
     print(f"{os.cpu_count()} x {_cpu()}, {platform.system()} {platform.release()}, Python {platform.python_version()}")
     print(", ".join(parts))
     with tempfile.TemporaryDirectory() as folder:

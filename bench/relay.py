@@ -137,8 +137,8 @@ def plan(folder: Path, pending: int) -> None:
             assert len(request.tellings) == SUBJECTS_PER_REQUEST
             encode_events(risk_events(request))
             started = time.perf_counter()
-            outbox.sends("acme", request)
-            outbox.answered("acme", book, delivered=True, now_ms=now_ms)
+            outbox.in_flight.sends("acme", request)
+            outbox.in_flight.answered("acme", book, delivered=True, now_ms=now_ms)
             records.append(time.perf_counter() - started)
             outbox.store.let_memory_go()
             peak = max(peak, _resident())
@@ -209,12 +209,12 @@ class ModelTarget:
     async def tell(self, request: Request) -> Answer:
         left_s = self.clock.passed_s
         await asyncio.sleep(RTT_S / 2)
-        status, told = self._limiter.ask(self.clock()), self._limiter.told(self.clock())
+        status, told = self._limiter.ask(self.clock()), self._limiter.allowance(self.clock())
         await asyncio.sleep(RTT_S / 2)
         if status == 202:
             self.sent.append((left_s, request))
         self.refused += status != 202
-        return Answer(status, told=told)
+        return Answer(status, allowance=told)
 
 
 def simulate(folder: Path, plot: Path | None) -> None:

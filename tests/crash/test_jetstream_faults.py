@@ -9,19 +9,21 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 from uuid import uuid4
 
 import pytest
 
-from support.deaf_proxy import DeafProxy
 from support.jetstream import STREAM, jetstream
 from support.journal_appender import body_of
 from support.nats_cluster import NatsCluster, NatsNode, until
+from support.tcp_proxy import Proxy
 from tocsin.journal import Entry, JournalUnreachable
 from tocsin.journal.jetstream import JetStreamJournal
+from tocsin.journal.jetstream.asking import Refused
+from tocsin.journal.jetstream.copies import Damage, damages
 from tocsin.journal.jetstream.declared import StreamDeclared, make
 from tocsin.journal.jetstream.replicas import Replica, lost, replicas
 
@@ -40,9 +42,10 @@ def follower(cluster: NatsCluster) -> NatsNode:
     return cluster.followers("TOCSIN")[0]
 
 
+HOW = ("flipped", "truncated", "gone")
 # An election takes up to nine seconds, so each of them is not for every day.
 VICTIMS = [(leader, False), (follower, True)] + [(follower, False), (leader, True)] * (ROUNDS > 1)
-DAMAGES = ["truncated"] + ["gone", "flipped"] * (ROUNDS > 1)
+DAMAGES = [(how, leads) for how in HOW for leads in (True, False)][: None if ROUNDS > 1 else 1]
 
 
 class Appender:
@@ -218,13 +221,13 @@ async def test_with_two_of_three_down_nothing_is_accepted_and_all_is_well_after_
 
 @pytest.mark.parametrize("expects", [False, True, "and its id is forgotten"])
 async def test_an_append_whose_answer_is_lost_is_written_once(nats_cluster: NatsCluster, expects: bool | str) -> None:
-    async with DeafProxy(nats_cluster.nodes[0].port) as proxy, jetstream(nats_cluster) as other:
+    async with Proxy(nats_cluster.nodes[0].port) as proxy, jetstream(nats_cluster) as other:
         name = f"LOST_{uuid4().hex}"
         stream = StreamDeclared(name=name, subjects=(f"{name}.>",)).config()
         if expects not in (True, False):
             stream["duplicate_window"] = 100_000_000  # a tenth of a second: over before it is sent again
         await other.api(f"STREAM.CREATE.{name}", stream)
-        async with jetstream(nats_cluster, proxy.url) as connection:
+        async with jetstream(nats_cluster, f"nats://127.0.0.1:{proxy.port}") as connection:
             journal = await JetStreamJournal.open(connection, "acme", stream=name, root=name)
             seen = await JetStreamJournal.open(other, "acme", stream=name, root=name)
             seq = await journal.append("a", b"first")
@@ -244,34 +247,58 @@ async def test_an_append_whose_answer_is_lost_is_written_once(nats_cluster: Nats
                 await each.close()
 
 
-def damage(blocks: list[Path], how: str) -> None:
-    block = blocks[0]
+def damage(block: Path, how: str) -> None:
+    """Flip a bit in the body of one of its messages, or lose the rest of it, or all."""
     content = bytearray(block.read_bytes())
-    if how == "truncated":
-        block.write_bytes(content[: len(content) // 2])
-    elif how == "gone":
+    if how == "gone":
         block.unlink()
+        return
+    middle = content.index(b"tocsin.journal.", len(content) // 2)
+    if how == "truncated":
+        del content[middle:]
     else:
-        content[len(content) // 2] ^= 0x10
-        block.write_bytes(content)
+        content[content.index(b"Nats-Msg-Id", middle)] ^= 0x10
+    block.write_bytes(content)
 
 
-@pytest.mark.parametrize("how", DAMAGES)
-def test_a_damaged_copy_is_told_apart_and_filled_again(tmp_path: Path, how: str) -> None:
+async def damaged(cluster: NatsCluster) -> list[Damage]:
+    """What a comparison of all copies finds."""
+    async with jetstream(cluster, patience_s=SOON_S) as connection:
+        return await damages(connection, "TOCSIN", copies(cluster), lambda _: None)
+
+
+async def let_lead(cluster: NatsCluster, node: NatsNode) -> None:
+    """Have `node` lead the stream, once the servers think that it may."""
+    async with jetstream(cluster, patience_s=SOON_S) as connection:
+        async with asyncio.timeout(SOON_S):
+            while cluster.leader("TOCSIN") is not node:
+                with suppress(Refused):
+                    await connection.api("STREAM.LEADER.STEPDOWN.TOCSIN", {"placement": {"preferred": node.name}})
+                await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize(("how", "leads"), DAMAGES)
+def test_a_damaged_copy_is_told_apart_and_filled_again(tmp_path: Path, how: str, leads: bool) -> None:
     with cluster_with_a_stream(tmp_path) as cluster, Load(tmp_path, cluster) as load:
         load.go_on(each=100)
         acknowledged = load.end()
         wait_until_equal(cluster)
+        assert asyncio.run(damaged(cluster)) == []
+        held = {entry.seq for entry in asyncio.run(everything(cluster))}
         node = follower(cluster)
         node.stop()
-        damage(sorted(node.store.glob("jetstream/*/streams/TOCSIN/msgs/*.blk")), how)
+        damage(min(node.store.glob("jetstream/*/streams/TOCSIN/msgs/*.blk")), how)
         node.start()
         cluster.wait_until_ready()
+        if leads:
+            asyncio.run(let_lead(cluster, node))
         # Counting finds no flipped bit: the server itself does not notice before that message is asked for.
-        until(
-            lambda: [copy.server for copy, _ in lost(copies(cluster))] == ([] if how == "flipped" else [node.name]),
-            how,
-        )
+        counted = [] if how == "flipped" else [node.name]
+        until(lambda: [copy.server for copy, _ in lost(copies(cluster))] == counted, how)
+        (found,) = asyncio.run(damaged(cluster))
+        assert (found.server, found.unlike) == (node.name, ())
+        assert len(found.lacked) == 1 if how == "flipped" else len(found.lacked) > 100
+        assert set(found.lacked) <= held
         node.stop()
         node.empty()
         node.start()

@@ -16,17 +16,23 @@ from pathlib import Path
 import pytest
 
 from support.nats_cluster import until
+from support.node import MemoryFleet
 from support.org_folder import fill, known
 from support.process import Command
 from tocsin.journal import SqliteJournal, check_journal, copy_journal
 from tocsin.org.assertions import Assertion
 from tocsin.org.doctor import examine
 from tocsin.org.errors import OrgError
+from tocsin.org.fleet.doctor import examine_node
+from tocsin.org.fleet.folder import NodeFolder
+from tocsin.org.fleet.snapshot import restore as restore_snapshot
+from tocsin.org.fleet.snapshot import take
 from tocsin.org.folder import DataFolder
-from tocsin.org.org import at_work, open_org
+from tocsin.org.opening import open_org, org_behind
 from tocsin.org.rebuild import restore
 from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_topic
 from tocsin.org.risk_index import RiskIndex
+from tocsin.org.running import at_work
 
 pytestmark = pytest.mark.slow
 ROUNDS = int(os.environ.get("TOCSIN_SOAK_ROUNDS", "2"))
@@ -88,6 +94,41 @@ async def test_a_killed_backup_is_whole_or_not_there(tmp_path: Path) -> None:
             assert check_journal(backup) == check_journal(data / "journal.db")
             whole += 1
     assert [finding for finding in examine(data) if finding.mend] == []
+
+
+async def test_a_killed_snapshot_is_whole_or_not_there_and_a_killed_restore_of_one_is_ended_by_the_next(
+    tmp_path: Path,
+) -> None:
+    node, dice = tmp_path / "node", random.Random()
+    fleet = MemoryFleet(node)
+    await fleet.registered.add("acme", "http://acme.example", at_ms=1)
+    registered = await fleet.registered.get("acme")
+    async with open_org(fleet.folder_of("acme", registered)) as org:
+        for _ in range(40):
+            events = [ConsumedEvent(None, None, _ips(dice), b"\3" * 50, None) for _ in range(20)]
+            record = RiskEventsConsumed(local_deed(org.now_ms), "rkpA", events)
+            await org.journal.append(risk_topic("rkpA"), encode_record(record))
+        await org.projector.catch_up()
+        held = dict(org.index.dump())
+    for number in range(2 * ROUNDS):
+        taken, new = tmp_path / f"taken-{number}", tmp_path / f"new-{number}"
+        begun = partial(_any, tmp_path, f".{taken.name}.*")
+        killed("backup", taken, "--data", node, seen=begun, after_s=dice.uniform(0.0, 0.3))
+        if not taken.exists():
+            take(node, taken, org=None, on_progress=nothing)
+        begun = partial(_any, new, "orgs")
+        killed("restore", taken, "--data", new, seen=begun, after_s=dice.uniform(0.0, 0.2))
+        try:
+            NodeFolder.open(new, create=False)
+        except OrgError as error:
+            assert "was interrupted" in str(error)
+            restore_snapshot(taken, new, on_progress=nothing)
+        again = MemoryFleet(new)
+        again.journals = fleet.journals
+        async with org_behind(again.folder_of("acme", registered)) as org:
+            assert dict(org.index.dump()) == held
+            assert org.projector.applied == await org.journal.last()
+    assert [finding for finding in examine_node(node, deep=True) if finding.mend] == []
 
 
 async def test_after_a_killed_rebuild_the_next_start_goes_on(tmp_path: Path) -> None:

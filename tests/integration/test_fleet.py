@@ -1,6 +1,6 @@
 """Nodes of a fleet over real servers: what one takes in the other knows, and orgs see nothing of each other."""
 
-import shutil
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,16 +58,32 @@ async def test_what_one_node_takes_in_the_other_knows_and_a_third_that_comes_lat
         assert two.stop() == 0
         rebuilt = tocsin("rebuild", "--org", "acme", "--data", str(two.data))
         assert (rebuilt.returncode, "rebuilt up to entry" in rebuilt.stdout) == (0, True), rebuilt.stderr
-        # A snapshot: the folder of a node that is stopped. What came since is read on from the streams.
-        shutil.copytree(two.data, fleet.folder / "three")
+        # One of the node that runs, one of the node that is stopped. What came since is read on from the streams.
+        for node, new in ((one, "three"), (two, "four")):
+            taken = str(fleet.folder / f"of-{new}")
+            for command in (
+                ["backup", taken, "--data", str(node.data)],
+                ["restore", taken, "--data", str(fleet.folder / new)],
+            ):
+                done = tocsin(*command)
+                assert (done.returncode, done.stderr) == (0, "")
+        healthy = tocsin("doctor", "--deep", "--data", str(one.data))
+        assert {line.split()[0] for line in healthy.stdout.splitlines()} == {"ok"}, healthy.stdout
+        assert "fleet: nats://127.0.0.1" in healthy.stdout
         with patient(one, token) as here:
             send(here, event((OTHER, "MEDIUM")))
-        with fleet.node("three") as three, fleet.node("four") as four:
-            with ready(patient(three, token)) as at_three, ready(patient(four, token)) as at_four:
-                assert {at.get("/readyz").json()["last"] for at in (at_three, at_four)} != {0}
+        with fleet.node("three") as three, fleet.node("four") as four, fleet.node("five") as five:
+            later = [patient(node, token) for node in (three, four, five)]
+            with ready(later[0]), ready(later[1]), ready(later[2]):
+                assert {at.get("/readyz").json()["last"] for at in later} != {0}
                 for ip, level in ((IP, "HIGH"), (OTHER, "MEDIUM")):
-                    until(lambda: words(at_three, ip) == words(at_four, ip) == [level], "not caught up")  # noqa: B023
-            assert [line for node in (one, three, four) for line in warned(node)] == []
+                    until(lambda: [words(at, ip) for at in later] == [[level]] * 3, "not caught up")  # noqa: B023
+            assert [line for node in (one, three, four, five) for line in warned(node)] == []
+        marker = two.data / "marker.json"
+        of_another = json.loads(marker.read_bytes()) | {"fleet": "another"}
+        marker.write_text(json.dumps(of_another))
+        refused = tocsin("token", "list", "--data", str(two.data))
+        assert (refused.returncode, "belongs to another fleet" in refused.stderr) == (1, True), refused.stderr
 
 
 async def test_two_orgs_by_their_hosts_see_nothing_of_each_other_and_come_and_go_while_the_node_runs(
@@ -105,4 +121,7 @@ async def test_two_orgs_by_their_hosts_see_nothing_of_each_other_and_come_and_go
             assert client.get(f"/risk/v1/ips/{IP}", headers=at_acme).status_code == 200
         assert node.stop() == 0
         # The process beside the node may have begun a round for the one that was removed at this moment.
-        assert [line for line in warned(node) if "the fleet has no org bolt" not in line] == []
+        lines = [line for line in warned(node) if "the fleet has no org bolt" not in line]
+        assert len(lines) == 2, lines
+        for host, line in zip(("other.example", "bolt.example"), lines, strict=True):
+            assert f"event=host.unknown host={host}" in line

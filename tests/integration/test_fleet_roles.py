@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,12 +14,13 @@ import pytest
 import trustme
 from msgspec.structs import replace
 
-from support.fleet import patient, server_ports, warned
-from support.nats_cluster import BINARY, until
+from support.fleet import patient, server_ports, start, started, warned
+from support.nats_cluster import until
 from support.org import OrgProcess, event, send
 from support.process import tocsin
 from tocsin.cli.fleet import told as settings_of
 from tocsin.cli.fleet_files import write_files
+from tocsin.cli.fleet_roles import declared
 from tocsin.journal import JournalError
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamJournal, JetStreamKeyValue
 from tocsin.journal.jetstream.servers import Fault, Server, faults
@@ -27,25 +28,6 @@ from tocsin.org.fleet.declared import ORGS_BUCKET
 from tocsin.org.fleet.registered import Registered
 
 pytestmark = pytest.mark.slow
-
-
-@contextmanager
-def started(folder: Path, which: str = "n?") -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """The servers whose configs are in `folder`, by name."""
-    running = {}
-    try:
-        for place in sorted(folder.glob(which)):
-            running[place.name] = start(place)
-        yield running
-    finally:
-        for process in running.values():
-            process.kill()
-            process.wait()
-
-
-def start(place: Path) -> subprocess.Popen[bytes]:
-    with (place / "log").open("ab") as log:
-        return subprocess.Popen([BINARY, "-c", "server.conf"], cwd=place, stdout=log, stderr=log)
 
 
 @asynccontextmanager
@@ -78,9 +60,10 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(
 ) -> None:
     fleet, running = set_up
     at = ("--fleet", str(fleet))
-    checked = tocsin("fleet", "check", *at)
+    checked = tocsin("fleet", "check", "--deep", *at)
     assert (checked.returncode, "PROBLEM" in checked.stdout) == (0, False), checked.stdout
     assert checked.stdout.count("syncs always") == 3
+    assert checked.stdout.count("n1, n2, n3 hold the same") == len(declared())
     assert tocsin("fleet", "org", "add", "acme", "--url", "http://acme.example", *at).returncode == 0
     assert tocsin("fleet", "org", "list", *at).stdout == "acme\thttp://acme.example\n"
     with (
@@ -98,6 +81,7 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(
         as_role(fleet, "fleet.toml") as node_user,
         as_role(fleet, "relay-journal.toml") as worker,
         as_role(fleet, "detector-journal.toml") as detector,
+        as_role(fleet, "auditor.toml") as auditor,
     ):
         assert (await worker.api("STREAM.INFO.KV_tocsin_targets"))["config"]["num_replicas"] == 3
         orgs = await JetStreamKeyValue.open(node_user, ORGS_BUCKET)
@@ -112,6 +96,8 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(
             worker.api("STREAM.MSG.GET.TOCSIN", {"seq": 1}),
             detector.api("STREAM.MSG.GET.TOCSIN", {"seq": 1}),
             detector.api("STREAM.INFO.KV_tocsin_targets"),
+            auditor.api("STREAM.PURGE.TOCSIN"),
+            auditor.ask("tocsin.journal.acme.a", b"", None, 5.0),
             return_exceptions=True,
         )
         for error in told:
@@ -137,8 +123,11 @@ def _a_copy_that_is_cut_is_found(fleet: Path, running: dict[str, subprocess.Pope
     running["n3"].terminate()  # with a snapshot, so that it does not play its log again
     running["n3"].wait()
     without = tocsin("fleet", "check", "--fleet", str(fleet))
-    assert (without.returncode, "2 of 3 answer" in without.stdout) == (1, True), without.stdout
-    (block,) = place.glob("store/jetstream/*/streams/TOCSIN/msgs/*.blk")
+    dead = settings_of(fleet, "system.toml").servers[2].removeprefix("tls://")
+    named, counted = (line for line in without.stdout.splitlines() if line.startswith("PROBLEM"))
+    assert f"no NATS server answers at {dead}: Connection refused" in named
+    assert (without.returncode, "2 of 3 answer" in counted) == (1, True)
+    (block,) = place.glob("store-n3/jetstream/*/streams/TOCSIN/msgs/*.blk")
     block.write_bytes(block.read_bytes()[: block.stat().st_size // 2])
     running["n3"] = start(place)
     checked = until(
@@ -153,7 +142,7 @@ def _a_copy_that_is_cut_is_found(fleet: Path, running: dict[str, subprocess.Pope
 def _a_server_without_the_password_is_kept_out(fleet: Path) -> None:
     """Not even with a certificate of the same authority: what comes over a route is asked for no key."""
     rogue, (port, *_) = fleet / "rogue", server_ports()
-    shutil.copytree(fleet / "n1", rogue, ignore=shutil.ignore_patterns("store"))
+    shutil.copytree(fleet / "n1", rogue, ignore=shutil.ignore_patterns("store-*"))
     config = rogue / "server.conf"
     mine = re.sub(r"server:\w+@|authorization: .*", "", config.read_text()).replace(
         "server_name: n1", "server_name: me"

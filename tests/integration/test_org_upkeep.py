@@ -15,7 +15,7 @@ from tocsin.journal import JournalError, copy_journal
 from tocsin.org.doctor import Finding, examine
 from tocsin.org.errors import OrgError
 from tocsin.org.folder import RESTORING, DataFolder
-from tocsin.org.org import open_org
+from tocsin.org.opening import open_org
 from tocsin.org.rebuild import rebuild, restore
 from tocsin.org.records import ISSUED_BRANCH, AssertionUsed, UsedAssertion, org_deed
 from tocsin.org.risk_index import RiskIndex

@@ -14,8 +14,9 @@ from support.org_folder import fill
 from tocsin.journal.sqlite import SqliteJournal
 from tocsin.org.config import Http, OrgConfig
 from tocsin.org.folder import DataFolder
-from tocsin.org.org import in_background, open_org
+from tocsin.org.opening import open_org
 from tocsin.org.records import CarriedEvent, RiskCarried, encode_record, org_deed, risk_topic
+from tocsin.org.rounds import in_background
 from tocsin.org.worker import Leave, Take, Worker
 
 IP = "203.0.113.9"
@@ -71,20 +72,6 @@ async def test_work_that_has_failed_is_told_of_and_begun_again_until_it_is_to_be
     finally:
         if worker.returncode is None:
             worker.kill()
-
-
-async def test_what_fails_in_the_background_is_logged_at_once() -> None:
-    async def fail() -> None:
-        raise ZeroDivisionError("of upkeep")
-
-    async def serve() -> None:
-        async with in_background(fail()):
-            await asyncio.sleep(0.01)
-            assert [log["event"] for log in logs] == ["work.failed"]
-
-    with capture_logs() as logs, pytest.raises(ZeroDivisionError):
-        await serve()
-    assert "of upkeep" in logs[0]["exception"]
 
 
 def carried(*, severities: bytes) -> RiskCarried:

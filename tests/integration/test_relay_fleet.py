@@ -5,6 +5,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import httpx2
@@ -482,6 +483,78 @@ def test_what_nothing_speaks_of_any_more_is_forgotten_and_the_position_stays(tmp
         fleet.start("w2", sources=[source])
         await asyncio.sleep(60)
         assert source.began_at == [b"", b"2"]
+        await fleet.close()
+
+    run_virtually(main)
+
+
+class _UntilCarried(MemoryJournal):
+    """Does something when a part of what the target holds has been carried forward, and the worker has not heard so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_carried: Callable[[], object] = lambda: None
+
+    async def append(self, topic: str, body: bytes, *, expect_last: int | None = None) -> int:
+        seq = await super().append(topic, body, expect_last=expect_last)
+        if b"carried" in body:
+            self.on_carried()
+            await asyncio.sleep(0)  # here it dies
+        return seq
+
+
+def test_what_a_target_holds_is_carried_forward_so_its_ledger_stays_short(tmp_path: Path) -> None:
+    """A worker dies each second time, just when it has done so; whoever goes on knows it, and repeats nothing."""
+
+    async def main() -> None:
+        fleet = Fleet(tmp_path, _orgs("acme"))
+        org = fleet.orgs["acme"]
+        told = fleet.told["acme"] = _UntilCarried()
+        died: list[asyncio.Task[None]] = []
+
+        times = count(1)
+
+        def dies() -> None:
+            if next(times) % 2 == 0:
+                return
+            (holder,) = holders(fleet, "target.acme")
+            died.append(asyncio.create_task(fleet.running.pop(holder).kill()))
+            fleet.start(f"w{len(died) + 1}")
+
+        told.on_carried = dies
+        fleet.start("w1")
+        levels = (RiskLevel.HIGH, RiskLevel.MEDIUM)
+        for again in range(80):
+            observed = fleet.clock()
+            ends = observed + DAY
+            await fleet.detector.put(
+                [Signal(address(number), levels[again % 2], observed, ends, "seen", "a") for number in range(5)]
+            )
+            await asyncio.sleep(60)
+        assert len(died) >= 2
+        assert org.statuses == [202] * len(org.statuses)
+        assert len(org.taken) == 80 * 5
+        assert org.picture(fleet.clock()) == {address(number): "MEDIUM" for number in range(5)}
+        assert len(await told.read()) < 60
+        await fleet.close()
+
+    run_virtually(main)
+
+
+def test_of_a_list_that_is_read_again_and_again_the_stream_keeps_the_last_readings(tmp_path: Path) -> None:
+    async def main() -> None:
+        fleet = Fleet(tmp_path, _orgs("acme"))
+        org = fleet.orgs["acme"]
+        source = _List("list", [[number, number + 1, 99] for number in range(40)])
+        fleet.start("w1", sources=[source])
+        await fleet.detector.put([_signal(7, source="other")])
+        await asyncio.sleep(900)
+        assert len(await fleet.signals.read()) < 10
+        await next(iter(fleet.running.values())).kill()
+        fleet.start("w2", sources=[source])
+        await asyncio.sleep(60)
+        held = {address(number) for number in (7, 39, 40, 99)}
+        assert held == set(org.picture(fleet.clock()))
         await fleet.close()
 
     run_virtually(main)

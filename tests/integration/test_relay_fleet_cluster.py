@@ -39,9 +39,9 @@ SEEN_WITHIN_S = 30.0
 async def cluster(nats_cluster: NatsCluster) -> AsyncIterator[NatsCluster]:
     """With the streams and buckets of a fleet, empty."""
     async with jetstream(nats_cluster) as connection:
-        await make(connection, declared(FLEET))
+        await make(connection, declared(FLEET.lease_s))
         yield nats_cluster
-        for one in declared(FLEET):
+        for one in declared(FLEET.lease_s):
             await connection.api(f"STREAM.DELETE.{one.config()['name']}")
 
 
@@ -149,6 +149,33 @@ async def test_when_a_worker_is_killed_in_a_request_another_repeats_that_one_and
     await asyncio.to_thread(main)
 
 
+async def test_when_a_worker_is_killed_while_it_carries_forward_another_goes_on(
+    tmp_path: Path, cluster: NatsCluster
+) -> None:
+    many = {f"8.{a}.{b}.1": "HIGH" for a in range(40) for b in range(250)}
+    settings = JetStreamSettings(servers=tuple(cluster.urls))
+
+    async def parts() -> list[int]:
+        async with open_stores(settings, FLEET) as stores:
+            told = await stores.told("acme")
+            entries = await told.read()
+            await told.close()
+            return [entry.seq for entry in entries if b"carried" in entry.body]
+
+    def main() -> None:
+        with _workers(tmp_path, cluster) as (workers, org):
+            write_list(workers.list, many, at=datetime.now(UTC))
+            workers.start("w1", "w2")
+            _until(lambda: asyncio.run(parts()), workers)
+            dead = workers.owner()
+            workers.running.pop(dead).kill()
+            _until(lambda: set(org.ips) == set(many), workers)
+            twice = [ip for ip, count in Counter(org.ips).items() if count > 1]
+            assert len(twice) <= 1000 or workers.lost_a_lease()
+
+    await asyncio.to_thread(main)
+
+
 async def test_a_worker_that_was_stopped_and_goes_on_sends_nothing(tmp_path: Path, cluster: NatsCluster) -> None:
     def main() -> None:
         with _workers(tmp_path, cluster) as (workers, org):
@@ -194,6 +221,19 @@ async def test_a_worker_that_is_told_to_end_hands_over(tmp_path: Path, cluster: 
     await asyncio.to_thread(main)
 
 
+async def test_the_status_says_what_a_worker_cannot_serve(tmp_path: Path, cluster: NatsCluster) -> None:
+    def main() -> None:
+        with _workers(tmp_path, cluster) as (workers, _):
+            (tmp_path / "token").unlink()
+            workers.start("w1")
+            _until(lambda: workers.status("w1")["fleet"]["failing"], workers)
+            status = tocsin("relay", "status", "--config", str(workers.config("w1"))).stdout
+            assert "  cannot serve target.acme, for " in status
+            assert "token" in status
+
+    await asyncio.to_thread(main)
+
+
 async def test_a_program_hands_signals_over_to_the_fleet(tmp_path: Path, cluster: NatsCluster) -> None:
     settings = JetStreamSettings(servers=tuple(cluster.urls))
     with _workers(tmp_path, cluster) as (workers, org):
@@ -202,6 +242,53 @@ async def test_a_program_hands_signals_over_to_the_fleet(tmp_path: Path, cluster
             now = datetime.now(UTC)
             await detector.put([Signal("9.9.9.9", RiskLevel.HIGH, now, now.replace(year=now.year + 1), "seen", "ids")])
         await asyncio.to_thread(_until, lambda: "9.9.9.9" in org.ips, workers)
+
+
+async def test_what_files_say_is_handed_over_to_the_fleet(tmp_path: Path, cluster: NatsCluster) -> None:
+    """By a machine that has no targets, from files; what a list says no more is let go."""
+    servers = ", ".join(f'"{url}"' for url in cluster.urls)
+    config = tmp_path / "detector-journal.toml"
+    config.write_text(f"[journal]\nservers = [{servers}]\n")
+
+    def put(*arguments: str) -> Any:
+        return tocsin("relay", "put", *arguments, "--config", str(config))
+
+    def main() -> None:
+        with _workers(tmp_path, cluster) as (workers, org):
+            workers.list.write_text("")
+            workers.start("w1")
+            mine = write_list(tmp_path / "mine.txt", {"9.9.9.1": "HIGH", "9.9.9.2": "HIGH"}, at=datetime.now(UTC))
+            handed = put(str(mine), "--source", "mine")
+            assert (handed.returncode, handed.stderr) == (0, "")
+            assert "2 signals (2 HIGH)" in handed.stdout
+            _until(lambda: {"9.9.9.1", "9.9.9.2"} <= set(org.ips), workers)
+            write_list(mine, {"9.9.9.2": "HIGH"}, at=datetime.now(UTC))
+            assert put(str(mine), "--source", "mine").returncode == 0
+            _until(lambda: org.ips.count("9.9.9.1") == 2, workers)  # it is let go
+            (other := tmp_path / "other.txt").write_text("9.9.9.3\t9\nno address\t9\n")
+            broken = put(str(other), "--format", "ipsum", "--json")
+            assert broken.returncode == 1, broken.stderr
+            assert msgspec.json.decode(broken.stdout)["quarantined"] == 1
+            assert broken.stderr.startswith(f"{other}:2: ")
+            _until(lambda: "9.9.9.3" in org.ips, workers)
+            assert org.ips.count("9.9.9.2") == 1
+
+    await asyncio.to_thread(main)
+
+
+def test_what_keeps_a_put_from_the_fleet_is_one_line_and_a_hint(tmp_path: Path) -> None:
+    config, signals = tmp_path / "relay.toml", write_list(tmp_path / "list.txt", IPS, at=datetime.now(UTC))
+    config.write_text('[targets.acme]\nurl = "https://acme.example"\ntoken_env = "T"\n')
+    refused = tocsin("relay", "put", str(signals), "--config", str(config))
+    assert refused.returncode == 1
+    assert "journal: it says how to reach the fleet" in refused.stderr
+    config.write_text('[journal]\nservers = ["nats://127.0.0.1:1"]\nconnect_s = 1.0\n')
+    refused = tocsin("relay", "put", str(signals), "--config", str(config))
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("tocsin: no NATS server answers at 127.0.0.1:1")
+    refused = tocsin("relay", "put", str(signals), "-", "--source", "mine", "--config", str(config))
+    assert refused.returncode == 2
+    assert "names one FILE" in refused.stderr
 
 
 async def test_many_targets_over_four_workers_are_balanced_and_only_what_must_move_moves(

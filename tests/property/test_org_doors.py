@@ -1,4 +1,4 @@
-"""Whatever is asked at the doors that answer without a framework, the answer is one of those they have, never a 500."""
+"""Whatever is asked at the doors of decisions, the answer is one of those they have, never a 500."""
 
 import asyncio
 import tempfile

@@ -16,7 +16,8 @@ from tocsin.org.crowdsec.changes import Scribe
 from tocsin.org.crowdsec.feed import Pull
 from tocsin.org.crowdsec.filters import Filter, read_filter
 from tocsin.org.folder import DataFolder
-from tocsin.org.org import Org, open_org
+from tocsin.org.opening import open_org
+from tocsin.org.org import Org
 from tocsin.org.policy import Action, Policy
 from tocsin.org.records import local_deed
 from tocsin.org.retention import Retention

@@ -20,8 +20,9 @@ from tocsin.org.folder import DataFolder
 from tocsin.org.http.api import OPERATIONS
 from tocsin.org.http.api.operation import Operation
 from tocsin.org.http.front import Front
-from tocsin.org.org import at_work, open_org
+from tocsin.org.opening import open_org
 from tocsin.org.records import Role, local_deed
+from tocsin.org.running import at_work
 
 LIMITS = dict.fromkeys(("risk_events", "logs", "clients", "grants", "token", "oauth", "api"), 1000000000)
 

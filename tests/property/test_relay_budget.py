@@ -36,7 +36,7 @@ class Client:
         self.last_sent = now
         self.statuses.append(self._org.ask(now + self._half))
         answered = now + 2 * self._half
-        self.window = self.window.heard(self._org.told(now + self._half), now=answered)
+        self.window = self.window.heard(self._org.allowance(now + self._half), now=answered)
         return answered
 
 

@@ -171,8 +171,8 @@ def _tell(outbox: Outbox, model: Model, number: int, at_most: int) -> None:
                 assert telling.severity == severity
                 assert event.until_ms <= (expires_ms if severity else model.now_ms + LEAST_LIFE_MS)
                 model.told[telling.key] = Told(severity or 1, model.now_ms, event.until_ms)
-        outbox.sends("acme", request)
-        outbox.answered("acme", outbox.target("acme"), delivered=True, now_ms=model.now_ms)
+        outbox.in_flight.sends("acme", request)
+        outbox.in_flight.answered("acme", outbox.target("acme"), delivered=True, now_ms=model.now_ms)
 
 
 def _wake(outbox: Outbox, model: Model) -> None:

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from support.minute_window import MinuteWindow
-from tocsin.relay import Told, Window
+from tocsin.relay import Allowance, Window
 
 T0 = datetime(2026, 2, 3, 9, 15, 0, 250_000, tzinfo=UTC)
 GAPS_S = st.one_of(st.floats(0, 0.5), st.floats(0, 90))
@@ -47,7 +47,7 @@ def test_a_relay_alone_on_its_bucket_is_never_told_429(
         arrived = now + timedelta(seconds=up_s)
         assert org.ask(arrived) == 202
         now = arrived + timedelta(seconds=down_s)
-        ours = ours.heard(org.told(arrived) if tells else Told(), now=now)
+        ours = ours.heard(org.allowance(arrived) if tells else Allowance(), now=now)
 
 
 @given(skew_s=SKEWS_S, limit=LIMITS, latency_s=st.floats(0.001, 0.2))
@@ -59,7 +59,7 @@ def test_the_whole_window_is_used_and_the_next_one_is_not_missed(skew_s: float, 
         now += wait
         org.ask(now + timedelta(seconds=latency_s / 2))
         now += timedelta(seconds=latency_s)
-        ours = ours.heard(org.told(now), now=now)
+        ours = ours.heard(org.allowance(now), now=now)
         sent += 1
     windows = timedelta(minutes=10) // (timedelta(seconds=60 + latency_s))
     assert sent >= limit * windows

@@ -10,8 +10,10 @@ from support.org import PROVIDERS, RISK_EVENTS, event
 from tocsin.org.config import OrgConfig
 from tocsin.org.folder import DataFolder
 from tocsin.org.http.front import Front
-from tocsin.org.org import Org, at_work, open_org
+from tocsin.org.opening import open_org
+from tocsin.org.org import Org
 from tocsin.org.records import Role, local_deed
+from tocsin.org.running import at_work
 
 NOW = 1_770_000_000.0
 URL = "http://org.example"

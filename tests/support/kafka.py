@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from trustme import CA
 
 from support.nats_cluster import until
+from support.stream_server import StreamServer
 
 _VERSIONS, _HANDSHAKE, _AUTHENTICATE = 18, 17, 36  # keys of Kafka's protocol
 
@@ -89,15 +90,12 @@ async def guarded(servers: str, port: int, authority: CA, password: str) -> Asyn
     async def let_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             if await _signed_in(reader, writer, password):
-                host, _, number = servers.partition(":")
-                inner, outer = await asyncio.open_connection(host, int(number))
+                inner, outer = await door.connect(int(servers.rpartition(":")[2]))
                 await asyncio.gather(_copy(reader, outer), _copy(inner, writer))
         except (OSError, asyncio.IncompleteReadError):
             return  # the client has had enough
-        finally:
-            writer.close()
 
-    async with await asyncio.start_server(let_in, "127.0.0.1", port, ssl=context):
+    async with StreamServer(let_in, port=port, context=context) as door:
         yield
 
 

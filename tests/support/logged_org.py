@@ -11,8 +11,10 @@ from support.org import RISK_EVENTS, event
 from tocsin.org.config import Limits, OrgConfig
 from tocsin.org.folder import DataFolder
 from tocsin.org.http.front import Front
-from tocsin.org.org import Org, at_work, open_org
+from tocsin.org.opening import open_org
+from tocsin.org.org import Org
 from tocsin.org.records import Role, local_deed
+from tocsin.org.running import at_work
 
 LOGS = "/api/v1/logs"
 RISK = "security.risk.signal.consume"

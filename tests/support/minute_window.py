@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from math import ceil
 
-from tocsin.relay import Told
+from tocsin.relay import Allowance
 
 
 class MinuteWindow:
@@ -31,8 +31,8 @@ class MinuteWindow:
             "date": int((answered + self._skew).timestamp()),
         }
 
-    def told(self, answered: datetime) -> Told:
+    def allowance(self, answered: datetime) -> Allowance:
         """The same, as the SDK reads it: with the second of margin that all official clients add."""
         headers = self.headers(answered)
         reset_in = timedelta(seconds=max(headers["reset"] - headers["date"], 0) + 1)
-        return Told(headers["limit"], headers["remaining"], reset_in)
+        return Allowance(headers["limit"], headers["remaining"], reset_in)

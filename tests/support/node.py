@@ -96,11 +96,15 @@ def backing_of(journal: Journal, tables: Tables | None = None, name: str = "acme
 
 @asynccontextmanager
 async def running(
-    fleet: MemoryFleet, *only: str, monotonic: Callable[[], float] = time.monotonic
+    fleet: MemoryFleet,
+    *only: str,
+    config: OrgConfig | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[tuple[Node, httpx2.AsyncClient]]:
     """A node that has looked, and who asks it over HTTP."""
     worker = cast("Worker", InProcess())
-    node = Node(cast("Fleet", fleet), worker, OrgConfig(), most_late_s=30.0, only=only, monotonic=monotonic)
+    config = config or OrgConfig()
+    node = Node(cast("Fleet", fleet), worker, config, most_late_s=30.0, only=only, monotonic=monotonic)
     await node.look()
     task = asyncio.create_task(node.run())
     application = cast("Any", Hosts(node, clock=fleet.clock))

@@ -9,8 +9,9 @@ import msgspec
 
 from tocsin.org.folder import DataFolder
 from tocsin.org.http.views import ip_view
-from tocsin.org.org import at_work, open_org
+from tocsin.org.opening import open_org
 from tocsin.org.records import local_deed
+from tocsin.org.running import at_work
 from tocsin.signals import RiskEvent, RiskEventSubject, RiskLevel, ip_key
 
 

@@ -12,9 +12,10 @@ from tocsin.org.crowdsec.feed import Feed
 from tocsin.org.folder import DataFolder
 from tocsin.org.http.front import Front
 from tocsin.org.log.index import LogIndex
-from tocsin.org.org import Org, at_work
+from tocsin.org.org import Org
 from tocsin.org.registry import Registry
 from tocsin.org.risk_index import RiskIndex
+from tocsin.org.running import at_work
 from tocsin.org.stores import Tables, fleet_stores
 
 BASE = "https://org.example"

@@ -3,84 +3,108 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Self
+from contextlib import AsyncExitStack
+from typing import Any, Self, TypeVar
+
+from support.stream_server import StreamServer
 
 _CHUNK = 64 * 1024
 _WITHIN_S = 10.0
-_CLOSED_WITHIN_S = 0.05  # what is aborted is closed by the loop in one of its next turns
+_T = TypeVar("_T")
+
+
+class Proxy(StreamServer):
+    """One port in front of another. An async context manager; `Link` is one for other threads."""
+
+    def __init__(self, target: int) -> None:
+        """`target` is the port of a server on loopback."""
+        super().__init__(self._pass_on)
+        self.swallows_answers = self.refuses = False
+        self.swallowed = 0
+        """How often something from the server was swallowed."""
+        self.accepted = 0
+        """How many connections there have been."""
+        self.requests_flow, self.answers_flow = asyncio.Event(), asyncio.Event()
+        self.requests_flow.set()
+        self.answers_flow.set()
+        self._target = target
+        self._clients = set[asyncio.StreamWriter]()
+
+    def say(self, words: bytes) -> None:
+        """Tell the clients what no server said."""
+        for writer in self._clients:
+            writer.write(words)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refuses:
+            return
+        self.accepted += 1
+        self._clients.add(writer)
+        try:
+            await self.requests_flow.wait()
+            answers, requests = await self.connect(self._target)
+            ways = [self._requests(reader, requests), self._answers(answers, writer)]
+            tasks = [asyncio.create_task(way) for way in ways]
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                requests.close()
+        except OSError:
+            return  # nobody is there: the end of this connection says so
+        finally:
+            self._clients.discard(writer)
+
+    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while chunk := await reader.read(_CHUNK):
+            await self.requests_flow.wait()
+            writer.write(chunk)
+            await writer.drain()
+
+    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while chunk := await reader.read(_CHUNK):
+            await self.answers_flow.wait()
+            if self.swallows_answers:
+                self.swallowed += 1
+                continue
+            writer.write(chunk)
+            await writer.drain()
 
 
 class Link:
     """One port in front of another. Made by `Network.link`; may be used from any thread."""
 
-    def __init__(self, network: "Network", target: int) -> None:
-        self._network, self._target = network, target
-        self._flows = asyncio.Event()
-        self._flows.set()
-        self._refuses = False
-        self._open = set[asyncio.StreamWriter]()
-        self.port = 0
+    def __init__(self, network: "Network", proxy: Proxy) -> None:
+        self._network, self._proxy = network, proxy
+        self.port = proxy.port
 
     def cut(self) -> None:
         """End all connections, and refuse new ones."""
         self._network.call(self._cut)
 
-    def hang(self) -> None:
-        """Let nothing through: connections stay, new ones come about, and nobody is answered."""
-        self._network.call(self._flows.clear)
+    def hang(self, *, requests: bool = True, answers: bool = True) -> None:
+        """Let nothing through, or nothing in one direction: connections stay, and nobody is answered.
+
+        `requests` go from who connects to who listens. While they hang, new connections do not reach the target.
+        """
+        for flow, hangs in ((self._proxy.requests_flow, requests), (self._proxy.answers_flow, answers)):
+            if hangs:
+                self._network.call(flow.clear)
 
     def heal(self) -> None:
         """Be well again. What was held on its way arrives."""
         self._network.call(self._heal)
 
-    async def serve(self) -> None:
-        """For `Network`."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    def close(self) -> None:
-        """For `Network`."""
-        self._server.close()
-
     def _cut(self) -> None:
-        self._refuses = True
-        for writer in self._open:
-            writer.transport.abort()
+        self._proxy.refuses = True
+        self._proxy.cut()
 
     def _heal(self) -> None:
-        self._refuses = False
-        self._flows.set()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._refuses:
-            writer.transport.abort()
-            return
-        self._open.add(writer)
-        try:
-            await self._flows.wait()
-            their_reader, their_writer = await asyncio.open_connection("127.0.0.1", self._target)
-            self._open.add(their_writer)
-            try:
-                ways = [self._pass(reader, their_writer), self._pass(their_reader, writer)]
-                tasks = [asyncio.create_task(way) for way in ways]
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-            finally:
-                self._open.discard(their_writer)
-                their_writer.transport.abort()
-        except OSError:
-            return  # nobody is there: the end of this connection says so
-        finally:
-            self._open.discard(writer)
-            writer.transport.abort()
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while chunk := await reader.read(_CHUNK):
-            await self._flows.wait()
-            writer.write(chunk)
-            await writer.drain()
+        self._proxy.refuses = False
+        self._proxy.requests_flow.set()
+        self._proxy.answers_flow.set()
 
 
 class Network:
@@ -88,15 +112,12 @@ class Network:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._links: list[Link] = []
+        self._proxies = AsyncExitStack()
         self._thread = threading.Thread(target=self._loop.run_forever, name="network")
 
     def link(self, target: int) -> Link:
         """A new way to the port `target` of loopback."""
-        link = Link(self, target)
-        self._run(link.serve())
-        self._links.append(link)
-        return link
+        return Link(self, self._run(self._proxies.enter_async_context(Proxy(target))))
 
     def call(self, work: Callable[[], None]) -> None:
         """Do `work` in the thread that serves, and return when it is done."""
@@ -111,20 +132,10 @@ class Network:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run(self._end())
+        self._run(self._proxies.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_WITHIN_S)
         self._loop.close()
 
-    async def _end(self) -> None:
-        for link in self._links:
-            link.close()
-        await asyncio.sleep(_CLOSED_WITHIN_S)  # what was accepted just now begins: it would else close nothing
-        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # one may have been accepted just now
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(_CLOSED_WITHIN_S)
-
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(_WITHIN_S)
+    def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_WITHIN_S)

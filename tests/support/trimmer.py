@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tocsin.org.folder import DataFolder
-from tocsin.org.org import open_org
+from tocsin.org.opening import open_org
 from tocsin.org.retention import Retention
 from tocsin.org.sweeper import Sweeper
 

@@ -59,11 +59,29 @@ def test_broken_lines_are_shown_with_their_place_and_counted(tmp_path: Path) -> 
 def test_an_old_list_says_how_to_send_it_nevertheless(tmp_path: Path) -> None:
     old = tmp_path / "ipsum.txt"
     old.write_text("# Last update: Sat, 22 Aug 2020 03:00:29 +0200\n8.8.8.8\t5\n")
-    run = tocsin("send", str(old), "--dry-run")
-    assert run.returncode == 1
-    assert "all had expired" in run.stderr
-    assert "--as-of now" in run.stderr
+    for more in ([], ["--json"]):
+        run = tocsin("send", str(old), "--dry-run", *more)
+        assert run.returncode == 0  # a dry run answers a question
+        assert "all had expired" in run.stderr
+        assert "--as-of now" in run.stderr
+        assert "--as-of 2020-08-22T01:00:29Z" in run.stderr
+    sent = tocsin("send", str(old), "--to", "http://127.0.0.1:1", env={"TOCSIN_TOKEN": "s3cret"})
+    assert sent.returncode == 1
+    assert "all had expired" in sent.stderr
+    held = tocsin("send", str(old), "--dry-run", "--as-of", "2020-08-22T01:00:29Z")
+    assert (held.returncode, held.stderr) == (0, "")
     assert tocsin("send", str(old), "--dry-run", "--as-of", "now").returncode == 0
+
+
+def test_of_an_old_log_the_hint_names_a_time_at_which_it_says_something(tmp_path: Path) -> None:
+    old = tmp_path / "auth.log"
+    line = "2020-01-05T10:0%d:00.5+01:00 h sshd[%d]: Failed password for root from 8.8.8.8 port 51 ssh2\n"
+    old.write_text("".join(line % (n, n) for n in range(3)))
+    run = tocsin("send", str(old), "--dry-run")
+    assert "--as-of now" not in run.stderr
+    then = "2020-01-05T09:02:00Z"
+    assert f"--as-of {then}" in run.stderr
+    assert "1 signals (1 LOW)" in tocsin("send", str(old), "--dry-run", "--as-of", then).stdout
 
 
 def test_as_of_is_not_advised_to_those_who_tried_it(tmp_path: Path) -> None:
@@ -73,7 +91,7 @@ def test_as_of_is_not_advised_to_those_who_tried_it(tmp_path: Path) -> None:
         '"dest_ip":"10.0.0.1","alert":{"signature":"scan","severity":2}}\n'
     )
     run = tocsin("send", str(old), "--dry-run", "--as-of", "now")
-    assert run.returncode == 1
+    assert run.returncode == 0
     assert "each record has a time of its own" in run.stderr
     assert "--as-of now" not in run.stderr
 
@@ -121,6 +139,22 @@ def test_a_wrong_format_is_told_with_the_right_one(tmp_path: Path, form: str | N
     run = tocsin("send", path, "--dry-run", *(["--format", form] if form else []))
     assert ("by its content it is jsonl" in run.stderr) is hint
     assert ("by its content it is jsonl" in tocsin("explain", path, "--format", "ipsum").stdout) is True
+
+
+@pytest.mark.parametrize(
+    ("as_of", "records"),
+    [("2018-03-24T20:37:20Z", 1), ("2018-03-24 14:37:20-06:00", 1), ("2018-03-25", 1), ("2018-03-24", 0)],
+)
+def test_a_day_is_a_time_too_and_begins_in_the_time_zone_that_is_named(
+    as_of: str, records: int, tmp_path: Path
+) -> None:
+    old = tmp_path / "eve.json"
+    old.write_text(
+        '{"timestamp":"2018-03-24T14:37:19.037299-0600","event_type":"alert","src_ip":"8.8.8.8",'
+        '"dest_ip":"10.0.0.1","alert":{"signature":"scan","severity":2}}\n'
+    )
+    run = tocsin("send", str(old), "--dry-run", "--as-of", as_of, "--timezone", "America/Denver", "--json")
+    assert json.loads(run.stdout)["signals"] == records
 
 
 def test_what_held_then_and_has_ended_since_is_said(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class FakeLink:
     async def listen(self, _subject: str, heard: Callable[[Any], None]) -> None:
         self._hear = heard
 
-    async def publish(self, _subject: str, _payload: bytes, reply: str) -> None:
+    async def publish(self, _subject: str, _payload: bytes, reply: str, _headers: dict[str, str] | None = None) -> None:
         for headers in self._headers:
             self._hear(SimpleNamespace(subject=reply, headers=headers, data=b""))
 
@@ -74,13 +74,13 @@ class SlowLink(FakeLink):
         super().__init__(answer(3))
         self.under_way = self.most = 0
 
-    async def publish(self, subject: str, payload: bytes, reply: str) -> None:
+    async def publish(self, subject: str, payload: bytes, reply: str, headers: dict[str, str] | None = None) -> None:
         bytes_ = json.loads(payload)["max_bytes"]
         self.under_way += bytes_
         self.most = max(self.most, self.under_way)
         await asyncio.sleep(0)
         self.under_way -= bytes_
-        await super().publish(subject, payload, reply)
+        await super().publish(subject, payload, reply, headers)
 
 
 async def test_many_who_read_over_one_connection_are_not_sent_more_than_a_server_lets_wait() -> None:

@@ -1,12 +1,18 @@
 """Until when a leader is known to be the only one."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 import pytest
 
+from tocsin.journal import JournalUnreachable
+from tocsin.journal.jetstream import JetStreamJournal, JetStreamKeyValue
+from tocsin.journal.jetstream.asking import Patience, Refused
 from tocsin.journal.jetstream.connection import JetStreamConnection
+from tocsin.journal.jetstream.key_value import LOOK_AGAIN_S
 from tocsin.journal.jetstream.leading import LEASE_S, Leading, leads_until
+from tocsin.journal.jetstream.stream import NO_MESSAGE
 
 SECOND = 1_000_000_000
 
@@ -45,13 +51,68 @@ class FakeLeader:
         return {}
 
 
+async def answer() -> str:
+    return "so it is"
+
+
 async def test_all_who_ask_at_once_are_answered_by_one_question() -> None:
     leader, now_s = FakeLeader(), 1000.0
     leading = Leading(cast("JetStreamConnection", leader), "TOCSIN", lambda: now_s)
     for asked in (1, 2):
-        await asyncio.gather(*(leading.ensure() for _ in range(50)))
-        await leading.ensure()
+        assert await asyncio.gather(*(leading.told(answer) for _ in range(50))) == ["so it is"] * 50
+        await leading.told(answer)
         assert leader.asked == asked
-        assert leading.is_sure
         now_s += LEASE_S
-        assert not leading.is_sure
+
+
+async def test_what_came_when_another_may_have_been_elected_is_asked_again() -> None:
+    leader, now_s, answered = FakeLeader(), 1000.0, 0
+
+    async def slowly_at_first() -> int:
+        nonlocal now_s, answered
+        answered += 1
+        now_s += LEASE_S if answered == 1 else 0.0
+        return answered
+
+    leading = Leading(cast("JetStreamConnection", leader), "TOCSIN", lambda: now_s)
+    assert await leading.told(slowly_at_first) == 2
+    assert leader.asked == 2
+
+
+class CutOff(FakeLeader):
+    """A connection to a leader that answers, and has heard of no follower for long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches = self
+
+    def leading(self, stream: str) -> Leading:
+        return Leading(cast("JetStreamConnection", self), stream)
+
+    def patience(self) -> Patience:  # type: ignore[override]
+        return Patience(0.0)
+
+    async def leave(self) -> None:
+        """There is no other server."""
+
+    async def next(self, *_what: object, most: int) -> list[object]:
+        return []
+
+    async def api(self, operation: str, _question: object = None) -> dict[str, Any]:
+        if "INFO" in operation:
+            return {"cluster": {"replicas": [{"active": 90 * SECOND}, {"active": 90 * SECOND}]}}
+        raise Refused({"err_code": NO_MESSAGE})
+
+
+@pytest.mark.parametrize("ask", ["last", "get", "all"])
+async def test_one_that_is_cut_off_is_not_believed(ask: str) -> None:
+    servers = cast("JetStreamConnection", CutOff())
+    journal = JetStreamJournal(servers, "acme", "TOCSIN", LOOK_AGAIN_S)
+    table = JetStreamKeyValue(servers, "table", LOOK_AGAIN_S)
+    asked: dict[str, Callable[[], Awaitable[object]]] = {
+        "last": journal.last,
+        "get": lambda: table.get("k"),
+        "all": table.all,
+    }
+    with pytest.raises(JournalUnreachable, match="cut off"):
+        await asked[ask]()

@@ -8,9 +8,9 @@ from structlog.testing import capture_logs
 
 from support.node import MemoryFleet, ready, running
 from tocsin.journal import MemoryJournal
-from tocsin.org.doctor import examine
+from tocsin.org.config import Http, OrgConfig
 from tocsin.org.errors import OrgError
-from tocsin.org.org import open_org, open_registry
+from tocsin.org.opening import open_org, open_registry
 from tocsin.org.records import Role, local_deed
 
 ACME, BOLT = ({"host": f"{name}.example", "authorization": "SSWS nobody's"} for name in ("acme", "bolt"))
@@ -40,6 +40,8 @@ async def test_a_host_is_its_orgs_alone_also_while_that_changes_and_after_it_is_
                 assert status in (401, 503)
                 await asyncio.sleep(0)
         assert set(node.orgs()) == {"acme"}
+        made = [tmp_path / "node" / "orgs", tmp_path / "node" / "orgs" / "acme"]
+        assert [path.stat().st_mode & 0o777 for path in made] == [0o700, 0o700]
         assert (await client.get(LOG, headers=BALANCER)).status_code == 401  # the only one it is for
 
 
@@ -68,11 +70,38 @@ async def test_a_node_that_cannot_look_serves_what_it_has_and_says_that_it_is_no
         await ready(client)
 
 
-def test_the_doctor_says_who_looks_at_a_nodes_journals(tmp_path: Path) -> None:
+async def test_one_scrape_on_the_machine_tells_of_all_orgs_and_a_token_of_its_own(tmp_path: Path) -> None:
     fleet = MemoryFleet(tmp_path / "node")
-    (finding,) = examine(fleet.node.path)
-    assert "journals are the fleet's" in finding.text
-    assert "`tocsin fleet check`" in str(finding.mend)
+    for name in ("acme", "bolt"):
+        await fleet.registered.add(name, f"http://{name}.example", at_ms=1)
+    async with open_registry(fleet.folder_of("acme", await fleet.registered.get("acme"))) as registry:
+        token = await registry.tokens.create("t", Role.SUPER_ADMIN, deed=local_deed(0))
+    async with running(fleet, config=OrgConfig(http=Http(open_metrics=True))) as (node, client):
+        for host in (ACME, BOLT):
+            await ready(client, host["host"])
+        assert (await client.get(LOG, headers=BOLT)).status_code == 401
+        for host in (BALANCER, ACME):
+            text = (await client.get("/metrics", headers=host)).text
+            for line in (
+                'tocsin_ready{org="acme"} 1.0',
+                'tocsin_answers_total{area="/api/v1/logs",org="bolt",status="401"} 1.0',
+                'tocsin_projection_lag{org="acme"} 0.0',
+                'tocsin_providers{org="acme"} 1.0',
+                'tocsin_providers{org="bolt"} 1.0',
+            ):
+                assert line in text.splitlines(), text
+            assert text.count("# TYPE tocsin_held_ips gauge") == text.count("# TYPE process_cpu_seconds_total") == 1
+        proxied = {"x-forwarded-for": "198.51.100.7"}
+        assert (await client.get("/metrics", headers=BALANCER | proxied)).status_code == 404
+        assert (await client.get("/metrics", headers=BOLT | proxied)).status_code == 401
+        own = {"host": "acme.example", "authorization": f"SSWS {token}"}
+        text = (await client.get("/metrics", headers=own | proxied)).text
+        assert 'tocsin_providers{org="acme"} 1.0' in text
+        assert "bolt" not in text
+        node.orgs()["bolt"][1].front = None
+        text = (await client.get("/metrics", headers=BALANCER)).text
+        assert 'tocsin_ready{org="bolt"} 0.0' in text
+        assert 'tocsin_providers{org="bolt"}' not in text
 
 
 async def test_another_stream_in_the_place_of_the_one_it_knew_is_noticed_and_begun_anew(tmp_path: Path) -> None:

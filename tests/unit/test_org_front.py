@@ -13,8 +13,10 @@ from tocsin.org.errors import OrgError
 from tocsin.org.folder import DataFolder
 from tocsin.org.http.authorization import read_credential
 from tocsin.org.http.front import Front
-from tocsin.org.org import Org, at_work, open_org
+from tocsin.org.opening import open_org
+from tocsin.org.org import Org
 from tocsin.org.records import Role, local_deed
+from tocsin.org.running import at_work
 
 NOW = 1_770_000_000.0
 
@@ -105,7 +107,7 @@ async def test_a_word_whose_journal_entry_is_gone_counts_and_has_no_message(tmp_
 
 async def test_an_expired_word_needs_no_journal(tmp_path: Path) -> None:
     async with org_and_client(tmp_path) as (org, client):
-        seq = await say_why(client, expiresAt="2026-01-01T00:00:00Z")
+        seq = await say_why(client, expiresAt="2026-02-02T02:39:59Z")  # one second ago: no sweep takes it yet
         org.journal.get = unreadable  # type: ignore[method-assign]
         (word,) = (await client.get(f"/risk/v1/ips/203.0.113.9?after={seq}")).json()["providers"]
         assert (word["expired"], word["message"]) == (True, None)

@@ -11,10 +11,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tocsin.org.folder import DataFolder
 from tocsin.org.http.access import AREAS
-from tocsin.org.http.api import OPERATIONS, allowed_methods
+from tocsin.org.http.api import OPERATIONS
 from tocsin.org.http.front import Front
 from tocsin.org.http.openapi import document
-from tocsin.org.org import at_work, open_org
+from tocsin.org.opening import open_org
+from tocsin.org.running import at_work
 
 DOCS = Path(__file__).parents[2] / "docs"
 URL = "https://org.example"
@@ -68,9 +69,3 @@ def test_who_may_ask_is_what_the_table_of_areas_says() -> None:
     ]
     scopes = document(URL)["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"]
     assert set(scopes) == {need.scope for area in AREAS for need in (area.read, area.manage)} - {None}
-
-
-def test_methods_that_a_path_allows() -> None:
-    assert allowed_methods("/api/v1/risk/providers") == ["GET", "HEAD", "POST"]
-    assert allowed_methods("/api/v1/risk/providers/rkp1") == ["DELETE", "GET", "HEAD", "PUT"]
-    assert allowed_methods("/api/v1/risk/providers/rkp1/x") == []

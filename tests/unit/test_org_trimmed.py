@@ -7,7 +7,7 @@ import pytest
 from support.node import backing_of
 from tocsin.journal import Entry, MemoryJournal
 from tocsin.org.folder import DataFolder
-from tocsin.org.org import open_org
+from tocsin.org.opening import open_org
 from tocsin.org.rebuild import rebuild
 from tocsin.org.records import (
     RISK_BRANCH,

@@ -8,6 +8,8 @@ from support.virtual_time import Clock, run_virtually
 from tocsin.journal import JournalUnreachable, Kept, MemoryKeyValue
 from tocsin.relay import RelayError
 from tocsin.relay.fleet import Holding, Timing, Worker, share_of
+from tocsin.relay.fleet.faults import Failing
+from tocsin.relay.fleet.who import who_has_what
 
 TIMING = Timing(LEASE_S)
 ITEMS = [f"target.org-{number}" for number in range(60)]
@@ -97,6 +99,26 @@ def test_what_no_worker_can_serve_is_tried_again_for_ever() -> None:
         broken[0] = False
         await asyncio.sleep(20)
         assert AN_ITEM in tables.of("w1") | tables.of("w2")
+
+    _run(main)
+
+
+def test_what_a_worker_fails_at_it_says_with_the_reason_and_since_when_until_it_works() -> None:
+    broken = [True]
+
+    async def main(tables: _Tables) -> None:
+        async def failing() -> dict[str, list[Failing]]:
+            return who_has_what(await tables.workers.all(), await tables.owners.all()).failing
+
+        tables.start("w1", fails=lambda item: broken[0] and item == AN_ITEM)
+        await asyncio.sleep(200)
+        (told,) = (await failing())["w1"]
+        assert (told.item, told.reason) == (AN_ITEM, "the disk is full")
+        assert 200 - 2 * SETTLED_S <= told.for_s <= 200
+        assert [facts["workers"] for event, facts in tables.logs["w1"].said if event == "worker.fleet"] == [1, 1]
+        broken[0] = False
+        await asyncio.sleep(400)
+        assert await failing() == {}
 
     _run(main)
 

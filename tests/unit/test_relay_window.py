@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tocsin.relay import Told, Window
+from tocsin.relay import Allowance, Window
 
 NOW = datetime(2026, 2, 3, 9, 15, tzinfo=UTC)
 
@@ -12,24 +12,24 @@ def _after_one() -> Window:
 
 
 def test_what_the_org_grants_replaces_what_the_documentation_says() -> None:
-    window = _after_one().heard(Told(15, 14, timedelta(seconds=60)), now=NOW)
+    window = _after_one().heard(Allowance(15, 14, timedelta(seconds=60)), now=NOW)
     assert (window.limit, window.left) == (15, 14)
 
 
 def test_others_who_share_the_credential_are_counted_by_the_org() -> None:
-    window = _after_one().heard(Told(30, 2, timedelta(seconds=20)), now=NOW)
+    window = _after_one().heard(Allowance(30, 2, timedelta(seconds=20)), now=NOW)
     assert window.left == 2
     assert window.closes_at == NOW + timedelta(seconds=20)
 
 
 def test_a_limit_of_zero_is_the_one_of_concurrency_and_not_of_the_window() -> None:
-    window = _after_one().heard(Told(0, 0, timedelta(seconds=30)), now=NOW)
+    window = _after_one().heard(Allowance(0, 0, timedelta(seconds=30)), now=NOW)
     assert (window.limit, window.left) == (30, 0)
     assert window.spend(NOW)[1] == timedelta(seconds=30)
 
 
 def test_an_org_cannot_make_us_sleep_for_longer_than_a_window() -> None:
-    window = _after_one().heard(Told(30, 0, timedelta(days=3650)), now=NOW)
+    window = _after_one().heard(Allowance(30, 0, timedelta(days=3650)), now=NOW)
     assert window.spend(NOW)[1] == timedelta(seconds=60)
 
 

@@ -11,10 +11,9 @@ import pytest
 from tocsin.signals import RiskLevel, Signal, Skipped, SkipReason
 from tocsin.sources import Reading, format_named, guard_of, open_source_input
 from tocsin.sources.mapping.times import compile_time
+from tocsin.sources.readers.counted import CountedReader
 from tocsin.sources.readers.sshd import SshdReader
-from tocsin.sources.readers.web_access import WebAccessReader
-from tocsin.sources.readers.web_errors import ApacheErrorsReader, NginxErrorsReader
-from tocsin.sources.reading import Claim
+from tocsin.sources.reading import Block, Claim
 
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
@@ -23,9 +22,13 @@ def _reading() -> Reading:
     return Reading(now=NOW, source="x")
 
 
-def _counted(
-    reader: SshdReader | WebAccessReader | ApacheErrorsReader | NginxErrorsReader, text: str
-) -> tuple[str, int]:
+def _reader(form: str, reading: Reading | None = None) -> CountedReader:
+    reader = format_named(form).reader(reading or _reading())
+    assert isinstance(reader, CountedReader)
+    return reader
+
+
+def _counted(reader: CountedReader, text: str) -> tuple[str, int]:
     event = reader.event(1, text)
     return ("", 0) if event is None or isinstance(event, Skipped) else (event.address, event.weight)
 
@@ -69,6 +72,7 @@ def test_who_was_refused_by_sshd(said: str, address: str) -> None:
         "<38>Jan  5 10:00:00 host sshd[12]: ",
         "2026-01-05T11:00:00.123456+01:00 host sshd[12]: ", "<38>1 2026-01-05T10:00:00Z host sshd 12 - - ",
         "2026-01-05 10:00:00,123 host sshd[12]: ", "Jan  5 10:00:00 [sshd]: ",
+        "Jan  5 10:00:00 <4.3> host sshd[12]: ", "Jan  5 10:00:00 <auth.info> host sshd[12]: ",
     ],
 )  # fmt: skip
 def test_every_form_of_syslog_is_read(start: str) -> None:
@@ -76,6 +80,23 @@ def test_every_form_of_syslog_is_read(start: str) -> None:
     assert event is not None
     assert not isinstance(event, Skipped)
     assert event.observed.replace(microsecond=0) == datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        ("rhost=1.2.3.4  user=root", "1.2.3.4"),
+        ("rhost=1.2.3.4 ", "1.2.3.4"),
+        ("rhost=1.2.3.4  user=x rhost=9.9.9.9", "1.2.3.4"),
+        ("rhost=crawler.example", ""),
+        ("rhost=", ""),
+    ],
+)
+def test_what_pam_says_counts_where_sshd_says_nothing(told: str, address: str) -> None:
+    said = f"authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= {told}"
+    counted = int(bool(address))
+    assert _counted(SshdReader(_reading()), f"Jan  5 10:00:00 h sshd(pam_unix)[19]: {said}") == (address, counted)
+    assert _counted(SshdReader(_reading()), f"Jan  5 10:00:00 h sshd[19]: pam_unix(sshd:auth): {said}") == ("", 0)
 
 
 def test_one_attempt_counts_once_however_many_lines_tell_of_it() -> None:
@@ -137,49 +158,89 @@ def test_many_user_names_mean_high_before_a_hundred_attempts(tmp_path: Path) -> 
         ('1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "\\x16\\x03" 400 1 "-" "a"', "1.2.3.4", 1),
         ('1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a" "9.9.9.9"', "1.2.3.4", 1),
         ('Jan  5 10:00:00 h nginx[1]: 1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1', "1.2.3.4", 1),
+        ('<190>Jan  5 10:00:00 h nginx: 1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1', "1.2.3.4", 1),
+        ('2026-01-05T10:00:00Z h n[1]: 1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1', "1.2.3.4", 1),
+        ('<1>1 2026-01-05T10:00:00Z h n - - - 1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / H" 403 1', "1.2.3.4", 1),
+        ('2026-01-05T10:00:00.1Z stdout F 1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / H" 403 1', "1.2.3.4", 1),
+        ('1.2.3.4:51234 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"', "1.2.3.4", 1),
+        ('1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET /.env HTTP/1.1" - - "-" "-" 5 "-" "-" 0ms', "1.2.3.4", 10),
         ('crawler.example - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"', "", 0),
     ],
 )  # fmt: skip
 def test_who_was_refused_a_request(line: str, address: str, points: int) -> None:
-    assert _counted(WebAccessReader(_reading()), line) == (address, points)
+    assert _counted(_reader("web-access"), line) == (address, points)
 
 
 @pytest.mark.parametrize(
     "line",
     [
         '10.0.0.1 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a" "9.9.9.9, 1.2.3.4"',
+        '1.2.3.4, 10.0.0.1 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"',
+        'shop.example:443 9.9.9.9, 1.2.3.4, 10.0.0.1 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"',
         '9.9.9.9, 1.2.3.4, 10.0.0.1 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"',
         '1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a" "9.9.9.9"',
     ],
 )
 def test_behind_our_proxies_the_client_is_counted_and_not_what_it_says_of_itself(line: str) -> None:
     reading = Reading(now=NOW, source="x", guard=guard_of(trusted_proxies=["10.0.0.0/8"]))
-    assert _counted(WebAccessReader(reading), line) == ("1.2.3.4", 1)
+    assert _counted(_reader("web-access", reading), line) == ("1.2.3.4", 1)
 
 
 @pytest.mark.parametrize(
     ("line", "address", "points"),
     [
         ("[Sun Jan 04 07:45:45 2026] [error] [client 1.2.3.4] File does not exist: /[client 9.9.9.9] x", "1.2.3.4", 1),
+        ("[Sun Jan 04 07:45:45.1 2026] [core:error] [pid 1:tid 2] [client 1.2.3.4] File does not exist", "1.2.3.4", 1),
         ("[Sun Jan 04 07:45:45.1 2026] [core:error] [pid 1:tid 2] [client 2a00::5:443] AH1: x", "2a00::5", 1),
         ("[Sun Jan 04 07:45:45.1 2026] [:error] [pid 1] [client 1.2.3.4:9] ModSecurity: Access denied", "1.2.3.4", 10),
         ("[Sun Jan 04 07:45:45.1 2026] [:error] [pid 1] [remote 10.0.0.1:0] [client 2a00::5] AH1: x", "2a00::5", 1),
         ("[Sun Jan 04 07:45:45 2026] [notice] [client 1.2.3.4] x", "", 0),
+        ("Jan  4 07:45:45 h httpd[1]: [Sun Jan 04 07:45:45.1 2026] [core:error] [client 1.2.3.4] x", "1.2.3.4", 1),
+        ("Jan  4 07:45:45 h httpd/a[1]: [authz_core:error] [pid 1:tid 2] [client 1.2.3.4:5] AH1: x", "1.2.3.4", 1),
+        ("Jan  4 07:45:45 h cups[1]: [error] [client 1.2.3.4] x", "", 0),
         ("[Sun Jan 04 07:45:45 2026] [error] mod_jk child [client 9.9.9.9]", "", 0),
     ],
 )  # fmt: skip
 def test_whom_apache_refused(line: str, address: str, points: int) -> None:
-    assert _counted(ApacheErrorsReader(_reading()), line) == (address, points)
+    assert _counted(_reader("apache-errors"), line) == (address, points)
 
 
 def test_a_line_of_nginx_that_names_two_clients_is_left() -> None:
     start = (
         '2026/01/05 10:00:00 [error] 1#1: *6 user "%s": password mismatch, client: 1.2.3.4, server: x, request: "%s"'
     )
-    reader = NginxErrorsReader(_reading())
+    reader = _reader("nginx-errors")
     assert _counted(reader, start % ("a", "GET / HTTP/1.1")) == ("1.2.3.4", 1)
     assert _counted(reader, start % ("a, client: 9.9.9.9, server: ", "GET / HTTP/1.1")) == ("", 0)
     assert _counted(reader, start % ("a", 'GET /", client: 9.9.9.9, server: x, request: "')) == ("", 0)
+
+
+@pytest.mark.parametrize("before", ["<171>1 2026-01-05T10:00:00Z h nginx - - - ", "<171>Jan  5 10:00:00 h nginx: ", ""])
+def test_what_carries_a_line_of_nginx_tells_nothing_of_it(before: str) -> None:
+    line = f"{before}2026/01/05 10:00:00 [error] 1#1: *6 open() failed, client: 1.2.3.4, server: , request: x"
+    assert _counted(_reader("nginx-errors"), line) == ("1.2.3.4", 1)
+
+
+def test_a_container_of_a_web_server_has_requests_and_errors_in_one_log(tmp_path: Path) -> None:
+    request = '1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET /.env HTTP/1.1" 404 1 "-" "a"\n'
+    error = "2026/01/05 10:00:00 [error] 1#1: *6 open() failed, client: 1.2.3.4, server: , request: x\n"
+    for lines, form in ((error + request * 2, "web-access"), (error * 2 + request, "nginx-errors")):
+        (tmp_path / "log").write_text(lines)
+        with open_source_input(str(tmp_path / "log")) as source:
+            assert source.form.name == form
+            reader = source.form.reader(_reading())
+            assert isinstance(reader, CountedReader)
+            counted = [_counted(reader, line) for line in lines.splitlines()]
+        assert counted == [("1.2.3.4", 10 if line + "\n" == request else 1) for line in lines.splitlines()]
+
+
+def test_an_alert_that_goes_on_in_the_next_portion_is_not_broken() -> None:
+    reading = Reading(now=NOW, source="x", goes_on=True)
+    reader = format_named("snort-full").reader(reading)
+    assert reader.read(Block(range(1, 3), ["[**] [1:469:3] X [**]", "[Priority: 2]"], 0)).claims == []
+    assert reader.end() == (0, [], [])
+    rest = ["01/05-10:00:00.1 1.2.3.4 -> 10.0.0.5", "ICMP TTL:64"]
+    assert len(format_named("snort-full").reader(reading).read(Block(range(3, 5), rest, 0)).claims) == 1
 
 
 def _claims(form: str, text: str, **more: object) -> list[Claim]:

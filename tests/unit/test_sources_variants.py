@@ -53,6 +53,25 @@ def _journal(program: str, *messages: str) -> str:
 EVE = '{"timestamp":"2026-01-05T10:00:00.000000+0000","event_type":"%s","src_ip":"1.2.3.4","dest_ip":"10.0.0.5",%s}'
 ALERT = '"alert":{"signature_id":1,"signature":"x","severity":%s}'
 ZEEK = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n"
+
+
+def _capital(value: Any) -> Any:
+    """As the API of AWS names everything."""
+    if isinstance(value, dict):
+        return {name[:1].upper() + name[1:]: _capital(one) for name, one in value.items()}
+    return [_capital(one) for one in value] if isinstance(value, list) else value
+
+
+CONNECTION = {"connectionDirection": "INBOUND", "remoteIpDetails": {"ipAddressV4": "1.2.3.4"}}
+FINDING: dict[str, Any] = {
+    "schemaVersion": "2.0",
+    "accountId": "1",
+    "type": "UnauthorizedAccess:EC2/SSHBruteForce",
+    "service": {"action": {"networkConnectionAction": CONNECTION}, "eventLastSeen": "2026-01-05T10:00:00.000Z"},
+    "severity": 8,
+}
+SAMPLE = {"additionalInfo": {"value": '{"sample":true}', "type": "default"}}
+WAZUH = {"timestamp": "2026-01-05T10:00:00.117+0000", "rule": {"level": 10, "id": "1"}, "agent": {"id": "1"}}
 ATTRIBUTE = {
     "type": "ip-src",
     "category": "Network activity",
@@ -138,8 +157,25 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
             "Jan  5 10:00:00 gw snort[123]: [1:469:3] X [Classification: Y] [Priority: 2] {ICMP} 1.2.3.4 -> 10.0.0.5",
             "<33>Jan  5 10:00:00 gw snort: [1:469:3] X [Priority: 2]: {TCP} 1.2.3.5:1 -> 10.0.0.5:2",
             "Jan  5 10:00:00 gw suricata[1]: [Drop] [1:2:3] X [Priority: 1] {TCP} 1.2.3.6:1 -> 10.0.0.5:2",
+            "<33>1 2026-01-05T10:00:00.1+00:00 gw snort 1 - - [1:469:3] X [Priority: 3] {ICMP} 1.2.3.7 -> 10.0.0.5",
         ),
-        ("fast-alerts", ["1.2.3.4 MEDIUM", "1.2.3.5 MEDIUM", "1.2.3.6 HIGH"], {}),
+        ("fast-alerts", ["1.2.3.4 MEDIUM", "1.2.3.5 MEDIUM", "1.2.3.6 HIGH", "1.2.3.7 LOW"], {}),
+    ),
+    "snort: alert_full that breaks off": (
+        _lines("[**] [1:469:3] X [**]", "[Priority: 2] ", "01/05-10:00:00.123456 1.2.3.4 -> 10.0.0.5"),
+        ("snort-full", [], {"not_a_record": 1}),
+    ),
+    "snort: CSV of pfSense": (
+        _lines(
+            '01/05/26-10:00:00.428952 ,1,2403488,68499,"C, 9",TCP,1.2.3.4,367,10.0.0.5,91,5,Misc Attack,2,alert,Allow',
+            '01/05/26-10:00:00.428952 ,1,477,3,"ICMP Packet",ICMP,10.0.0.5,,1.2.3.5,,40546,,0,alert,Allow',
+            '01/05/26-10:00:00.428952 ,1,477,3,"called out",TCP,10.0.0.5,80,1.2.3.6,80,40546,,1,alert,Allow',
+        ),
+        ("snort-csv", ["1.2.3.4 MEDIUM", "1.2.3.6 HIGH"], {"below_bands": 1}),
+    ),
+    "snort: CSV of Snort 2, which tells no priority": (
+        '01/05-10:00:00.5 ,1,1000006,0,"TCP",TCP,1.2.3.4,57263,10.0.0.5,22,00:25:90:3A:05:13,00:50:56:9D:A5:BE,0x72,\n',
+        ("snort-csv", [], {"no_level": 1}),
     ),
     "fail2ban: syslog, systemd, IPv6": (
         _lines(
@@ -185,7 +221,7 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
                 json.dumps(REQUEST | more)
                 for more in (
                     {"time_iso8601": "2026-01-05T10:00:00+00:00", "request": "GET /.env HTTP/1.1", "status": "200"},
-                    {"time_local": "05/Jan/2026:10:00:01 +0000", "request_uri": "/.git/config", "status": 404},
+                    {"time_local": "05/Jan/2026:10:00:01 +0000", "request_uri": "/.git/config", "response": 404},
                     {"msec": "1767607202.123", "uri": "/", "status": 404, "remote_addr": "unix:"},
                     {"msec": 1767607202.123, "uri": "/", "status": 200},
                 )
@@ -208,6 +244,34 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
             'add nets 1.2.4.0/31 comment "two of them"',
         ),
         ("firewall-set", ["1.2.3.4 MEDIUM", "1.2.4.0 MEDIUM", "1.2.4.1 MEDIUM"], {"no_address": 1}),
+    ),
+    "ipset save: hosts of a network, and more than one word about an element": (
+        _lines(
+            "create bl hash:net,port family inet hashsize 1024 maxelem 65536 timeout 0 comment",
+            'add bl 1.2.3.4,tcp:22 timeout 300 packets 1 bytes 60 comment "a timeout 9 b"',
+            "add bl 1.2.3.6/31 timeout 300",
+            "add v6 2606:4700::1111",
+            "-A old 1.2.3.9",
+            "add nested bl",
+        ),
+        (
+            "firewall-set",
+            [f"{ip} MEDIUM" for ip in ("1.2.3.4", "1.2.3.6", "1.2.3.7", "2606:4700::1111", "1.2.3.9")],
+            {"no_address": 1},
+        ),
+    ),
+    "zeek: an hour in which nothing was noticed": (
+        ZEEK.replace("conn", "notice")
+        + "#fields\tts\tuid\tnote\n#types\ttime\tstring\tenum\n#close\t2026-01-05-11-00-00\n",
+        ("zeek-notice", [], {}),
+    ),
+    "zeek: a log of no connection": (
+        ZEEK.replace("conn", "known_hosts") + "#fields\tts\thost\n#types\ttime\taddr\n1767607200.5\t1.2.3.4\n",
+        ("zeek-notice", [], {"no_claim": 1}),
+    ),
+    "corelight: a log of no connection": (
+        '{"_path":"known_hosts","_system_name":"s","_write_ts":"2026-01-05T10:00:00Z","ts":"2026-01-05T10:00:00Z","host":"1.2.3.4"}',
+        ("zeek-notice", [], {"no_claim": 1}),
     ),
     "nft list ruleset": (
         _lines(
@@ -281,6 +345,39 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
         ),
         ("cloudflare-firewall", MEDIUM, {"no_claim": 4}),
     ),
+    "cloudflare: a request that no rule was about": (
+        _lines(json.dumps(CLOUDFLARE), json.dumps({**CLOUDFLARE, "Action": None, "Source": None})),
+        ("cloudflare-firewall", MEDIUM, {"no_claim": 1}),
+    ),
+    "guardduty: a sample by what it tells as text": (
+        _lines(*(json.dumps({**FINDING, "service": {**FINDING["service"], **told}}) for told in ({}, SAMPLE))),
+        ("guardduty", HIGH, {"no_claim": 1}),
+    ),
+    "guardduty: EventBridge under the names of the API": (
+        json.dumps({"detail-type": "GuardDuty Finding", "detail": _capital(FINDING)}),
+        ("guardduty-api", HIGH, {}),
+    ),
+    "wazuh: what AWS told it": (
+        _lines(
+            *(
+                json.dumps({**WAZUH, "data": {"aws": told}})
+                for told in (FINDING, {"httpRequest": {"clientIp": "1.2.3.5"}})
+            )
+        ),
+        ("wazuh", ["1.2.3.4 MEDIUM", "1.2.3.5 MEDIUM"], {}),
+    ),
+    "cef: the tag of a syslog message": (
+        "Jan  5 10:00:00 gw CEF: 0|Example|Firewall|1.0|100|port scan|5|src=1.2.3.4\n",
+        ("cef", MEDIUM, {}),
+    ),
+    "crowdsec: a row with a comma too many": (
+        _lines(
+            "id,source,ip,reason,action,country,as,events_count,expiration,simulated,alert_id",
+            "1,crowdsec,Ip:1.2.3.4,crowdsecurity/ssh-bf,ban,ZZ,64496 Example,6,3h,false,1",
+            "2,crowdsec,Ip:1.2.3.5,crowdsecurity/ssh-bf,ban,ZZ,64496 Example, Inc,6,3h,false,1",
+        ),
+        ("crowdsec-cscli-csv", MEDIUM, {"not_a_record": 1}),
+    ),
     "cloudflare: times in nanoseconds, an API shield": (
         json.dumps({**CLOUDFLARE, "Datetime": 1767607200000000000, "Source": "apiShieldSchemaValidation"}),
         ("cloudflare-firewall", LOW, {}),
@@ -297,13 +394,6 @@ def test_a_variant_is_known_and_read(tmp_path: Path, name: str) -> None:
     content, expected = VARIANTS[name]
     (tmp_path / "input").write_text(content)
     assert _read(tmp_path / "input") == expected
-
-
-def _capital(value: Any) -> Any:
-    """As the API of AWS names everything."""
-    if isinstance(value, dict):
-        return {name[:1].upper() + name[1:]: _capital(one) for name, one in value.items()}
-    return [_capital(one) for one in value] if isinstance(value, list) else value
 
 
 def _as_the_api(finding: dict[str, Any]) -> Any:
@@ -333,7 +423,7 @@ def test_findings_of_guardduty_say_the_same_under_the_names_of_the_api(tmp_path:
 
 
 def test_an_element_of_a_set_is_claimed_until_it_ends(tmp_path: Path) -> None:
-    (tmp_path / "input").write_text("add bl 1.2.3.4 timeout 300\nadd bl 1.2.3.5\n")
+    (tmp_path / "input").write_text('add bl 1.2.3.4 timeout 300 comment "timeout 9"\nadd bl 1.2.3.5\n')
     found = read_source(str(tmp_path / "input"), Reading(now=NOW, source="x"))
     assert [one.expires - NOW for one in found if isinstance(one, Signal)] == [
         timedelta(minutes=5),

@@ -72,7 +72,7 @@ async def _delete(name: str, data: "Path", org: str | None) -> None:
 @asynccontextmanager
 async def _registry(data: "Path", org: str | None, *, create: bool = False) -> AsyncIterator["Registry"]:
     from tocsin.org.data import open_folder
-    from tocsin.org.org import open_registry
+    from tocsin.org.opening import open_registry
 
     async with open_folder(data, org, create=create) as folder, open_registry(folder) as registry:
         yield registry

@@ -95,7 +95,7 @@ def _canonical(ip: str) -> str:
 async def _read(addresses: Sequence[str], data: Path, name: str | None) -> list["IpView"]:
     from tocsin.org.data import open_folder
     from tocsin.org.http.views import ip_view
-    from tocsin.org.org import open_org
+    from tocsin.org.opening import open_org
 
     async with open_folder(data, name, create=False) as folder, open_org(folder) as org:
         keys = [ip_key(address) for address in addresses]

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct
 
+from tocsin.cli.durations import about
 from tocsin.cli.relay_file import RelayFile
 from tocsin.cli.status import status_lines
 from tocsin.journal.jetstream.settings import JetStreamSettings
@@ -46,6 +47,8 @@ def fleet_lines(status: FleetStatus) -> Iterator[str]:
         unlike = "; its configuration names other targets or sources" if worker in status.fleet.unlike else ""
         yield f"worker {worker}{this}: {len(items):,} held{unlike}"
         yield from (f"  {item}" for item in items)
+        for one in status.fleet.failing.get(worker, []):
+            yield f"  cannot serve {one.item}, for {about(timedelta(seconds=one.for_s))}: {one.reason}"
     if status.fleet.unserved:
         yield f"held by nobody at the moment: {', '.join(status.fleet.unserved)}"
 

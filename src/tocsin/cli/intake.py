@@ -60,6 +60,8 @@ class FileAccount(Struct):
     ended: int = 0
     """Of the signals, those that held at the time as of which the file was read, and hold no more."""
     skipped: Counter[SkipReason] = field(default_factory=Counter)
+    latest_ended: datetime | None = None
+    """When the last of what has expired was observed."""
     refused: str | None = None
     """Why it was not read at all."""
     whole: bool = False
@@ -86,6 +88,7 @@ class FileAccount(Struct):
         self.levels.update(claim.level for claim in signals)
         self.ended += sum(claim.expires <= now for claim in signals)
         self.skipped.update(one.reason for one in part.skipped)
+        self.latest_ended = part.latest_ended or self.latest_ended
         return [claim.ip for claim in signals]
 
     def as_json(self) -> dict[str, Any]:
@@ -187,20 +190,32 @@ class Intake(Struct):
                 self.first_broken.append(f"{name}:{one.line}: {one.detail}; it reads {one.excerpt!r}")
 
 
-def expect_some(intake: Intake, how: HowToRead) -> None:
-    """Raises: AllExpired, when time alone has left nothing of what was read."""
+def all_expired(intake: Intake, how: HowToRead) -> AllExpired | None:
+    """What to say when time alone has left nothing of what was read; None when that is not so."""
     expired = intake.skipped[SkipReason.EXPIRED]
     if intake.signals > intake.ended or not intake.ended + expired:
-        return
+        return None
     if intake.ended:
         text = f"nothing to send: {intake.ended:,} signals held at the time of --as-of, and all have expired since"
         hint = "--dry-run --json says what held then; --as-of now takes a list for one of today"
     else:
-        text = f"nothing to send: {expired:,} signals were read and all had expired, the list is an old one"
-        hint = "fetch a new list, take it for one of today (--as-of now), or read it as of its day (--as-of TIME)"
-        if how.as_of is not None:
-            hint = "each record has a time of its own, or its list a date, and by that it has ended at --as-of"
-    raise AllExpired(text, hint=hint)
+        text = f"nothing to send: {expired:,} signals were read and all had expired"
+        hint = "each record has a time of its own, or its list a date, and by that it has ended at --as-of"
+        if how.as_of is None:
+            hint = _how_to_read_what_is_old(intake)
+    return AllExpired(text, hint=hint)
+
+
+def _how_to_read_what_is_old(intake: Intake) -> str:
+    latest = max((account.latest_ended for account in intake.files if account.latest_ended), default=None)
+    then = (
+        f"--dry-run --as-of {latest.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} says what held at the last of them"
+        if latest
+        else ""
+    )
+    if any(account.form and account.form.full_list for account in intake.files):
+        then = f"fetch a new list, or take it for one of today (--as-of now); {then}"
+    return then
 
 
 def _came_whole(source: Input, account: FileAccount) -> bool:

@@ -13,6 +13,7 @@ import typer
 from tocsin.cli.guards import guards_of, keep_guards
 from tocsin.cli.logs import configure_logging
 from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
+from tocsin.cli.relay_put import put_command
 from tocsin.cli.status import status_command
 from tocsin.relay import Guards, Relay, Sent, Waits
 from tocsin.relay.feeding import feed, until_one_ends
@@ -36,6 +37,7 @@ def relay_command(context: typer.Context, config: ConfigOption = DEFAULT_CONFIG)
         run_relay(config)
 
 
+app.command("put")(put_command)
 app.command("status")(status_command)
 
 

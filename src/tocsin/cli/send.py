@@ -13,11 +13,20 @@ import msgspec
 import typer
 
 from tocsin.cli.credentials import read_token
-from tocsin.cli.intake import HowToRead, Intake, expect_some
+from tocsin.cli.intake import HowToRead, Intake, all_expired
 from tocsin.cli.options import TokenFileOption
 from tocsin.cli.progress import say, shown
 from tocsin.cli.reading_options import ReadingOptions, with_options
-from tocsin.cli.send_report import Report, as_json, file_lines, lines, plan_line, skipped_lines, subjects_of
+from tocsin.cli.send_report import (
+    Report,
+    as_json,
+    broken_lines,
+    file_lines,
+    lines,
+    plan_line,
+    skipped_lines,
+    subjects_of,
+)
 from tocsin.cli.send_state import ORG, Order, forget
 from tocsin.errors import TocsinError
 from tocsin.relay import Kind, Refusal, Relay, Staging, Tally, TargetPaused, Window, work_for
@@ -55,7 +64,8 @@ def send(
         run = _Run(intake, to, as_json=json_)
         _deliver(run, staging, order, token_file, state)
     report = run.tell()
-    expect_some(intake, how)
+    if expired := all_expired(intake, how):
+        raise expired
     if not report.clean:
         raise typer.Exit(1)
 
@@ -68,21 +78,27 @@ def _read(files: Sequence[str], how: HowToRead, staging: Staging | None) -> Inta
             if staging is not None:
                 staging.add(batch)
             watcher.reads(batch.source, intake.files[-1].records)
-    _tell_broken(intake)
+    for line in broken_lines(intake):
+        say(line)
     return intake
 
 
 def _dry_run(intake: Intake, how: HowToRead, staging: Staging, order: Order, as_json: bool) -> NoReturn:
+    """Exits with 1 where a person must look: what was broken or not read. That all has expired is an answer."""
     if as_json:
         typer.echo("\n".join(msgspec.json.encode(account.as_json()).decode() for account in intake.files))
-        raise typer.Exit(1 if intake.broken or intake.refused else 0)
+    else:
+        typer.echo("\n".join(_plan(intake, how, staging, order)))
+    if not intake.signals and (expired := all_expired(intake, how)):
+        say(f"{expired.summary}\n  hint: {expired.hint}")
+    raise typer.Exit(1 if intake.broken or intake.refused else 0)
+
+
+def _plan(intake: Intake, how: HowToRead, staging: Staging, order: Order) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         config = order.config(Path(folder), None)
         backlog = work_for(Path(folder) / "outbox", config, staging, now_ms=to_ms(how.now))
-    typer.echo("\n".join([*file_lines(intake), plan_line(backlog, Window(), now=how.now), *skipped_lines(intake)]))
-    if not intake.signals:
-        expect_some(intake, how)
-    raise typer.Exit(1 if intake.broken else 0)
+    return [*file_lines(intake), plan_line(backlog, Window(), now=how.now), *skipped_lines(intake)]
 
 
 class _Run:
@@ -160,14 +176,3 @@ def _stop_once() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-
-
-def _tell_broken(intake: Intake) -> None:
-    for line in intake.first_broken:
-        say(line)
-    if more := intake.broken - len(intake.first_broken):
-        say(f"and {more:,} more broken lines")
-    for account in intake.files:
-        if account.rather is not None and account.form is not None:
-            nothing = f"nothing was found in {account.file} as {account.form.name}"
-            say(f"  hint: {nothing}; by its content it is {account.rather.name}: name that, or no format")

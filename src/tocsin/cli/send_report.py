@@ -153,6 +153,17 @@ def _refused_lines(report: Report) -> Iterator[str]:
         yield f"  `tocsin quarantine list --state {report.kept_in}` shows all, `retry` and `drop` decide about them"
 
 
+def broken_lines(intake: Intake) -> Iterator[str]:
+    """The first broken records, and what the file may be instead."""
+    yield from intake.first_broken
+    if more := intake.broken - len(intake.first_broken):
+        yield f"and {more:,} more broken lines"
+    for account in intake.files:
+        if account.rather is not None and account.form is not None:
+            nothing = f"nothing was found in {account.file} as {account.form.name}"
+            yield f"  hint: {nothing}; by its content it is {account.rather.name}: name that, or no format"
+
+
 def skipped_lines(intake: Intake) -> Iterator[str]:
     """A line per reason, the most frequent first."""
     for reason, count in intake.skipped.most_common():

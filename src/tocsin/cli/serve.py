@@ -81,7 +81,9 @@ async def _run(data: Path, host: str, port: int, url: str | None, config: "OrgCo
     from tocsin.org.folder import DataFolder
     from tocsin.org.http.front import Front
     from tocsin.org.http.server import listen, serve
-    from tocsin.org.org import at_work, in_background, open_org
+    from tocsin.org.opening import open_org
+    from tocsin.org.rounds import in_background
+    from tocsin.org.running import at_work
     from tocsin.org.worker import Worker
 
     folder = DataFolder.open(data)

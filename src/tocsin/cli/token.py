@@ -55,7 +55,7 @@ def revoke(
 async def _rows(data: Path, org: str | None) -> list[tuple[str, ...]]:
     """A head, and a row for each token. Raises OrgError or JournalError."""
     from tocsin.org.data import open_folder
-    from tocsin.org.org import open_registry
+    from tocsin.org.opening import open_registry
     from tocsin.signals import format_timestamp, from_ms
 
     async with open_folder(data, org, create=False) as folder, open_registry(folder) as registry:
@@ -73,7 +73,7 @@ async def _rows(data: Path, org: str | None) -> list[tuple[str, ...]]:
 async def _revoke(name: str, data: Path, org: str | None) -> None:
     """Raises OrgError or JournalError."""
     from tocsin.org.data import open_folder
-    from tocsin.org.org import open_registry
+    from tocsin.org.opening import open_registry
     from tocsin.org.records import local_deed
 
     async with open_folder(data, org, create=False) as folder, open_registry(folder) as registry:
@@ -83,7 +83,7 @@ async def _revoke(name: str, data: Path, org: str | None) -> None:
 async def make_token(name: str, data: Path, role: Role, *, org: str | None = None) -> str:
     """A new API token for the org of `data`, which may run meanwhile. Raises OrgError or JournalError."""
     from tocsin.org.data import open_folder
-    from tocsin.org.org import open_registry
+    from tocsin.org.opening import open_registry
     from tocsin.org.records import local_deed
 
     async with open_folder(data, org) as folder, open_registry(folder) as registry:

@@ -18,7 +18,6 @@ from tocsin.org.assertions import Assertion
 from tocsin.org.errors import OrgError
 from tocsin.org.file_errors import telling
 from tocsin.org.folder import DataFolder
-from tocsin.org.marker import NODE, kind_of
 from tocsin.org.oauth.issued import ENDS
 from tocsin.org.registry import Registry
 from tocsin.org.risk_index import RiskIndex
@@ -49,54 +48,55 @@ def examine(path: Path, *, deep: bool = False) -> Iterator[Finding]:
         deep: compare the whole risk index with one made anew, not only what the last entries put into it.
     """
     try:
-        if kind_of(path) == NODE:
-            hint = "`tocsin fleet check` looks at that; `tocsin rebuild --org NAME` makes what is here again"
-            raise OrgError(f"{path} is a node's data folder: its journals are the fleet's", hint=hint)
         folder = DataFolder.open(path, create=False)
         with folder.in_use():
             yield Finding("marker", f"{path} is a data folder of an org")
-            yield _found("permissions", partial(_permissions, folder))
-            yield _found("left over", partial(_left_over, folder))
-            yield _found("disk", partial(_disk, folder))
-            whole = _found("journal", partial(_journal, folder))
+            yield found("permissions", partial(permissions, path))
+            yield found("left over", partial(left_over, path))
+            yield found("disk", partial(disk, path))
+            whole = found("journal", partial(_journal, folder))
             yield whole
             if whole.mend is None:
-                yield _found("directory", partial(_directory, folder))
-                yield _found("risk index", partial(_risk_index, folder, deep))
-                yield _found("feed", partial(_applied, folder, folder.feed))
-                yield _found("system log", partial(_applied, folder, folder.log))
+                yield found("directory", partial(_directory, folder))
+                yield found("risk index", partial(_risk_index, folder, deep))
+                yield found("feed", partial(_applied, folder, folder.feed))
+                yield found("system log", partial(_applied, folder, folder.log))
     except OrgError as error:
         yield Finding("marker", error.summary, error.hint)
 
 
-def _found(check: str, look: Callable[[], str]) -> Finding:
+def found(check: str, look: Callable[[], str]) -> Finding:
+    """What `look` found: its text, or the error that it raised with its mend."""
     try:
         return Finding(check, look())
     except TocsinError as error:
         return Finding(check, error.summary, error.hint or "see what it says")
 
 
-def _permissions(folder: DataFolder) -> str:
-    with telling(folder.path):
-        files = [folder.path, *folder.path.rglob("*")]
+def permissions(path: Path) -> str:
+    """Of all that is in the folder at `path`. Raises OrgError when others may use any of it."""
+    with telling(path):
+        files = [path, *path.rglob("*")]
         open_ones = [str(file) for file in files if file.stat().st_mode & _FOR_OTHERS]
     if open_ones:
-        raise OrgError(f"others may use {', '.join(open_ones[:3])}", hint=f"run `chmod -R go= {folder.path}`")
+        raise OrgError(f"others may use {', '.join(open_ones[:3])}", hint=f"run `chmod -R go= {path}`")
     return "for its owner alone"
 
 
-def _left_over(folder: DataFolder) -> str:
-    with telling(folder.path):
-        names = [file.name for pattern in _UNFINISHED for file in folder.path.glob(pattern)]
+def left_over(path: Path) -> str:
+    """Files of commands that were killed. Raises OrgError when there are any."""
+    with telling(path):
+        names = [file.name for pattern in _UNFINISHED for file in path.rglob(pattern)]
     if names:
         raise OrgError(f"{', '.join(names)}: of a command that was killed", hint="delete it once no command runs")
     return "nothing of a killed command"
 
 
-def _disk(folder: DataFolder) -> str:
-    with telling(folder.path):
-        free = shutil.disk_usage(folder.path).free
-        used = sum(file.stat().st_blocks * 512 for file in folder.path.rglob("*"))
+def disk(path: Path) -> str:
+    """How much room is used and left. Raises OrgError when that is little."""
+    with telling(path):
+        free = shutil.disk_usage(path).free
+        used = sum(file.stat().st_blocks * 512 for file in path.rglob("*"))
     text = f"{used / 1024**2:,.0f} MiB used, {free / 1024**2:,.0f} MiB free"
     if free < _FREE_BYTES:
         raise OrgError(text, hint="free some space: without it nothing is accepted")

@@ -37,46 +37,20 @@ _USERS = "users.lock"
 _OF_THE_FLEET = "back up the fleet's streams, with `nats stream backup`; a node's folder is made again from them"
 
 
-class DataFolder:
-    """A folder that is known to be ours."""
+class OrgFiles:
+    """The folder of an org, of its own or in a node's: what is made again from the journal, and who has it open."""
 
-    def __init__(self, path: Path, backing: Backing) -> None:
-        """For `open`."""
-        self.path, self.backing = path, backing
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.directory = path / "directory.db"
         self.feed = path / "feed.db"
         self.log = path / "log.db"
         self.index = path / "index"
-        self.uses = path / "uses.db"
-        self.proofs = path / "proofs.db"
-
-    @property
-    def journal(self) -> Path:
-        """The file of its journal. Raises OrgError when that is not among its files."""
-        if isinstance(self.backing, OwnFiles):
-            return self.backing.journal
-        raise OrgError(f"{self.path} holds no journal: it is the fleet's", hint=_OF_THE_FLEET)
 
     def projections(self) -> list[Path]:
         """All that is made again from the journal when it is missing."""
         in_sqlite = [file for of in (self.directory, self.feed, self.log) for file in with_its_log(of)]
         return [*in_sqlite, self.index, self.index.with_name(self.index.name + ".boot")]
-
-    @classmethod
-    def open(cls, path: Path, *, create: bool = True, half_restored: bool = False) -> Self:
-        """
-        The data folder of an org at `path`, its journal in it.
-
-        Args:
-            create: make it (mode 0700) when there is none or an empty one; False to only look at one that is there.
-            half_restored: also one that a restore was interrupted in.
-        Raises: OrgError, if it cannot be made or written, is not ours, or was written by a newer version.
-        """
-        make_ours(path, ORG, create=create)
-        with telling(path):
-            if (path / RESTORING).exists() and not half_restored:
-                raise OrgError(f"a restore into {path} was interrupted", hint="`tocsin restore --replace` ends it")
-        return cls(path, OwnFiles(path))
 
     def delete_projections(self) -> None:
         """For one who is alone in it: they are made again from the journal. Raises OrgError."""
@@ -86,12 +60,6 @@ class DataFolder:
                     shutil.rmtree(projection)
                 else:
                     projection.unlink(missing_ok=True)
-
-    @contextmanager
-    def serving(self) -> Iterator[None]:
-        """Be the one process that serves this folder. Raises OrgError when another one is."""
-        with serving(self.path):
-            yield
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -106,3 +74,49 @@ class DataFolder:
         busy = f"{self.path} is in use by another process"
         with locked(self.path / _USERS, ALONE, busy, f"stop that one first, or {ELSEWHERE}"):
             yield
+
+
+class DataFolder(OrgFiles):
+    """A folder that is known to be ours."""
+
+    def __init__(self, path: Path, backing: Backing) -> None:
+        """For `open`."""
+        super().__init__(path)
+        self.backing = backing
+        self.uses = path / "uses.db"
+        self.proofs = path / "proofs.db"
+
+    @property
+    def journal(self) -> Path:
+        """The file of its journal. Raises OrgError when that is not among its files."""
+        if isinstance(self.backing, OwnFiles):
+            return self.backing.journal
+        raise OrgError(f"{self.path} holds no journal: it is the fleet's", hint=_OF_THE_FLEET)
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = True, half_restored: bool = False) -> Self:
+        """
+        The data folder of an org at `path`, its journal in it.
+
+        Args:
+            create: make it (mode 0700) when there is none or an empty one; False to only look at one that is there.
+            half_restored: also one that a restore was interrupted in.
+        Raises: OrgError, if it cannot be made or written, is not ours, or was written by a newer version.
+        """
+        make_ours(path, ORG, create=create)
+        if not half_restored:
+            refuse_half_restored(path, "`tocsin restore --replace` ends it")
+        return cls(path, OwnFiles(path))
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Be the one process that serves this folder. Raises OrgError when another one is."""
+        with serving(self.path):
+            yield
+
+
+def refuse_half_restored(path: Path, mend: str) -> None:
+    """Raises OrgError, when a restore into the data folder at `path` was begun and not ended."""
+    with telling(path):
+        if (path / RESTORING).exists():
+            raise OrgError(f"a restore into {path} was interrupted", hint=mend)

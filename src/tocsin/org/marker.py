@@ -17,15 +17,18 @@ NODE = "tocsin-node"
 """Of a node of a fleet, with a folder for each of its orgs."""
 NODE_ORG = "tocsin-node-org"
 """Of one org of a node: its journal is the fleet's."""
+SNAPSHOT = "tocsin-node-snapshot"
+"""No data folder: what a node's was at a moment, for another node to begin with."""
 FORMAT = 3  # raised by a change that older versions cannot read
 UNFINISHED = ".marker-"
 _NAME = "marker.json"
 _MOST_BYTES = 4096
-_NAMES = {ORG: "an org", NODE: "a node of a fleet", NODE_ORG: "one org of a node"}
+_NAMES = {ORG: "an org", NODE: "a node of a fleet", NODE_ORG: "one org of a node", SNAPSHOT: "a snapshot"}
 _MENDS = {
     ORG: f"serve it without --journal; or {ELSEWHERE}, for the node",
     NODE: f"serve it with --journal; or {ELSEWHERE}",
     NODE_ORG: "name the node's folder with --data, and the org with --org",
+    SNAPSHOT: "`tocsin restore` makes a node's data folder of it",
 }
 
 
@@ -38,6 +41,8 @@ class Marker(Struct, frozen=True):
     """Which journal was applied to what lies here, where that is kept elsewhere."""
     whole_up_to: int = 0
     """Of that journal, the seq up to which all that was applied was there when it was read: see `trimmed.py`."""
+    fleet: str = ""
+    """Of a node: the fingerprint of its fleet's secret, once that is known."""
 
 
 def make_ours(path: Path, kind: str, *, create: bool, journal: str = "") -> Marker:
@@ -65,10 +70,10 @@ def make_ours(path: Path, kind: str, *, create: bool, journal: str = "") -> Mark
     return marker
 
 
-def mark_again(path: Path, kind: str, journal: str) -> None:
-    """Let the note of the folder at `path` name another journal. Raises OrgError."""
+def mark(path: Path, marker: Marker) -> None:
+    """Let the note of the folder at `path` say something else. Raises OrgError."""
     with telling(path):
-        replace_whole(path / _NAME, msgspec.json.encode(Marker(kind, journal=journal)))
+        replace_whole(path / _NAME, msgspec.json.encode(marker))
 
 
 def whole_up_to(path: Path) -> int:
@@ -80,7 +85,8 @@ def whole_up_to(path: Path) -> int:
 def mark_whole(path: Path, up_to: int) -> None:
     """Let it say another seq. Raises OrgError."""
     with telling(path):
-        replace_whole(path / _NAME, msgspec.json.encode(replace(_read(path), whole_up_to=up_to)))
+        marker = _read(path)
+    mark(path, replace(marker, whole_up_to=up_to))
 
 
 def kind_of(path: Path) -> str | None:

@@ -1,11 +1,8 @@
 """The org: takes risk events in, keeps who may ask and who asserts, and says how risky an IP is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from traceback import format_exception
-
-import structlog
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from tocsin.journal import Journal, JournalUnreachable
 from tocsin.org.assertions import Assertion, consumed
@@ -14,29 +11,21 @@ from tocsin.org.config import OrgConfig
 from tocsin.org.crowdsec.decisions import Told, told
 from tocsin.org.crowdsec.feed import KEPT_MS, Feed
 from tocsin.org.decision import ProviderWord, decide, strongest
-from tocsin.org.folder import DataFolder
 from tocsin.org.log.index import LogIndex
 from tocsin.org.log.notes import Notes
-from tocsin.org.log.retention import LogRetention
 from tocsin.org.log.system_log import SystemLog
 from tocsin.org.oauth.keys import SigningKeys
 from tocsin.org.providers import Provider
 from tocsin.org.records import Deed, encode_record, risk_message, risk_topic
 from tocsin.org.registry import Registry
-from tocsin.org.retention import Retention
 from tocsin.org.risk_index import RiskIndex
 from tocsin.org.sign_ins import SignIns
 from tocsin.org.stores import Stores
-from tocsin.org.sweeper import Sweeper
 from tocsin.org.tokens import Token
-from tocsin.org.trimmed import Whole, begin_anew_if_outrun
 from tocsin.org.verdict import Verdict, Weighed
 from tocsin.signals import RiskEvent, RiskLevel
 
-_DEFAULTS = OrgConfig()
-_DAY_S = 24 * 3600.0
 _MESSAGES_WITHIN_S = 0.3
-_log = structlog.get_logger("tocsin.org")
 Clock = Callable[[], float]
 """Epoch seconds."""
 
@@ -173,148 +162,3 @@ class Org:
                 async with asyncio.timeout(self._messages_within_s):
                     await asyncio.gather(*map(read, holding))
         return messages
-
-
-@asynccontextmanager
-async def open_org(
-    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock | None = None
-) -> AsyncIterator[Org]:
-    """
-    The org of `folder`, caught up with its journal. May be open in several processes at once; one of them serves.
-
-    Raises: OrgError or JournalError, when a file of the folder cannot be used.
-    """
-    if folder.backing.shared:
-        async with open_registry(folder) as registry:
-            before = registry.trimmed.before
-        await asyncio.to_thread(begin_anew_if_outrun, folder, before)
-    with folder.in_use():
-        async with org_behind(folder, config, clock=clock) as org:
-            await org.projector.catch_up()
-            if org.trimmed is not None:
-                await Whole(folder).look(org.projector, org.trimmed)
-            yield org
-
-
-@asynccontextmanager
-async def org_behind(
-    folder: DataFolder, config: OrgConfig = _DEFAULTS, *, clock: Clock | None = None
-) -> AsyncIterator[Org]:
-    """`open_org` for one who holds the folder already: its projections may be behind the journal."""
-    clock = clock or folder.backing.now
-    async with AsyncExitStack() as stack:
-        journal = await stack.enter_async_context(folder.backing.opened())
-        index = RiskIndex(folder.index)
-        stack.callback(index.close)
-        feed = Feed(folder.feed)
-        stack.callback(feed.close)
-        log_index = LogIndex(folder.log)
-        stack.callback(log_index.close)
-        registry = Registry(journal, folder.directory, [index, feed, log_index], clock=clock)
-        stack.push_async_callback(registry.close)
-        kept = folder.backing.stores(folder, journal, registry.projector, feed, clock())
-        stores = await stack.enter_async_context(kept)
-        org = Org(
-            journal,
-            registry,
-            index,
-            feed,
-            log_index,
-            stores=stores,
-            config=config,
-            clock=clock,
-            shared=folder.backing.shared,
-        )
-        stack.push_async_callback(org.system_log.close)
-        yield org
-
-
-@asynccontextmanager
-async def open_registry(folder: DataFolder) -> AsyncIterator[Registry]:
-    """
-    Tokens and providers of `folder`, to change them also while the org runs. The risk index is not touched.
-
-    Raises: OrgError or JournalError, when a file of the folder cannot be used.
-    """
-    async with registry_behind(folder) as registry:
-        await registry.projector.catch_up()
-        yield registry
-
-
-@asynccontextmanager
-async def registry_behind(folder: DataFolder) -> AsyncIterator[Registry]:
-    """`open_registry`, but it may be behind the journal."""
-    with folder.in_use():
-        async with registry_of(folder) as registry:
-            yield registry
-
-
-@asynccontextmanager
-async def registry_of(folder: DataFolder) -> AsyncIterator[Registry]:
-    """`registry_behind` for one who holds the folder already."""
-    async with AsyncExitStack() as stack:
-        journal = await stack.enter_async_context(folder.backing.opened())
-        registry = Registry(journal, folder.directory, clock=folder.backing.now)
-        stack.push_async_callback(registry.close)
-        yield registry
-
-
-@asynccontextmanager
-async def at_work(
-    org: Org, keep_up: "Callable[[Org], Coroutine[None, None, None]] | None" = None
-) -> AsyncIterator[None]:
-    """Make what a first start makes; then, meanwhile, keep the org up: with `upkeep`, or as told."""
-    await start(org)
-    await org.projector.catch_up()
-    try:
-        async with in_background((keep_up or upkeep)(org), org.notes.run()):
-            yield
-    finally:
-        await org.notes.drain()
-
-
-async def start(org: Org) -> None:
-    """Catch up with what the directory is made from, and make what a first start makes. Raises JournalError."""
-    await org.projector.catch_up_first()
-    await org.providers.make_default(at_ms=org.now_ms)
-    configured = org.config.policy
-    if configured is not None and not await org.policy.start_from(configured, at_ms=org.now_ms):
-        remedy = "set it over HTTP to what the configuration says, or take it out of the configuration"
-        _log.warning("policy.set_over_http_holds", remedy=remedy)
-
-
-async def upkeep(org: Org) -> None:
-    """Keep the projections up with the journal, forget what has expired, and trim the journal: for ever."""
-    live = org.providers_with_words
-    sweeper = Sweeper(org.projector, org.index, live=live, clock=org.clock)
-    keep_s = org.config.log.retention_days * _DAY_S
-    retention = Retention(
-        org.journal, org.projector, org.index, keep_s=keep_s, live=live, clock=org.clock, trimmed=org.trimmed
-    )
-    log_retention = LogRetention(org.projector, org.log_index, org.system_log, clock=org.clock)
-    async with asyncio.TaskGroup() as tasks:
-        for work in (org.projector.run(), sweeper.run(), retention.run(), log_retention.run()):
-            tasks.create_task(work)
-
-
-@asynccontextmanager
-async def in_background(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run `works` meanwhile; at the end they are cancelled and waited for. One that fails before is logged at once."""
-    tasks = [asyncio.create_task(work) for work in works]
-    for task in tasks:
-        task.add_done_callback(_log_failure)
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        # Text, not `exc_info`: some logs would print local variables.
-        _log.error("work.failed", exception="".join(format_exception(error)), remedy="start the org again")

@@ -15,9 +15,10 @@ from tocsin.journal.copy import sync
 from tocsin.org.errors import OrgError
 from tocsin.org.file_errors import telling
 from tocsin.org.folder import RESTORING, DataFolder
-from tocsin.org.org import in_background, org_behind, registry_of
+from tocsin.org.opening import org_behind, registry_of
 from tocsin.org.private_sqlite import with_its_log
 from tocsin.org.projector import Projector
+from tocsin.org.rounds import in_background
 from tocsin.org.trimmed import Whole, pass_over_what_is_gone
 
 _TELL_EVERY_S = 0.1

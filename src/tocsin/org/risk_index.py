@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import lmdb
 
@@ -200,6 +200,11 @@ class RiskIndex:
         """How many IPs are held, expired ones that were not swept yet among them."""
         with self._telling(), self._env.begin() as txn:
             return int(txn.stat(self._ips)["entries"])
+
+    def copy(self, to: BinaryIO) -> None:
+        """Write the index, as it is at one moment, into a file as LMDB has it; others may apply meanwhile."""
+        with self._telling():
+            self._env.copyfd(to.fileno())
 
     def close(self) -> None:
         """Sync to disk and let go."""

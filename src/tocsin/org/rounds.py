@@ -1,7 +1,8 @@
 """Work that goes on for ever beside a running org, and does not end over what can be mended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from traceback import format_exception
 
 import structlog
@@ -32,6 +33,27 @@ async def in_rounds(work: Callable[[], Awaitable[object]], *, rest_s: float, fai
         await asyncio.sleep(rest_s)
 
 
+@asynccontextmanager
+async def in_background(*works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """
+    Run `works` meanwhile; at the end they are cancelled and waited for.
+
+    One that fails before is logged at once, and raised at the end.
+    """
+    tasks = [asyncio.create_task(work) for work in works]
+    for task in tasks:
+        task.add_done_callback(_log_failure)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
+
+
 async def end(task: asyncio.Task[None]) -> None:
     """Cancel it, and wait until it has ended. To cancel the caller meanwhile is another thing, and is not lost."""
     task.cancel()
@@ -54,3 +76,10 @@ def _one_of(error: Exception) -> Exception:
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        # Text, not `exc_info`: some logs would print local variables.
+        _log.error("work.failed", exception="".join(format_exception(error)), remedy="start the org again")

@@ -92,20 +92,24 @@ class Whole:
             self._kept = self._up_to
 
 
-def begin_anew_if_outrun(folder: DataFolder, before: int) -> None:
+def begin_anew_if_outrun(folder: DataFolder, before: int) -> bool:
     """
     Delete the projections in `folder` that may have applied only some of what may be gone before this seq.
 
-    Nobody may have it open in this process. Raises OrgError, also when others have to be stopped for it.
+    Nobody may have it open in this process.
+    Returns: whether it did.
+    Raises: OrgError, also when others have to be stopped for it.
     """
+    outrun = False
     if whole_up_to(folder.path) < before - 1:
         with folder.in_use():
-            any_applied = any(_cursors(folder))
-        if any_applied:
+            outrun = any(_cursors(folder))
+        if outrun:
             with folder.alone():
                 folder.delete_projections()
     with folder.in_use():
         pass_over_what_is_gone(folder, before)
+    return outrun
 
 
 def pass_over_what_is_gone(folder: DataFolder, before: int) -> None:

@@ -23,9 +23,11 @@ from structlog.contextvars import bind_contextvars
 
 from tocsin.org.config import OrgConfig
 from tocsin.org.data import ALONE, Orgs
-from tocsin.org.org import Org, in_background, org_behind, upkeep
+from tocsin.org.opening import org_behind
+from tocsin.org.org import Org
 from tocsin.org.projector import Projector
-from tocsin.org.rounds import end, in_rounds
+from tocsin.org.rounds import end, in_background, in_rounds
+from tocsin.org.running import upkeep
 
 _START_AGAIN_S = 1.0
 _END_WITHIN_S = 5.0

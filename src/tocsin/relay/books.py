@@ -1,7 +1,4 @@
-"""What the outbox knows beside its records: its sources, its targets, and what was refused. Encoded as JSON."""
-
-from enum import StrEnum
-from hashlib import blake2b
+"""What the outbox knows beside its records: its sources and its targets. Encoded as JSON."""
 
 import msgspec
 from msgspec import Struct
@@ -64,44 +61,6 @@ class TargetBook(Struct, kw_only=True):
     remedy: str = ""
 
 
-class Kind(StrEnum):
-    """What is in quarantine."""
-
-    SUBJECT = "subject"
-    """A target refused it."""
-    RECORD = "record"
-    """A source's record could not be read."""
-
-
-class Refusal(Struct, kw_only=True):
-    """Something refused, kept with the reason until a person decides."""
-
-    kind: Kind
-    by: str
-    """The target that would not take it, or the source it could not be read from."""
-    reason: str
-    why: str = ""
-    """Of a record: the reason in one word (`SkipReason`)."""
-    first_ms: int
-    last_ms: int
-    times: int = 1
-    source: str = ""
-    ip: str = ""
-    level: str = ""
-    message: str = ""
-    line: int = 0
-    """Which record of its input; 0 for a subject."""
-    excerpt: str = ""
-    dropped: bool = False
-    """A person gave it up: it is listed no more, and not sent for as long as it is claimed."""
-
-    @property
-    def id(self) -> bytes:
-        """The same refusal has the same one."""
-        what = "\n".join([self.kind, self.by, self.source, self.ip, self.level, self.excerpt, self.reason[:80]])
-        return blake2b(what.encode(), digest_size=5).digest()
-
-
 def dump(book: Struct) -> bytes:
     """As it is stored."""
     return msgspec.json.encode(book)
@@ -115,8 +74,3 @@ def load_source(stored: bytes) -> SourceBook:
 def load_target(stored: bytes) -> TargetBook:
     """A stored target."""
     return msgspec.json.decode(stored, type=TargetBook)
-
-
-def load_refusal(stored: bytes) -> Refusal:
-    """A stored refusal."""
-    return msgspec.json.decode(stored, type=Refusal)

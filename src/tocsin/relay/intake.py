@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
 
-from tocsin.relay.books import Kind, Refusal, SourceBook
+from tocsin.relay.books import SourceBook
 from tocsin.relay.record import Claim
+from tocsin.relay.refusal import Kind, Refusal
 from tocsin.signals import Batch, InvalidSignals, Problem, Retraction, RiskLevel, Signal, Skipped, ip_key, to_ms
 from tocsin.signals.limits import MESSAGE_ALLOWED, MESSAGE_CHARS
 

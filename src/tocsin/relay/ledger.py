@@ -5,9 +5,11 @@ A relay on one machine needs none: its outbox outlives it. In a fleet the outbox
 
 from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct
+
+from tocsin.relay.refusal import Refusal
 
 
 class Told(Struct, frozen=True):
@@ -59,12 +61,45 @@ class Answered(Struct, frozen=True, tag="answered"):
     """Of the subject that is refused; 0 when it was to be let go."""
 
 
+class Held(Struct, frozen=True, array_like=True):
+    """What a target was told about one IP and still holds."""
+
+    severity: int
+    unsure: bool
+    told_ms: int
+    until_ms: int
+    refused: int
+    """See `record.Standing`."""
+
+
+class Carried(Struct, frozen=True, tag="carried"):
+    """
+    All that the target was told about a range of IPs, carried forward to here. Nothing was in flight then.
+
+    Whatever an earlier entry says about these IPs is in it.
+    """
+
+    told_ms: int
+    """The moment of the last assertion, about whatever IP."""
+    spent: Spent
+    first: bytes
+    """The range begins with this key, which is empty for the first of all."""
+    before: bytes | None
+    """And ends before this one; None for no end."""
+    held: dict[bytes, Held]
+    refusals: list[Refusal]
+    """Of the subjects among these that the target would not take."""
+
+
+Written: TypeAlias = Intent | Answered | Carried
+
+
 class Page(Struct, frozen=True):
     """Some of what was written down, in order."""
 
     seq: int
     """That of the last of `entries`."""
-    entries: Sequence[Intent | Answered]
+    entries: Sequence[Written]
 
 
 class Ledger(Protocol):
@@ -89,6 +124,17 @@ class Ledger(Protocol):
         """Durable when it returns. Returns: its seq. Raises: LeaseLost."""
         ...
 
+    def carries_from(self, subjects: int, /) -> bytes | None:
+        """
+        The target was told about so many more. Returns: where the part begins that is to be carried forward now, so
+        that the ledger does not grow without end; None for not yet.
+        """
+        ...
+
+    async def carries(self, part: Carried, /) -> int:
+        """Durable when it returns. Returns: its seq. Raises: LeaseLost."""
+        ...
+
 
 class NoLedger:
     """That of a relay on one machine."""
@@ -104,5 +150,12 @@ class NoLedger:
         return 0
 
     async def answered(self, _answered: Answered) -> int:
+        """Nobody asks."""
+        return 0
+
+    def carries_from(self, _subjects: int) -> None:
+        """Never."""
+
+    async def carries(self, _part: Carried) -> int:
         """Nobody asks."""
         return 0

@@ -22,7 +22,7 @@ from tocsin.relay.credentials import Credential, Token
 from tocsin.relay.errors import RelayError
 from tocsin.relay.plan import Request, Telling, pack
 from tocsin.relay.ruling import Answer, Failure
-from tocsin.relay.window import Told, Window
+from tocsin.relay.window import Allowance, Window
 from tocsin.signals import RiskEvent, RiskEventSubject, from_ms
 from tocsin.signals.limits import SUBJECTS_PER_REQUEST
 
@@ -63,7 +63,7 @@ class OktaTarget:
             return Answer(None, _clean(str(error)), error.hint or "", failure=Failure.LASTING, sent=False)
         except ApiException as error:
             return _answer(error, renewed=error.status == 401 and self._renewed())
-        return Answer(response.status_code, told=_told(response.headers))
+        return Answer(response.status_code, allowance=_allowance(response.headers))
 
     def _renewed(self) -> bool:
         return self._token is not None and self._token.renew(self._client.configuration)
@@ -106,7 +106,7 @@ def _answer(error: ApiException, *, renewed: bool) -> Answer:
         error.status,
         _clean("; ".join(error.error_causes) or error.error_summary or str(error.error or "") or error.reason or ""),
         error.hint or "",
-        _told(error.headers),
+        _allowance(error.headers),
         _wait(wait_s),
         renewed=renewed,
     )
@@ -120,9 +120,9 @@ def _about_token(error: ApiException) -> Answer:
     return Answer(None, _clean(error.summary), error.hint or "", retry_in=_wait(wait_s), failure=failure, sent=False)
 
 
-def _told(headers: Headers) -> Told:
+def _allowance(headers: Headers) -> Allowance:
     rates, reset_s = rate_limit(headers), wait_until_reset_s(headers)
-    return Told(rates.limit, rates.remaining, _wait(reset_s))
+    return Allowance(rates.limit, rates.remaining, _wait(reset_s))
 
 
 def _wait(seconds: float | None) -> timedelta | None:

@@ -5,25 +5,25 @@ position of a source move together. How long it takes to find the best work does
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from msgspec import Struct, msgpack
+from msgspec import Struct
 
-from tocsin.relay.books import Kind, Refusal, SourceBook, TargetBook, dump, load_source, load_target
-from tocsin.relay.changes import Changes, Served, pending_count, records, told_by
+from tocsin.relay.books import SourceBook, TargetBook
+from tocsin.relay.bookshelf import Bookshelf
+from tocsin.relay.changes import Changes, Served, pending_count, records
+from tocsin.relay.in_flight import InFlight
 from tocsin.relay.intake import Intake, Prepared, prepare_signals
-from tocsin.relay.ledger import Answered, Intent, Outcome, Page, Told
-from tocsin.relay.plan import Request, Telling
-from tocsin.relay.quarantine import TARGET_BOOK, Quarantine, keep, refuse
+from tocsin.relay.plan import Telling
+from tocsin.relay.quarantine import Quarantine, keep
 from tocsin.relay.reconcile import PENDING, Rank, rank, until_ms
 from tocsin.relay.record import Record, decode
 from tocsin.relay.store import ROOM_BYTES, Store, Txn, due_fields, pending_entries, pending_fields, walk
 from tocsin.signals import Signal
 
-_SOURCE_BOOK = b"source/"
-_IN_FLIGHT = b"in-flight/"
 _TERMS, _REVIEW_FROM = b"terms", b"review-from"
 
 
@@ -50,6 +50,8 @@ class Outbox:
         """Open or make the one in the folder `path`. Raises RelayError when that cannot be."""
         self.store = Store(path, room_bytes=room_bytes)
         self.quarantine = Quarantine(self.store)
+        self._books = Bookshelf(self.store)
+        self.in_flight = InFlight(self.store, self._books, self._changes)
         self._served: dict[int, Served] = {}
         self._may_walk = self._may_review = True  # no other process begins to: looked up once, then remembered
 
@@ -58,42 +60,37 @@ class Outbox:
     def source(self, name: str) -> SourceBook:
         """The source of that name; a new one when there is none yet."""
         with self.store.writing() as txn:
-            return self._source(txn, name)
+            return self._books.source(txn, name)
 
     def begin_reading(self, name: str) -> SourceBook:
         """A source starts again from its position: what it lists now is told apart from what it listed before."""
         with self.store.writing() as txn:
-            book = self._source(txn, name)
+            book = self._books.source(txn, name)
             book.generation, book.stopped = book.generation + 1, ""
-            self._keep_source(txn, name, book)
+            self._books.keep_source(txn, name, book)
             return book
 
     def note_source(self, name: str, *, stopped: str) -> None:
         """Why nothing comes from a source now; empty when it works again."""
         with self.store.writing() as txn:
-            book = self._source(txn, name)
+            book = self._books.source(txn, name)
             book.stopped = stopped
-            self._keep_source(txn, name, book)
+            self._books.keep_source(txn, name, book)
 
     def sources(self) -> dict[str, SourceBook]:
         """All sources there ever were."""
         with self.store.reading() as txn:
-            return {name: load_source(stored) for name, stored in self._named(txn, _SOURCE_BOOK)}
+            return self._books.sources(txn)
 
     def target(self, name: str) -> TargetBook:
         """The target of that name; a new one when there is none yet."""
         with self.store.writing() as txn:
-            stored = txn.get(TARGET_BOOK + name.encode(), db=self.store.books)
-            if stored is not None:
-                return load_target(stored)
-            book = TargetBook(number=1 + sum(1 for _ in self._named(txn, TARGET_BOOK)))
-            self._keep_target(txn, name, book)
-            return book
+            return self._books.target(txn, name)
 
     def targets(self) -> dict[str, TargetBook]:
         """All targets there ever were."""
         with self.store.reading() as txn:
-            return {name: load_target(stored) for name, stored in self._named(txn, TARGET_BOOK)}
+            return self._books.targets(txn)
 
     def serve(self, targets: Iterable[Served], *, terms: bytes = b"") -> None:
         """
@@ -136,7 +133,7 @@ class Outbox:
     def take_in(self, batches: Sequence[Prepared], *, now_ms: int) -> None:
         """Keep all that `batches` say, in one transaction: durable when it returns."""
         with self.store.writing() as txn:
-            intake = Intake(lambda name: self._source(txn, name), now_ms)
+            intake = Intake(partial(self._books.source, txn), now_ms)
             for batch in batches:
                 intake.add(batch)
                 self._may_walk = self._may_walk or batch.ends_list
@@ -146,13 +143,13 @@ class Outbox:
             for refusal in intake.refusals:
                 intake.books[refusal.by].unkept += not keep(self.store, txn, refusal)
             for name, book in intake.books.items():
-                self._keep_source(txn, name, book)
+                self._books.keep_source(txn, name, book)
 
     def take_in_mended(self, signal: Signal, *, now_ms: int) -> None:
         """Keep one signal for the relay, which may run meanwhile in another process and decides what to do about it."""
         (batch,) = prepare_signals([signal])
         with self.store.writing() as txn:
-            book = self._source(txn, batch.source)
+            book = self._books.source(txn, batch.source)
             intake = Intake(lambda _: book, now_ms)
             intake.add(batch)
             changes = Changes(self.store, txn, None, now_ms)
@@ -168,7 +165,7 @@ class Outbox:
             self._may_walk = False
             return False
         with self.store.writing() as txn:
-            book = self._source(txn, walking[0])
+            book = self._books.source(txn, walking[0])
             step = walk(self.store, txn, book.walk_from or b"", limit + 1)
             changes = self._changes(txn, now_ms)
             for key, stored in step[:limit]:
@@ -181,7 +178,7 @@ class Outbox:
                 book.walk_from = step[limit][0]
             else:
                 book.walk_from, book.walk_again = (b"" if book.walk_again else None), False
-            self._keep_source(txn, walking[0], book)
+            self._books.keep_source(txn, walking[0], book)
             return True
 
     def wake(self, *, now_ms: int, limit: int) -> int:
@@ -249,52 +246,6 @@ class Outbox:
         with self.store.reading() as txn:
             return self._tellings(txn, keys, target, now_ms)
 
-    def sends(self, name: str, request: Request) -> None:
-        """A request is about to go out: whatever happens to it, or to us, what it tells is not forgotten."""
-        with self.store.writing() as txn:
-            txn.put(_IN_FLIGHT + name.encode(), msgpack.encode(told_by(request)), db=self.store.books)
-
-    def answered(self, name: str, book: TargetBook, *, delivered: bool, now_ms: int) -> None:
-        """The target has taken what was sent, or it has not, and that is sure."""
-        with self.store.writing() as txn:
-            if delivered:
-                self._land(txn, name, book.number, sure=True, now_ms=now_ms)
-            txn.delete(_IN_FLIGHT + name.encode(), db=self.store.books)
-            self._keep_target(txn, name, book)
-
-    def lost(self, name: str, book: TargetBook, *, now_ms: int) -> None:
-        """Nobody knows whether the target has taken what was sent, if something was: it is told again."""
-        with self.store.writing() as txn:
-            self._land(txn, name, book.number, sure=False, now_ms=now_ms)
-            txn.delete(_IN_FLIGHT + name.encode(), db=self.store.books)
-            self._keep_target(txn, name, book)
-
-    def refuse(self, name: str, book: TargetBook, telling: Telling, reason: str, *, now_ms: int) -> Refusal:
-        """The target will not take `telling`. Returns: what now lies in quarantine."""
-        with self.store.writing() as txn:
-            refusal = self._refuse(txn, name, book.number, telling, reason, now_ms)
-            self._keep_target(txn, name, book)
-            return refusal
-
-    def recover(self, name: str, book: TargetBook, page: Page, *, now_ms: int) -> bool:
-        """
-        Learn from its ledger what a target was told by others; `book` is brought up to date.
-
-        Returns: whether the last request has no answer there.
-        """
-        with self.store.writing() as txn:
-            for entry in page.entries:
-                if isinstance(entry, Intent):
-                    self._land(txn, name, book.number, sure=False, now_ms=now_ms)
-                    txn.put(_IN_FLIGHT + name.encode(), msgpack.encode(entry.told), db=self.store.books)
-                    book.told_ms = max(book.told_ms, entry.told.told_ms)
-                else:
-                    self._hear(txn, name, book, entry, now_ms)
-                book.limit, book.left, book.closes_ms = entry.spent.limit, entry.spent.left, entry.spent.closes_ms
-            book.ledger_seq = page.seq
-            self._keep_target(txn, name, book)
-            return txn.get(_IN_FLIGHT + name.encode(), db=self.store.books) is not None
-
     # The whole
 
     def __len__(self) -> int:
@@ -311,45 +262,6 @@ class Outbox:
     def close(self) -> None:
         """Let go."""
         self.store.close()
-
-    def _hear(self, txn: Txn, name: str, book: TargetBook, answered: Answered, now_ms: int) -> None:
-        """What others heard in answer to the request that is in flight."""
-        stored = txn.get(_IN_FLIGHT + name.encode(), db=self.store.books)
-        if stored is None:
-            return
-        if answered.outcome is Outcome.REFUSED:
-            (key,) = msgpack.decode(stored, type=Told).subjects
-            telling = Telling(key, 0, answered.severity, 0)
-            self._refuse(txn, name, book.number, telling, answered.reason, now_ms)
-        elif answered.outcome is not Outcome.NOT_TAKEN:
-            self._land(txn, name, book.number, sure=answered.outcome is Outcome.DELIVERED, now_ms=now_ms)
-        txn.delete(_IN_FLIGHT + name.encode(), db=self.store.books)
-
-    def _refuse(self, txn: Txn, name: str, target: int, telling: Telling, reason: str, now_ms: int) -> Refusal:
-        numbers = {number: source for source, number in self._numbers(txn).items()}
-        refusal = Refusal(
-            kind=Kind.SUBJECT,
-            by=name,
-            reason=reason,
-            first_ms=now_ms,
-            last_ms=now_ms,
-            source=numbers.get(telling.source, ""),
-            ip=telling.ip,
-            level=str(telling.level),
-            message=telling.message,
-        )
-        txn.delete(_IN_FLIGHT + name.encode(), db=self.store.books)
-        changes = self._changes(txn, now_ms)
-        refuse(self.store, txn, changes, refusal, target, telling.severity)
-        changes.write()
-        return refusal
-
-    def _land(self, txn: Txn, name: str, target: int, *, sure: bool, now_ms: int) -> None:
-        stored = txn.get(_IN_FLIGHT + name.encode(), db=self.store.books)
-        if stored is not None:
-            changes = self._changes(txn, now_ms)
-            changes.tell(msgpack.decode(stored, type=Told), target, sure=sure)
-            changes.write()
 
     def _tellings(self, txn: Txn, keys: Sequence[bytes], target: int, now_ms: int) -> list[Telling]:
         served, found = self._served[target], []
@@ -382,28 +294,3 @@ class Outbox:
 
     def _changes(self, txn: Txn, now_ms: int) -> Changes:
         return Changes(self.store, txn, self._served, now_ms)
-
-    def _source(self, txn: Txn, name: str) -> SourceBook:
-        stored = txn.get(_SOURCE_BOOK + name.encode(), db=self.store.books)
-        if stored is not None:
-            return load_source(stored)
-        book = SourceBook(number=1 + len(self._numbers(txn)))
-        self._keep_source(txn, name, book)  # at once, so that the next one is given another number
-        return book
-
-    def _numbers(self, txn: Txn) -> dict[str, int]:
-        return {name: load_source(stored).number for name, stored in self._named(txn, _SOURCE_BOOK)}
-
-    def _named(self, txn: Txn, prefix: bytes) -> Iterator[tuple[str, bytes]]:
-        cursor = txn.cursor(db=self.store.books)
-        if cursor.set_range(prefix):
-            for key, stored in cursor:
-                if not key.startswith(prefix):
-                    return
-                yield key[len(prefix) :].decode(), stored
-
-    def _keep_source(self, txn: Txn, name: str, book: SourceBook) -> None:
-        txn.put(_SOURCE_BOOK + name.encode(), dump(book), db=self.store.books)
-
-    def _keep_target(self, txn: Txn, name: str, book: TargetBook) -> None:
-        txn.put(TARGET_BOOK + name.encode(), dump(book), db=self.store.books)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from tocsin.relay.books import Kind, Refusal, dump, load_refusal, load_target
+from tocsin.relay.bookshelf import Bookshelf
 from tocsin.relay.changes import Changes, records
+from tocsin.relay.refusal import Kind, Refusal, dump_refusal, load_refusal
 from tocsin.relay.store import Store, Txn
 from tocsin.signals import ip_key
 
-TARGET_BOOK = b"target/"
 RECORDS_KEPT = 1_000
 """Of one source and reason; a person needs no more to see what is wrong. The rest is counted."""
 _LISTED = b"listed/"
@@ -27,7 +27,7 @@ def keep(store: Store, txn: Txn, refusal: Refusal) -> bool:
         return False
     else:
         _count(store, txn, refusal, 1)
-    txn.put(refusal.id, dump(refusal), db=store.quarantine)
+    txn.put(refusal.id, dump_refusal(refusal), db=store.quarantine)
     return True
 
 
@@ -57,11 +57,11 @@ class Quarantine:
     def retry(self, refusal: Refusal, *, now_ms: int) -> None:
         """Take it out. A subject is told again at the next look at its record, if it is still claimed."""
         with self._store.writing() as txn:
-            stored = txn.get(TARGET_BOOK + refusal.by.encode(), db=self._store.books)
-            if refusal.kind is Kind.SUBJECT and stored is not None:
+            book = Bookshelf(self._store).targets(txn).get(refusal.by)
+            if refusal.kind is Kind.SUBJECT and book is not None:
                 changes = Changes(self._store, txn, None, now_ms)
                 for key, record in records(self._store, txn, [ip_key(refusal.ip)]):
-                    changes.set_refused(key, record, load_target(stored).number, 0)
+                    changes.set_refused(key, record, book.number, 0)
                 changes.write()
             self._take_out(txn, refusal)
 
@@ -70,7 +70,7 @@ class Quarantine:
         with self._store.writing() as txn:
             if self._take_out(txn, refusal) and refusal.kind is Kind.SUBJECT:
                 refusal.dropped = True
-                txn.put(refusal.id, dump(refusal), db=self._store.quarantine)
+                txn.put(refusal.id, dump_refusal(refusal), db=self._store.quarantine)
 
     def _take_out(self, txn: Txn, refusal: Refusal) -> bool:
         """Returns: False when somebody else has meanwhile."""

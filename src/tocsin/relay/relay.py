@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tocsin.relay.books import Refusal, SourceBook
+from tocsin.relay.books import SourceBook
 from tocsin.relay.changes import Served
 from tocsin.relay.config import RelayConfig, TargetConfig
 from tocsin.relay.feeding import end_all
@@ -25,6 +25,7 @@ from tocsin.relay.outbox import Backlog, Outbox
 from tocsin.relay.outbox_thread import OutboxThread
 from tocsin.relay.reconcile import Policy, Rank
 from tocsin.relay.record import NEVER_MS
+from tocsin.relay.refusal import Refusal
 from tocsin.relay.sender import Sender
 from tocsin.relay.staging import Staging
 from tocsin.relay.status import Status, status_of
@@ -241,7 +242,7 @@ class Relay:
         """What was under way when the last relay of this folder ended: nobody knows whether it arrived."""
         outbox = self._box.outbox
         for name in self._config.targets:
-            outbox.lost(name, outbox.target(name), now_ms=to_ms(self._clock()))
+            outbox.in_flight.lost(name, outbox.target(name), now_ms=to_ms(self._clock()))
 
     def _start(self) -> None:
         works = [self._box.write_for_ever(on_written=self._changed), self._tick()]

@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 from msgspec import Struct
 
-from tocsin.relay.window import LENGTH, Told
+from tocsin.relay.window import LENGTH, Allowance
 
 BACKOFF_S = 1.0
 BACKOFF_CAP_S = 60.0
@@ -45,7 +45,7 @@ class Answer(Struct, frozen=True):
     """The target's own words, or what happened on the way. No secret."""
     remedy: str = ""
     """What a person can do about it, if this stops the sending."""
-    told: Told = Told()
+    allowance: Allowance = Allowance()
     retry_in: timedelta | None = None
     """How long the target asks to wait before the next try; None when it does not say."""
     failure: Failure = Failure.PASSING

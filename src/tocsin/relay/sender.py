@@ -22,7 +22,7 @@ from tocsin.relay.ruling import Answer, Bisect, Delivered, PauseTarget, Quaranti
 from tocsin.relay.steady_clock import SteadyClock
 from tocsin.relay.target import Target
 from tocsin.relay.watcher import Sent, Tally, Waits, Watcher
-from tocsin.relay.window import LENGTH, Told, Window
+from tocsin.relay.window import LENGTH, Allowance, Window
 from tocsin.signals import from_ms, to_ms
 from tocsin.wall_clock import utc_now
 
@@ -164,7 +164,7 @@ class Sender:
         self._book.told_ms = _later(self._book.told_ms, to_ms(now))
         request = self._target.pack(tellings, now_ms=self._book.told_ms)
         spent, _ = self._window.spend(self._steady())
-        await self._box.do(self._box.outbox.sends, self.name, request)
+        await self._box.do(self._box.outbox.in_flight.sends, self.name, request)
         # The last before the request goes out: after it nothing is waited for on a disk.
         self._book.ledger_seq = await self._ledger.intends(Intent(told_by(request), self._spent(spent)))
         self._window = spent
@@ -188,13 +188,14 @@ class Sender:
         outcome = await self._obey(ruling, request, lost=became is Outcome.LOST, suspected=suspected)
         await self._write_down(answered)
         await self._report(request, answer, outcome, sent_at=now)
+        await self._carry_forward(len(request.tellings))
 
     async def _take_over(self) -> None:
         """Learn from the ledger what the target was told by others, and what they used of its budget."""
         outbox, unanswered, unwritten = self._box.outbox, False, self._book.unwritten
         async for page in self._ledger.begin(self._book.ledger_seq):
             now_ms = to_ms(self._clock())
-            unanswered = await self._box.do(outbox.recover, self.name, self._book, page, now_ms=now_ms)
+            unanswered = await self._box.do(outbox.in_flight.recover, self.name, self._book, page, now_ms=now_ms)
             if page.entries:
                 unwritten = None  # it was written down after all, or others have told it again since
         self._window = self._window_in_book()
@@ -203,12 +204,20 @@ class Sender:
         self._book.unwritten = None
         if unanswered:
             # It has used up one request, and may have opened a window at any moment until now.
-            self._window = self._window.heard(Told(), now=self._steady())
+            self._window = self._window.heard(Allowance(), now=self._steady())
             await self._keep(lost=True)
 
     async def _write_down(self, answered: Answered) -> None:
         self._book.ledger_seq = await self._ledger.answered(answered)
         self._book.unwritten = None
+
+    async def _carry_forward(self, subjects: int) -> None:
+        """Let nobody need the ledger from its start. Between two requests: nothing is in flight."""
+        first = self._ledger.carries_from(subjects)
+        if first is not None:
+            now_ms = to_ms(self._clock())
+            part = await self._box.do(self._box.outbox.in_flight.carried, self.name, self._book, first, now_ms=now_ms)
+            self._book.ledger_seq = await self._ledger.carries(part)
 
     def _choose(self, now_ms: int) -> tuple[list[Telling], bool]:
         """What to tell now, and whether it is suspected to be refused."""
@@ -239,7 +248,7 @@ class Sender:
             raise
         self.tally.in_flight = 0
         self._known = self._known or answer.status is not None
-        self._window = self._window.heard(answer.told, now=self._steady())
+        self._window = self._window.heard(answer.allowance, now=self._steady())
         return answer
 
     async def _obey(self, ruling: Ruling, request: Request, *, lost: bool, suspected: bool) -> str:
@@ -276,14 +285,14 @@ class Sender:
         """What became of the request, durably."""
         box, now_ms = self._box, to_ms(self._clock())
         if lost:
-            await box.do(box.outbox.lost, self.name, self._book, now_ms=now_ms)
+            await box.do(box.outbox.in_flight.lost, self.name, self._book, now_ms=now_ms)
         else:
-            await box.do(box.outbox.answered, self.name, self._book, delivered=delivered, now_ms=now_ms)
+            await box.do(box.outbox.in_flight.answered, self.name, self._book, delivered=delivered, now_ms=now_ms)
 
     async def _refuse(self, telling: Telling, reason: str) -> None:
         self._book.refused += 1
         outbox, now_ms = self._box.outbox, to_ms(self._clock())
-        refusal = await self._box.do(outbox.refuse, self.name, self._book, telling, reason, now_ms=now_ms)
+        refusal = await self._box.do(outbox.in_flight.refuse, self.name, self._book, telling, reason, now_ms=now_ms)
         self.tally.refused.append(refusal)
         self._refused_alone += 1
         if self._refused_alone >= (REFUSED_IN_A_ROW_ONCE_KNOWN if self.tally.delivered else REFUSED_IN_A_ROW):

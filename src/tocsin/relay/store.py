@@ -171,6 +171,16 @@ def walk(store: Store, txn: Txn, start: bytes, limit: int) -> list[tuple[bytes, 
     return [item for _, item in zip(range(limit), cursor.iternext(), strict=False)]
 
 
+def between(store: Store, txn: Txn, first: bytes, before: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+    """All IP keys from `first` on and below `before` (None for no end) with what is stored about them."""
+    cursor = txn.cursor(db=store.ips)
+    if cursor.set_range(first) if first else cursor.first():
+        for key, stored in cursor:
+            if before is not None and key >= before:
+                return
+            yield key, stored
+
+
 def _environment(path: Path, room_bytes: int = ROOM_BYTES) -> lmdb.Environment:
     return lmdb.open(str(path), map_size=room_bytes, max_dbs=len(_TABLES), mode=0o600, readahead=False)
 

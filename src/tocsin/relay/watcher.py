@@ -5,7 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from tocsin.relay.books import Refusal
+from tocsin.relay.refusal import Refusal
 
 
 class Sent(Struct, frozen=True):

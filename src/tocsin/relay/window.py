@@ -15,7 +15,7 @@ from tocsin.signals.limits import REQUESTS_PER_WINDOW, WINDOW_S
 LENGTH = timedelta(seconds=WINDOW_S)
 
 
-class Told(Struct, frozen=True):
+class Allowance(Struct, frozen=True):
     """What one answer says about the budget; None for what it does not say."""
 
     limit: int | None = None
@@ -50,15 +50,15 @@ class Window(Struct, frozen=True):
         """When the window that is open closes; None when none is known to be."""
         return self.closes_at if self.closes_at is not None and now < self.closes_at else None
 
-    def heard(self, told: Told, *, now: datetime) -> "Window":
+    def heard(self, allowance: Allowance, *, now: datetime) -> "Window":
         """The window after an answer that came at `now`, to the one request that was on its way."""
-        granted = told.limit or self.limit
+        granted = allowance.limit or self.limit
         limit = granted if self.at_most is None else min(granted, self.at_most)
-        if told.remaining is None or told.reset_in is None:
+        if allowance.remaining is None or allowance.reset_in is None:
             return self._counted_alone(limit, now)
-        left = max(0, told.remaining - (granted - limit))
+        left = max(0, allowance.remaining - (granted - limit))
         # No window is open for longer than its length, so what says otherwise (whole seconds do) is cut to that.
-        closes_at = now + min(told.reset_in, LENGTH)
+        closes_at = now + min(allowance.reset_in, LENGTH)
         if self.closes_at is not None and left <= min(self.left, limit - 2):
             closes_at = min(closes_at, self.closes_at)  # the same window: the shorter of two upper bounds is true
         return replace(self, limit=limit, left=left, closes_at=closes_at)

@@ -18,9 +18,8 @@ from tocsin.sources.readers import (
     spamhaus,
     sshd,
     tor,
-    web_access,
     web_access_json,
-    web_errors,
+    web_logs,
     zeek_intel,
 )
 from tocsin.sources.sample import Sample
@@ -41,8 +40,7 @@ def formats() -> tuple[Format, ...]:
         *fail2ban_log.FORMATS,
         *sshd.FORMATS,
         *fast_alerts.FORMATS,
-        *web_errors.FORMATS,
-        *web_access.FORMATS,
+        *web_logs.FORMATS,
         *web_access_json.FORMATS,
         *firewall_sets.FORMATS,
         *address_list.FORMATS,

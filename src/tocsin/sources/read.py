@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import NamedTuple
 
 from tocsin.signals import Retraction, Signal, Skipped, SkipReason
@@ -22,6 +23,8 @@ class Piece(NamedTuple):
     skipped: list[Skipped]
     end: int
     """Where the next piece begins: bytes from the start of the input, decompressed."""
+    latest_ended: datetime | None = None
+    """Of the last piece of an input: when the last of what has expired in it was observed."""
 
 
 class Input(NamedTuple):
@@ -55,7 +58,7 @@ class Input(NamedTuple):
         if self.opened.cut_off is not None:
             part = _broken_off(self.opened, part, block)
         self.opened.cut_off = self.opened.cut_off or seen.why_not_whole
-        yield part
+        yield part._replace(latest_ended=vetting.latest_ended)
 
 
 @contextmanager

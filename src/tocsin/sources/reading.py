@@ -88,6 +88,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     life: timedelta | None = None
     """How long a claim without an end of its own holds, in place of the format's choice."""
 
+    goes_on: bool = False
+    """Whether more of the input may come, so that a record which breaks off at its end is none yet."""
     memory: dict[str, Any] = {}
     """What readers remember from one reading of a growing input to the next: counts over time."""
 

@@ -1,12 +1,12 @@
 """The beginning of an input, for a look at what it is."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 from tocsin.sources.framing.journal import journal_or_lines
 from tocsin.sources.framing.json_values import closed, json_values
 from tocsin.sources.framing.rows import rows
-from tocsin.sources.framing.zeek_rows import zeek_rows
 
 _MOST = 100
 SQLITE_MAGIC = b"SQLite format 3\x00"
@@ -52,14 +52,12 @@ class Sample:
             found = [value for block in json_values([closed(head)]) for value in block.records][:_MOST]
         return found
 
-    def rows(self, delimiter: str = ",") -> list[dict[str, str]]:
-        """The first rows, by the names of a header."""
+    def rows(self, delimiter: str = ",", columns: Sequence[str] = ()) -> list[dict[str, str]]:
+        """The first rows, by the names of `columns` or of a header."""
         text = "\n".join(self.lines).encode()
-        return [row for block in rows([text], delimiter=delimiter) for row in block.records]
+        return [row for block in rows([text], delimiter=delimiter, columns=columns) for row in block.records]
 
-    @cached_property
-    def zeek_rows(self) -> list[dict[str, Any]]:
-        """The first lines of one of Zeek's own logs, by the names of its header."""
-        if not self.head.startswith(b"#separator"):
-            return []
-        return [row for block in zeek_rows(["\n".join(self.lines).encode()]) for row in block.records]
+    @property
+    def is_zeek(self) -> bool:
+        """Whether it is one of Zeek's own logs, by their first line: a quiet hour leaves one without records."""
+        return self.head.lstrip().startswith(b"#separator")

@@ -54,6 +54,8 @@ class Vetting:
         self._clear = _clear_blocks(reading)
         self._plain_v6 = dict[str, bool]()
         self._latest = reading.now + FUTURE_TOLERANCE
+        self.latest_ended: datetime | None = None
+        """When the last of what has ended was observed."""
         self._known = dict[tuple[str, tuple[str, ...], str], list[Verdict]]()
 
     def vet(self, claims: Iterable[Claim], block: Block) -> Vetted:
@@ -82,11 +84,16 @@ class Vetting:
                 else:
                     self._slowly(claim, self._who(claim), block, vetted, is_text)
             elif expires <= now and observed <= now and not claim.retracts:
+                self._note_ended(observed)
                 text = excerpt(_record(block, claim.number)) if is_text else ""
                 vetted.skipped.append(Skipped(SkipReason.EXPIRED, claim.number, _ENDED, text))
             else:
                 self._slowly(claim, self.verdicts(claim), block, vetted, is_text)
         return vetted
+
+    def _note_ended(self, observed: datetime) -> None:
+        if self.latest_ended is None or observed > self.latest_ended:
+            self.latest_ended = observed
 
     def _is_plain_v6(self, address: str) -> bool:
         plain = self._plain_v6.get(address)
@@ -136,6 +143,7 @@ class Vetting:
             return Verdict(claim.address, SkipReason.BAD_TIME, rule)
         expires = min(claim.expires, claim.observed + MAX_LIFE) if claim.expires > now else claim.expires
         if expires <= now:
+            self._note_ended(claim.observed)
             return Verdict(claim.address, SkipReason.EXPIRED, f"claimed until {_text(expires)}, which has passed")
         return None
 

@@ -39,7 +39,7 @@ class Batches:
         self._link = link
         self._inbox = ""
         self._number = 0
-        self._waiting: dict[str, _Batch] = {}
+        self._waiting: dict[str, Batch] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def next(self, stream: str, subject: str, first: int, *, most: int) -> list[Stored]:
@@ -49,6 +49,12 @@ class Batches:
 
         Raises: JournalError, when this user may not ask for them.
         """
+        return (await self.ask(stream, subject, first, most=most)).stored
+
+    async def ask(
+        self, stream: str, subject: str, first: int, *, most: int, headers: dict[str, str] | None = None
+    ) -> "Batch":
+        """The same, with what else is known of the answer; the question carries `headers`."""
         from nats.errors import Error
 
         question = {"seq": first, "next_by_subj": subject, "batch": most, "max_bytes": _BATCH_BYTES}
@@ -59,15 +65,15 @@ class Batches:
                 await self._link.listen(f"{self._inbox}.*", self._hear)
             self._number += 1
             reply = f"{self._inbox}.{self._number}"
-            batch = self._waiting[reply] = _Batch()
+            batch = self._waiting[reply] = Batch()
             try:
                 with suppress(OSError, Error):
                     async with self._link.denials.told(place):
-                        await self._link.publish(place, msgspec.json.encode(question), reply)
+                        await self._link.publish(place, msgspec.json.encode(question), reply, headers)
                         await batch.wait()
             finally:
                 del self._waiting[reply]
-            return batch.stored
+            return batch
 
     def _hear(self, message: "Msg") -> None:
         batch = self._waiting.get(message.subject)
@@ -75,17 +81,20 @@ class Batches:
             batch.add(message)
 
 
-class _Batch:
+class Batch:
     """What has come of one answer."""
 
     def __init__(self) -> None:
         self.stored: list[Stored] = []
+        self.status = ""
+        """What the server said at its end: 204; 404 when it has none; 503 when nobody is there. Empty so far."""
         self._whole = True
         self._ended = asyncio.Event()
 
     def add(self, message: "Msg") -> None:
         headers = message.headers or {}
-        if "Status" in headers:  # 204: the end; 404: there are none; 503: nobody is there to answer
+        if "Status" in headers:
+            self.status = headers["Status"]
             self._ended.set()
         elif self._whole:
             before = self.stored[-1].seq if self.stored else 0  # of the first it is said that 0 stands before it

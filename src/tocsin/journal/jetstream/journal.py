@@ -142,13 +142,10 @@ class JetStreamJournal:
 
     async def _last(self, topic: str | None) -> int:
         subject = self._branch + (">" if topic is None else f"{topic}>" if topic.endswith(".") else topic)
-        while True:
-            await self._leading.ensure()
-            last = await last_of(self._connection, self.stream, subject)
-            if self._leading.is_sure:
-                seq = 0 if last is None else last.seq
-                self._followed.know(seq)
-                return seq
+        last = await self._leading.told(lambda: last_of(self._connection, self.stream, subject))
+        seq = 0 if last is None else last.seq
+        self._followed.know(seq)
+        return seq
 
     async def _get(self, seq: int) -> Entry | None:
         stored = await message_at(self._connection, self.stream, seq)

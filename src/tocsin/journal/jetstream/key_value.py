@@ -1,8 +1,7 @@
 """A key-value table on a NATS bucket, read from its leader alone (NATS lets any replica answer, which may be behind).
 
 A bucket is a stream that keeps one message of each key (NATS ADR-8). A revision is the seq of that message. What was
-deleted leaves a message that says so, until a value takes its place or the life of the bucket ends it. A leader that
-is cut off may answer `get` with what it knew (`leading.py` tells of that); a `put` that names its revision finds out.
+deleted leaves a message that says so, until a value takes its place or the life of the bucket ends it.
 """
 
 import asyncio
@@ -32,6 +31,7 @@ class JetStreamKeyValue:
         self.bucket = bucket
         self._connection = connection
         self._stream, self._branch = stream_of(bucket), f"$KV.{bucket}."
+        self._leading = connection.leading(self._stream)
         self._look_again_s = look_again_s
         self._bell = Bell()
 
@@ -71,7 +71,7 @@ class JetStreamKeyValue:
     async def all(self, branch: str = "") -> dict[str, Kept]:
         """See `KeyValue.all`."""
         self._refuse_when_closed()
-        changed, _ = await self._changed(branch, 0)
+        changed, _ = await self._leading.told(lambda: self._changed(branch, 0))
         return {key: kept for key, kept in changed.items() if kept is not None}
 
     async def watch(self) -> AsyncGenerator[dict[str, Kept | None], None]:
@@ -124,7 +124,7 @@ class JetStreamKeyValue:
                 expected = 0 if last is None else last.seq  # nothing stands there but the word that it was deleted
 
     async def _last(self, key: str) -> Stored | None:
-        return await last_of(self._connection, self._stream, self._branch + key)
+        return await self._leading.told(lambda: last_of(self._connection, self._stream, self._branch + key))
 
     async def _changed(self, branch: str, known: int) -> tuple[dict[str, Kept | None], int]:
         """What was written beyond the revision `known`, by key, and the last revision of it."""

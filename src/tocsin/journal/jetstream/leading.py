@@ -10,8 +10,8 @@ that with its next heartbeat, a second later.
 """
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tocsin.journal.jetstream.asking import Refused, Together
 from tocsin.journal.jetstream.stream import refused_error
@@ -19,6 +19,7 @@ from tocsin.journal.jetstream.stream import refused_error
 if TYPE_CHECKING:
     from tocsin.journal.jetstream.connection import JetStreamConnection
 
+_T = TypeVar("_T")
 LEASE_S = 3.0  # nats-server waits for 4 s to 9 s (`minElectionTimeout`)
 _RENEW_S = 1.0
 _NS = 1_000_000_000
@@ -46,25 +47,29 @@ class Leading:
         self._until_s = float("-inf")
         self._together = Together[None]()
 
+    async def told(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """
+        What the leader answers to `ask`, given while it was sure to be the only one; asked again where it was not.
+
+        Raises: JournalUnreachable, when it is cut off from the others; whatever `ask` raises.
+        """
+        while True:
+            if self._is_old:
+                await self._together.ask(self._stream, self._ask)
+            answer = await ask()
+            if self._is_sure:
+                return answer
+
     @property
-    def is_sure(self) -> bool:
-        """Whether what the leader has just answered was the truth."""
+    def _is_sure(self) -> bool:
         return self._monotonic() < self._until_s
-
-    async def ensure(self) -> None:
-        """
-        Ask the leader whom it has heard of, unless that was known a moment ago or is just being asked.
-
-        Raises: JournalUnreachable, when it is cut off from the others; JournalError.
-        """
-        if self._is_old:
-            await self._together.ask(self._stream, self._ask)
 
     @property
     def _is_old(self) -> bool:
         return self._monotonic() > self._until_s - _RENEW_S
 
     async def _ask(self) -> None:
+        """Ask the leader whom it has heard of."""
         patience = self._connection.patience()
         while self._is_old:
             asked_s = self._monotonic()
@@ -73,7 +78,7 @@ class Leading:
             except Refused as refused:
                 raise refused_error(self._stream, refused) from None
             self._until_s = leads_until(info, asked_s)
-            if self.is_sure:
+            if self._is_sure:
                 return
             await self._connection.leave()
             await patience.pause(f"asked the leader of {self._stream}", "it is cut off from the others")

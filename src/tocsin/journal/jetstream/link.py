@@ -6,6 +6,7 @@ then a new client takes the place of the old one.
 """
 
 import asyncio
+import os
 import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -42,10 +43,10 @@ class Listening:
 class Link:
     """Belongs to one event loop. All that is sent is lost, and said to be, while no server is there."""
 
-    def __init__(self, settings: JetStreamSettings) -> None:
+    def __init__(self, settings: JetStreamSettings, role: str = "") -> None:
         self.settings = settings
         self._client: Client | None = None
-        self.denials = Denials(self.where, settings.inbox_prefix)
+        self.denials = Denials(self.where, settings.inbox_prefix, role)
         self._listening: list[Listening] = []
         self._no = ""
         self._closed = False
@@ -83,9 +84,9 @@ class Link:
         with suppress(OSError, nats_errors().Error, JournalError):
             await self._there().publish(subject, payload)
 
-    async def publish(self, subject: str, payload: bytes, reply: str) -> None:
+    async def publish(self, subject: str, payload: bytes, reply: str, headers: dict[str, str] | None = None) -> None:
         """A question whose answers are listened to elsewhere. Raises: OSError or nats.errors.Error."""
-        await self._there().publish(subject, payload, reply=reply)
+        await self._there().publish(subject, payload, reply=reply, headers=headers)
 
     async def listen(self, subject: str, heard: Heard) -> Listening:
         """Call `heard` with each message of `subject` from now on, also after a reconnect."""
@@ -223,7 +224,9 @@ class Link:
                 hint="check the credentials, and that the servers know this user",
             )
         why = failed or (told[-1] if told else "no answer")
-        text = " ".join(str(why).removeprefix("nats: ").split()) or type(why).__name__
+        refused = isinstance(why, ConnectionError) and why.errno  # whose text quotes a tuple of Python
+        said = os.strerror(refused) if refused else str(why).removeprefix("nats: ")
+        text = " ".join(said.split()) or type(why).__name__
         return JournalError(
             f"no NATS server answers at {self.where}: {text}",
             hint="check that the servers run, their addresses, and the certificates",
@@ -262,6 +265,7 @@ async def _let_go(client: "Client") -> None:
     with suppress(Exception):  # it is over, whatever the server says to that
         async with asyncio.timeout(ATTEMPT_S):
             await client.close()
-    transport: Any = client._transport
-    if transport is not None:  # left open where no connection came about
-        transport.close()
+    writer: Any = getattr(client._transport, "_io_writer", None)
+    if writer is not None:  # left open where no connection came about, or a server that hangs takes nothing more
+        writer.transport.abort()
+        await asyncio.sleep(0)  # which closes it

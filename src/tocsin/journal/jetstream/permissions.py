@@ -31,10 +31,7 @@ def to_connect(inbox_prefix: str) -> Permissions:
 
 def to_read_journals(stream: str, name: str = "*", *, root: str = JOURNALS) -> Permissions:
     """`JetStreamJournal` without `append` and `forget`; hears the news of the journal `name`, or of all."""
-    return Permissions(
-        (f"{_API}.STREAM.MSG.GET.{stream}", f"{_API}.DIRECT.GET.{stream}", f"{_API}.STREAM.INFO.{stream}"),
-        (news_of(root, name),),
-    )
+    return Permissions((), (news_of(root, name),)) | _to_read(stream)
 
 
 def to_append_to_journals(stream: str, name: str = "*", *, root: str = JOURNALS) -> Permissions:
@@ -52,7 +49,7 @@ def to_forget_of_journals(stream: str) -> Permissions:
 def to_read_table(bucket: str) -> Permissions:
     """`JetStreamKeyValue` without `put` and `delete`."""
     stream = stream_of(bucket)
-    return Permissions((f"{_API}.STREAM.MSG.GET.{stream}", f"{_API}.DIRECT.GET.{stream}"))
+    return _to_read(stream)
 
 
 def to_write_table(bucket: str) -> Permissions:
@@ -69,3 +66,15 @@ def to_make(declared: tuple[Declared, ...]) -> Permissions:
     """`declared.make` and `differences`."""
     names = [one.config()["name"] for one in declared]
     return Permissions(tuple(f"{_API}.STREAM.{operation}.{name}" for name in names for operation in ("INFO", "CREATE")))
+
+
+def to_change(bucket: str) -> Permissions:
+    """`declared.change`, on one bucket that is there."""
+    stream = stream_of(bucket)
+    return Permissions(tuple(f"{_API}.STREAM.{operation}.{stream}" for operation in ("INFO", "UPDATE")))
+
+
+def _to_read(stream: str) -> Permissions:
+    return Permissions(
+        tuple(f"{_API}.{operation}.{stream}" for operation in ("STREAM.MSG.GET", "DIRECT.GET", "STREAM.INFO"))
+    )

@@ -13,8 +13,7 @@ from msgspec import Struct
 
 from tocsin.journal.jetstream.connection import MIN_PAYLOAD, JetStreamConnection
 from tocsin.journal.jetstream.permissions import Permissions
-from tocsin.journal.jetstream.replicas import lost
-from tocsin.journal.jetstream.replicas import replicas as copies_of
+from tocsin.journal.jetstream.replicas import Replica, lost, replicas
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 _SETTINGS, _STREAMS = (f"$SYS.REQ.SERVER.PING.{kind}" for kind in ("VARZ", "JSZ"))
 _ALL_STREAMS = b'{"accounts": true, "streams": true}'
 _LOOK_AGAIN_S = 2.0
-_FILL = "stop that server, empty its store, and start it again: it is filled from the others"
+FILL = "stop that server, empty its store, and start it again: it is filled from the others"
 _ANSWERS_WITHIN_S = 2.0
 _LEAST = (2, 11)  # the first that answers a batch of direct gets
 _CLOCKS_APART_S = 1.0
@@ -71,6 +70,13 @@ async def servers(connection: JetStreamConnection, *, within_s: float = _ANSWERS
     return [Server.of(answer, received_s=received_s) for answer, received_s in heard]
 
 
+async def copies_told(connection: JetStreamConnection, streams: Sequence[str]) -> dict[str, list[Replica]]:
+    """What each server says of its copy of each of `streams`; `connection` as for `servers`. Raises JournalError."""
+    answers = await _asked(connection, _STREAMS, _ALL_STREAMS, _ANSWERS_WITHIN_S)
+    by_server = {answer["server"]["name"]: answer["data"] for answer, _ in answers}
+    return {stream: replicas(by_server, stream) for stream in streams}
+
+
 async def copies_lost(connection: JetStreamConnection, streams: Sequence[str]) -> list[Fault]:
     """
     Copies of `streams` that lack what others have, and do not get it; `connection` as for `servers`.
@@ -81,24 +87,21 @@ async def copies_lost(connection: JetStreamConnection, streams: Sequence[str]) -
     suspects: set[tuple[str, str]] | None = None
     fullest: dict[str, int] = {}
     while True:
-        answers = await _asked(connection, _STREAMS, _ALL_STREAMS, _ANSWERS_WITHIN_S)
-        by_server = {answer["server"]["name"]: answer["data"] for answer, _ in answers}
         unlike: dict[tuple[str, str], str] = {}
-        for stream in streams:
-            copies = copies_of(by_server, stream)
+        for stream, copies in (await copies_told(connection, streams)).items():
             enough = fullest.setdefault(stream, max((copy.messages for copy in copies), default=0))
             unlike |= {(stream, copy.server): text for copy, text in lost(copies) if copy.messages <= enough}
         again = suspects is not None
         suspects = unlike.keys() & suspects if suspects is not None else set(unlike)
         if again or not suspects:
-            return [Fault(stream, unlike[stream, server], _FILL) for stream, server in sorted(suspects)]
+            return [Fault(stream, unlike[stream, server], FILL) for stream, server in sorted(suspects)]
         await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 async def _asked(
     connection: JetStreamConnection, question: str, body: bytes, within_s: float
 ) -> list[tuple[Any, float]]:
-    """What each server answers, by its name, and at which epoch second that came."""
+    """What each server answers, by its name, and at which epoch second that came. Raises JournalError."""
     inbox, heard, enough = connection.new_inbox(), dict[str, tuple[Any, float]](), asyncio.Event()
 
     def hear(message: "Msg") -> None:
@@ -109,10 +112,11 @@ async def _asked(
 
     listening = await connection.listen(inbox, hear)
     try:
-        await connection.publish(question, body, inbox)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                await enough.wait()
+        async with connection.denials.told(question):
+            await connection.publish(question, body, inbox)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await enough.wait()
     finally:
         await connection.unlisten(listening)
     return [heard[name] for name in sorted(heard)]

@@ -18,8 +18,10 @@ from tocsin.org.fleet.registered import RegisteredOrg
 from tocsin.org.folder import DataFolder
 from tocsin.org.http.front import Front
 from tocsin.org.http.served import ServedOrg
-from tocsin.org.org import Org, org_behind, registry_behind, start
+from tocsin.org.opening import org_behind, registry_behind
+from tocsin.org.org import Org
 from tocsin.org.rounds import end, in_rounds
+from tocsin.org.running import start
 from tocsin.org.trimmed import Whole, begin_anew_if_outrun
 from tocsin.org.worker import Worker
 
@@ -47,7 +49,7 @@ class Node:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`only` are the names of the orgs that are served; all when there are none."""
-        self._fleet, self._worker, self._config, self._most_late_s = fleet, worker, config, most_late_s
+        self._fleet, self._worker, self.config, self._most_late_s = fleet, worker, config, most_late_s
         self._only, self._monotonic = frozenset(only), monotonic
         self._running: dict[str, _Running] = {}
         self._starting = asyncio.Semaphore(_STARTS_AT_ONCE)
@@ -118,7 +120,7 @@ class Node:
 
     def _begun(self, name: str, registered: RegisteredOrg) -> "_Running":
         https = registered.url.startswith("https://")
-        served = ServedOrg(name, self._config, clock=self._fleet.clock, most_late_s=self._most_late_s, https=https)
+        served = ServedOrg(name, self.config, clock=self._fleet.clock, most_late_s=self._most_late_s, https=https)
         self.hosts.add(registered.host)
         journal = self._fleet.journal_of(registered)
         return _Running(registered, journal, served, asyncio.create_task(self._serve(name, registered, served)))
@@ -133,10 +135,10 @@ class Node:
             async with self._starting:
                 folder = await self._prepared(name, registered, served)
             with folder.in_use():
-                async with org_behind(folder, self._config) as org:
+                async with org_behind(folder, self.config) as org:
                     served.lag = lag = Lag(org.projector, last=await org.journal.last())
                     await start(org)
-                    served.front = Front(org, base_url=registered.url)
+                    served.front = Front(org, base_url=registered.url, name=name)
                     try:
                         async with asyncio.TaskGroup() as tasks:
                             for work in (
@@ -158,7 +160,9 @@ class Node:
             served.lag = Lag(registry.projector, last=await registry.journal.last())
             await registry.projector.catch_up()
             before = registry.trimmed.before
-        await asyncio.to_thread(begin_anew_if_outrun, folder, before)
+        if await asyncio.to_thread(begin_anew_if_outrun, folder, before):
+            remedy = "nothing: what is here is older than what the journal still holds, and is made anew from that"
+            _log.warning("org.begun_anew", before=before, remedy=remedy)
         return folder
 
 

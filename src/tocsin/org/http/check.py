@@ -42,7 +42,7 @@ class CheckDoor:
             if exchange.path != CHECK_PATH:
                 raise path_not_found()
             if exchange.method not in ("GET", "HEAD"):
-                raise method_not_allowed()
+                raise method_not_allowed("GET", "HEAD")
         client = self._client(exchange)
         weighed = self._weigh(client)
         ruling = self._org.policy.standing.rules.unanswered() if weighed is None else weighed.ruling

@@ -2,25 +2,22 @@
 
 import base64
 import binascii
-from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Router, delete, get, post, put
-from litestar.params import FromPath
 
 from tocsin.org.changes import NameTaken
+from tocsin.org.http.doors import Door
 from tocsin.org.http.errors import (
     Refusal,
     bad_cursor,
     not_well_formed,
-    oauth_refused,
     resource_not_found,
     validation_failed,
 )
-from tocsin.org.http.exchange import Exchange, exchange_of
+from tocsin.org.http.exchange import Exchange
 from tocsin.org.http.links import link_header
-from tocsin.org.http.oauth_views import CLIENTS_PATH, ClientView, client_view
+from tocsin.org.http.oauth_views import CLIENTS_PATH, client_view
 from tocsin.org.oauth.clients import Client, ClientHasNoSecret, ClientUnknown
 from tocsin.org.oauth.metadata import ClientBody, checked
 from tocsin.org.oauth.refusals import invalid_metadata
@@ -30,70 +27,88 @@ from tocsin.org.records import ClientMetadata
 _TYPE = "PublicClientApp"
 _LIMIT, _MOST = 20, 200  # D
 _TAKEN = "client_name: An object with this field already exists in the current organization"
+_HAS_NONE = "token_endpoint_auth_method: The client does not use a client secret."
 
 
-def client_routes(org: Org, base_url: str) -> Router:
-    """The doors to the clients of `org`, whose links begin with `base_url`."""
+class ClientDoors:
+    """The doors to the clients of one org. They raise Refusal (400, 404), OAuthRefused, JournalError."""
 
-    @get("/")
-    async def list_clients(request: Request[Any, Any, Any]) -> list[ClientView]:
-        exchange = exchange_of(request)
+    def __init__(self, org: Org, base_url: str) -> None:
+        """Links begin with `base_url`."""
+        self._clients, self._base_url = org.clients, base_url
+
+    def doors(self) -> dict[tuple[str, str], Door]:
+        """All of them, by method and path."""
+        one = CLIENTS_PATH + "/{client_id}"
+        return {
+            ("GET", CLIENTS_PATH): self._list,
+            ("POST", CLIENTS_PATH): self._create,
+            ("GET", one): self._tell,
+            ("PUT", one): self._replace,
+            ("DELETE", one): self._delete,
+            ("POST", f"{one}/lifecycle/newSecret"): self._renew_secret,
+        }
+
+    async def _list(self, exchange: Exchange) -> None:
         given = parse_qsl(exchange.query.decode("latin-1"), keep_blank_values=True)
         asked = dict(given)
         limit, after = _limit(asked.get("limit")), _seq(asked.get("after"))
-        found = org.clients.page(after_seq=after, limit=limit + 1, begins_with=asked.get("q", ""))
+        found = self._clients.page(after_seq=after, limit=limit + 1, begins_with=asked.get("q", ""))
         page = found[:limit]
-        place = f"{base_url}{CLIENTS_PATH}"
-        exchange.more_headers.append(link_header(place, given, "self"))
+        place = f"{self._base_url}{CLIENTS_PATH}"
+        links = [link_header(place, given, "self")]
         if len(found) > limit:
             beyond = [*(pair for pair in given if pair[0] != "after"), ("after", _cursor(page[-1].created_seq))]
-            exchange.more_headers.append(link_header(place, beyond, "next"))
-        return [client_view(client) for client in page]
+            links.append(link_header(place, beyond, "next"))
+        await exchange.answer(200, msgspec.json.encode([client_view(client) for client in page]), links)
 
-    @post("/")
-    async def create_client(request: Request[Any, Any, Any]) -> ClientView:
-        exchange = exchange_of(request)
+    async def _create(self, exchange: Exchange) -> None:
         wanted = await _wanted(exchange)
         try:
-            return client_view(*await org.clients.create(wanted, deed=exchange.deed()))
+            client, secret = await self._clients.create(wanted, deed=exchange.deed())
         except NameTaken as error:
-            raise oauth_refused(invalid_metadata(_TAKEN)) from error
+            raise invalid_metadata(_TAKEN) from error
+        await _answer(exchange, 201, client, secret)
 
-    @get("/{client_id:str}")
-    async def get_client(client_id: FromPath[str]) -> ClientView:
-        return client_view(_found(org, client_id))
+    async def _tell(self, exchange: Exchange, client_id: str) -> None:
+        await _answer(exchange, 200, self._found(client_id))
 
-    @put("/{client_id:str}")
-    async def replace_client(request: Request[Any, Any, Any], client_id: FromPath[str]) -> ClientView:
-        exchange = exchange_of(request)
-        _found(org, client_id)
+    async def _replace(self, exchange: Exchange, client_id: str) -> None:
+        self._found(client_id)
         wanted = await _wanted(exchange)
         try:
-            return client_view(*await org.clients.replace(client_id, wanted, deed=exchange.deed()))
+            client, secret = await self._clients.replace(client_id, wanted, deed=exchange.deed())
         except NameTaken as error:
-            raise oauth_refused(invalid_metadata(_TAKEN)) from error
+            raise invalid_metadata(_TAKEN) from error
         except ClientUnknown as error:
             raise _unknown(client_id) from error
+        await _answer(exchange, 200, client, secret)
 
-    @delete("/{client_id:str}")
-    async def delete_client(request: Request[Any, Any, Any], client_id: FromPath[str]) -> None:
+    async def _delete(self, exchange: Exchange, client_id: str) -> None:
         try:
-            await org.clients.delete(client_id, deed=exchange_of(request).deed())
+            await self._clients.delete(client_id, deed=exchange.deed())
         except ClientUnknown as error:
             raise _unknown(client_id) from error
+        await exchange.answer(204)
 
-    @post("/{client_id:str}/lifecycle/newSecret", status_code=200)
-    async def renew_client_secret(request: Request[Any, Any, Any], client_id: FromPath[str]) -> ClientView:
+    async def _renew_secret(self, exchange: Exchange, client_id: str) -> None:
         try:
-            return client_view(*await org.clients.renew_secret(client_id, deed=exchange_of(request).deed()))
+            client, secret = await self._clients.renew_secret(client_id, deed=exchange.deed())
         except ClientUnknown as error:
             raise _unknown(client_id) from error
         except ClientHasNoSecret as error:
-            text = "token_endpoint_auth_method: The client does not use a client secret."
-            raise oauth_refused(invalid_metadata(text)) from error
+            raise invalid_metadata(_HAS_NONE) from error
+        await _answer(exchange, 200, client, secret)
 
-    handlers = [list_clients, create_client, get_client, replace_client, delete_client, renew_client_secret]
-    return Router(CLIENTS_PATH, route_handlers=handlers)
+    def _found(self, client_id: str) -> Client:
+        client = self._clients.get(client_id)
+        if client is None:
+            raise _unknown(client_id)
+        return client
+
+
+async def _answer(exchange: Exchange, status: int, client: Client, secret: str | None = None) -> None:
+    await exchange.answer(status, msgspec.json.encode(client_view(client, secret)))
 
 
 async def _wanted(exchange: Exchange) -> ClientMetadata:
@@ -101,13 +116,6 @@ async def _wanted(exchange: Exchange) -> ClientMetadata:
         return checked(msgspec.json.decode(await exchange.json_body(), type=ClientBody))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise not_well_formed() from error
-
-
-def _found(org: Org, client_id: str) -> Client:
-    client = org.clients.get(client_id)
-    if client is None:
-        raise _unknown(client_id)
-    return client
 
 
 def _unknown(client_id: str) -> Refusal:

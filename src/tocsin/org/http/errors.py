@@ -144,14 +144,15 @@ def length_required() -> Refusal:
     return Refusal(411, "", "Length Required", empty=True)
 
 
-def path_not_found() -> Refusal:
+def path_not_found(*causes: str) -> Refusal:
     """404, no such path."""
-    return Refusal(404, "E0000008", "The requested path was not found")
+    return Refusal(404, "E0000008", "The requested path was not found", causes=causes)
 
 
-def method_not_allowed() -> Refusal:
-    """405. The front door adds which methods are allowed."""
-    return Refusal(405, "E0000022", "The endpoint does not support the provided HTTP method")
+def method_not_allowed(*allowed: str) -> Refusal:
+    """405; these methods are allowed there, none of what is no path."""
+    headers = {"allow": ", ".join(sorted(allowed))}
+    return Refusal(405, "E0000022", "The endpoint does not support the provided HTTP method", headers=headers)
 
 
 def too_many_requests() -> Refusal:

@@ -58,13 +58,6 @@ def date_header(second: int) -> tuple[bytes, bytes]:
     return b"date", formatdate(second, usegmt=True).encode()
 
 
-def exchange_of(request: Any) -> "Exchange":
-    """The exchange that a Litestar request belongs to."""
-    exchange = request.scope["state"]["exchange"]
-    assert isinstance(exchange, Exchange)
-    return exchange
-
-
 class Exchange:
     """One request and its answer."""
 
@@ -106,8 +99,6 @@ class Exchange:
         self.peer = plain_address((scope.get("client") or ("",))[0])
         self.proof: Proof | None = None
         """The DPoP proof that was used up for it."""
-        self.more_headers: Headers = []
-        """What the answer has besides; a name may come several times."""
         self.status = 0
         """Of the answer; 0 until it has begun."""
         self.now = now
@@ -216,9 +207,8 @@ class Exchange:
     async def send(self, message: Message) -> None:
         """Send one ASGI message; the first gets the headers that every answer has."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
-            own = [*message["headers"], *self.more_headers]
-            message = {**message, "headers": [*own, *self._common_headers(message["status"], own)]}
+            self.status, own = message["status"], message["headers"]
+            message = {**message, "headers": [*own, *self._common_headers(self.status, own)]}
         elif self.head:
             message = {**message, "body": b""}
         await self._send(message)

@@ -1,33 +1,27 @@
 """The front door: every request passes here once, for authorization, rate limit, routing, refusals and headers."""
 
 import math
-import re
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from traceback import format_exception
-from typing import Any
 
 import structlog
-from litestar import Litestar, Request
-from litestar.exceptions import MethodNotAllowedException, NotFoundException
-from litestar.routes import HTTPRoute
 
 from tocsin.errors import TocsinError
 from tocsin.journal import JournalError, JournalUnreachable
 from tocsin.org.freshness import Unconfirmed
 from tocsin.org.http.access import AREAS, SCOPES, Area, area_of
-from tocsin.org.http.api import OPENAPI_PATH, allowed_methods
+from tocsin.org.http.api import OPENAPI_PATH
 from tocsin.org.http.authorization import authorize, check_allowed, use_up_proof
 from tocsin.org.http.batch import BATCH_PATH, tell_about_ips
 from tocsin.org.http.check import CHECK_PATH, CheckDoor, is_check
 from tocsin.org.http.client_ip import TrustedProxies
-from tocsin.org.http.clients import client_routes
+from tocsin.org.http.clients import ClientDoors
 from tocsin.org.http.doors import Doors
 from tocsin.org.http.errors import (
     Refusal,
     cannot_write,
     fault,
-    method_not_allowed,
     not_acceptable,
     not_well_formed,
     oauth_fault,
@@ -36,24 +30,22 @@ from tocsin.org.http.errors import (
     too_many_requests,
 )
 from tocsin.org.http.exchange import ClientGone, Exchange, Receive, Scope, Send
-from tocsin.org.http.grants import grant_routes
+from tocsin.org.http.grants import GrantDoors
 from tocsin.org.http.health import (
     HEALTH_PATH,
-    METRICS_PATH,
     READY_PATH,
-    Metrics,
-    needs_no_token,
-    tell_health,
+    tell_alive,
     tell_ready,
 )
 from tocsin.org.http.in_flight import InFlight
 from tocsin.org.http.lapi import BouncerDoor
 from tocsin.org.http.live import LIVE_PATH, LiveDoor
 from tocsin.org.http.logs import LOGS_PATH, tell_log
+from tocsin.org.http.metrics import METRICS_PATH, OrgMetrics, needs_no_token
 from tocsin.org.http.oauth import OAuthDoors
 from tocsin.org.http.openapi import Published
 from tocsin.org.http.policy import POLICY_PATH, replace_policy, tell_policy
-from tocsin.org.http.providers import provider_routes
+from tocsin.org.http.providers import ProviderDoors
 from tocsin.org.http.request_rules import accepts_json
 from tocsin.org.http.risk import IPS_PATH, RISK_EVENTS_PATH, take_risk_events, tell_about_ip
 from tocsin.org.http.sign_ins import SIGN_INS_PATH, evaluate_sign_in
@@ -69,8 +61,12 @@ _log = structlog.get_logger("tocsin.org")
 class Front:
     """The ASGI application of one org."""
 
-    def __init__(self, org: Org, *, base_url: str) -> None:
-        """`base_url` is where clients reach the org, without a slash at the end; links are made from it."""
+    def __init__(self, org: Org, *, base_url: str, name: str | None = None) -> None:
+        """
+        Args:
+            base_url: where clients reach the org, without a slash at the end; links are made from it.
+            name: what its metrics are labelled with; None where it is alone.
+        """
         self._org = org
         self._https = base_url.startswith("https://")
         limits = org.config.limits
@@ -81,50 +77,39 @@ class Front:
         self._server = AuthorizationServer(org, issuer=base_url, known_scopes=SCOPES, settings=org.config.oauth)
         oauth = OAuthDoors(org, self._server, self._limits, self._in_flight).doors()
         self._oauth = Doors(oauth)
-        self._metrics = Metrics(org)
-        self._bouncers = BouncerDoor(org, self._metrics.answers)
+        self.metrics = OrgMetrics(org, name)
+        self._bouncers = BouncerDoor(org, self.metrics.answers)
         self._live = LiveDoor(org)
         self._check = CheckDoor(org, self._proxies)
-        self._rest = Litestar(
-            [provider_routes(org, base_url), client_routes(org, base_url), grant_routes(org, self._server)],
-            openapi_config=None,
-            logging_config=None,
-            exception_handlers={Exception: _pass_on},
-        )
         # These ask for no authorization, or find out by themselves who asks.
         self._open = Doors(
             {
                 **oauth,
-                ("GET", HEALTH_PATH): partial(tell_health, org),
+                ("GET", HEALTH_PATH): tell_alive,
                 ("GET", READY_PATH): partial(tell_ready, org),
                 ("GET", OPENAPI_PATH): Published(base_url).tell,
             }
         )
         self._doors = Doors(
             {
-                ("GET", METRICS_PATH): self._metrics.tell,
+                ("GET", METRICS_PATH): self.metrics.tell,
                 ("POST", RISK_EVENTS_PATH): partial(take_risk_events, org),
                 ("GET", LOGS_PATH): partial(tell_log, org, base_url=base_url),
-                ("GET", IPS_PATH + "{ip}"): partial(tell_about_ip, org),
+                ("GET", IPS_PATH + "{+ip}"): partial(tell_about_ip, org),
                 ("POST", BATCH_PATH): partial(tell_about_ips, org),
                 ("GET", POLICY_PATH): partial(tell_policy, org),
                 ("PUT", POLICY_PATH): partial(replace_policy, org),
                 ("POST", SIGN_INS_PATH): partial(evaluate_sign_in, org),
                 ("GET", LIVE_PATH): self._live.answer,
+                **ProviderDoors(org, base_url).doors(),
+                **ClientDoors(org, base_url).doors(),
+                **GrantDoors(org, self._server).doors(),
             }
         )
 
     def routes(self) -> set[tuple[str, str]]:
         """Method and path of everything that is answered here; `{}` stands for a value in the path."""
-        framework = {
-            (str(method), re.sub(r"\{[^}]*\}", "{}", route.path))
-            for route in self._rest.routes
-            if isinstance(route, HTTPRoute)
-            for method in route.methods
-            if method != "OPTIONS"
-        }
-        tables = (self._doors, self._open, self._bouncers)
-        return framework.union({("GET", CHECK_PATH)}, *(table.routes() for table in tables))
+        return {("GET", CHECK_PATH)}.union(*(table.routes() for table in (self._doors, self._open, self._bouncers)))
 
     def stop(self) -> None:
         """The org is about to stop: end what would go on for ever."""
@@ -148,19 +133,17 @@ class Front:
         area = area_of(exchange.path)
         try:
             with self._in_flight_with(exchange, area):
-                await self._serve(scope, exchange, area)
+                await self._serve(exchange, area)
         except Exception as error:  # the one place where a mistake of ours becomes an answer
             await self._refuse(exchange, error)
         finally:
-            self._metrics.answers[area.prefix, exchange.status] += 1
+            self.metrics.answers[area.prefix, exchange.status] += 1
 
     async def _refuse(self, exchange: Exchange, error: Exception) -> None:
         # Not in the frame that the traceback of `error` holds: a refusal that is kept there keeps itself, the exchange
         # and so the server's connection, until garbage is collected.
         refusal = _refusal_for(error)
-        if refusal.status == 405:
-            refusal.headers["allow"] = ", ".join(allowed_methods(exchange.path))
-        if refusal.status == 500 and self._oauth.at(exchange.path):
+        if refusal.status == 500 and self._oauth.knows(exchange.path):
             refusal = oauth_fault()
         if refusal.status == 503 and exchange.proof is not None and not isinstance(error, JournalUnreachable):
             # Clients send the same again. When no answer came it may have been done, and the proof was of use.
@@ -178,21 +161,18 @@ class Front:
             raise too_many_requests()
         return self._in_flight.one_more()
 
-    async def _serve(self, scope: Scope, exchange: Exchange, area: Area) -> None:
+    async def _serve(self, exchange: Exchange, area: Area) -> None:
         method, path = exchange.method, exchange.path
         exchange.check(any_path=is_check(path))  # a proxy may append the path that it was asked for
         if door := self._open.find(method, path):
             return await door(exchange)
-        if not (self._check.open_to(exchange) or needs_no_token(self._org, exchange)):
+        if not (self._check.open_to(exchange) or needs_no_token(self._org.config.http, exchange)):
             await self._let_in(exchange, area)
         if is_check(path):
             return await self._check.answer(exchange)
         if door := self._doors.find(method, path):
             return await door(exchange)
-        if method == "OPTIONS" and allowed_methods(path):
-            raise method_not_allowed()  # the framework would answer by itself
-        scope["method"], scope["state"] = method, {"exchange": exchange}
-        return await self._rest(scope, exchange.receive, exchange.send)  # type: ignore[arg-type]
+        raise path_not_found()
 
     async def _let_in(self, exchange: Exchange, area: Area) -> None:
         """Find whose request it is. Raises Refusal, when nobody's, or it is one too many, too large or not allowed."""
@@ -233,10 +213,6 @@ def _refusal_for(error: Exception) -> Refusal:
             return not_well_formed()  # nothing but a body is nested that deep
         case OAuthRefused():
             return oauth_refused(error)
-        case NotFoundException():
-            return path_not_found()
-        case MethodNotAllowedException():
-            return method_not_allowed()
         case JournalUnreachable():
             if not isinstance(error, Unconfirmed):  # of which the log has told
                 _log.error("journal.failed", error=str(error), remedy=error.hint)
@@ -251,7 +227,3 @@ def _refusal_for(error: Exception) -> Refusal:
             # Text, not `exc_info`: how that is told is for the log's owner to choose, and some print local variables.
             _log.error("request.failed", exception="".join(format_exception(error)))
             return fault()
-
-
-def _pass_on(_request: Request[Any, Any, Any], error: Exception) -> Any:
-    raise error

@@ -1,18 +1,16 @@
 """GET, POST /api/v1/apps/{appId}/grants; GET, DELETE of one. Source: spec 4.2."""
 
-from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Router, delete, get, post
-from litestar.params import FromPath
 from msgspec import Struct
 
+from tocsin.org.http.doors import Door
 from tocsin.org.http.errors import Refusal, not_well_formed, resource_not_found, validation_failed
-from tocsin.org.http.exchange import Exchange, exchange_of
+from tocsin.org.http.exchange import Exchange
 from tocsin.org.http.oauth_views import APPS_PATH, GrantView, grant_view
 from tocsin.org.oauth.clients import Client, ClientUnknown
-from tocsin.org.oauth.grants import GrantUnknown
+from tocsin.org.oauth.grants import Grant, GrantUnknown
 from tocsin.org.oauth.server import AuthorizationServer
 from tocsin.org.org import Org
 
@@ -29,46 +27,60 @@ class GrantBody(Struct, frozen=True, rename="camel"):
     issuer: str | None = None
 
 
-def grant_routes(org: Org, server: AuthorizationServer) -> Router:
-    """The doors to the grants of `org`, as `server` knows it."""
-    base_url = server.issuer
+class GrantDoors:
+    """The doors to the grants of one org, as `server` knows it. They raise Refusal (400, 404), JournalError."""
 
-    @get("/")
-    async def list_grants(request: Request[Any, Any, Any], app_id: FromPath[str]) -> list[GrantView]:
-        client = _app(org, app_id)
-        asked = parse_qsl(exchange_of(request).query.decode("latin-1"))
-        with_scope = ("expand", "scope") in asked
-        return [grant_view(grant, client, base_url, with_scope=with_scope) for grant in org.grants.of(app_id)]
+    def __init__(self, org: Org, server: AuthorizationServer) -> None:
+        self._clients, self._grants, self._server = org.clients, org.grants, server
+        self._created_status = org.config.oauth.post_grants_status
 
-    @post("/", status_code=org.config.oauth.post_grants_status)
-    async def grant_scope(request: Request[Any, Any, Any], app_id: FromPath[str]) -> GrantView:
-        exchange = exchange_of(request)
-        client = _app(org, app_id)
-        scope = await _wanted_scope(exchange, server)
+    def doors(self) -> dict[tuple[str, str], Door]:
+        """All of them, by method and path."""
+        every = APPS_PATH + "/{app_id}/grants"
+        return {
+            ("GET", every): self._list,
+            ("POST", every): self._create,
+            ("GET", every + "/{grant_id}"): self._tell,
+            ("DELETE", every + "/{grant_id}"): self._revoke,
+        }
+
+    async def _list(self, exchange: Exchange, app_id: str) -> None:
+        client = self._app(app_id)
+        with_scope = ("expand", "scope") in parse_qsl(exchange.query.decode("latin-1"))
+        views = [self._view(grant, client, with_scope=with_scope) for grant in self._grants.of(app_id)]
+        await exchange.answer(200, msgspec.json.encode(views))
+
+    async def _create(self, exchange: Exchange, app_id: str) -> None:
+        client = self._app(app_id)
+        scope = await _wanted_scope(exchange, self._server)
         try:
-            grant = await org.grants.create(app_id, scope, server.issuer, deed=exchange.deed())
+            grant = await self._grants.create(app_id, scope, self._server.issuer, deed=exchange.deed())
         except ClientUnknown as error:
             raise resource_not_found(app_id, _APP_TYPE) from error
-        return grant_view(grant, client, base_url, with_scope=True)
+        await exchange.answer(self._created_status, msgspec.json.encode(self._view(grant, client)))
 
-    @get("/{grant_id:str}")
-    async def get_grant(app_id: FromPath[str], grant_id: FromPath[str]) -> GrantView:
-        client, grant = _app(org, app_id), org.grants.get(app_id, grant_id)
+    async def _tell(self, exchange: Exchange, app_id: str, grant_id: str) -> None:
+        client, grant = self._app(app_id), self._grants.get(app_id, grant_id)
         if grant is None:
             raise _unknown(grant_id)
-        return grant_view(grant, client, base_url, with_scope=True)
+        await exchange.answer(200, msgspec.json.encode(self._view(grant, client)))
 
-    @delete("/{grant_id:str}")
-    async def revoke_grant(request: Request[Any, Any, Any], app_id: FromPath[str], grant_id: FromPath[str]) -> None:
-        _app(org, app_id)
+    async def _revoke(self, exchange: Exchange, app_id: str, grant_id: str) -> None:
+        self._app(app_id)
         try:
-            await org.grants.revoke(app_id, grant_id, deed=exchange_of(request).deed())
+            await self._grants.revoke(app_id, grant_id, deed=exchange.deed())
         except GrantUnknown as error:
             raise _unknown(grant_id) from error
+        await exchange.answer(204)
 
-    return Router(
-        APPS_PATH + "/{app_id:str}/grants", route_handlers=[list_grants, grant_scope, get_grant, revoke_grant]
-    )
+    def _app(self, app_id: str) -> Client:
+        client = self._clients.get(app_id)
+        if client is None:
+            raise resource_not_found(app_id, _APP_TYPE)
+        return client
+
+    def _view(self, grant: Grant, client: Client, *, with_scope: bool = True) -> GrantView:
+        return grant_view(grant, client, self._server.issuer, with_scope=with_scope)
 
 
 async def _wanted_scope(exchange: Exchange, server: AuthorizationServer) -> str:
@@ -87,13 +99,6 @@ async def _wanted_scope(exchange: Exchange, server: AuthorizationServer) -> str:
     if problems or wanted.scope_id is None:
         raise validation_failed(next(iter(problems)), [f"{field}: {text}" for field, text in problems.items()])
     return wanted.scope_id
-
-
-def _app(org: Org, app_id: str) -> Client:
-    client = org.clients.get(app_id)
-    if client is None:
-        raise resource_not_found(app_id, _APP_TYPE)
-    return client
 
 
 def _unknown(grant_id: str) -> Refusal:

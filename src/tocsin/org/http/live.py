@@ -93,7 +93,7 @@ class LiveDoor:
         Raises: Refusal (400, 429), ClientGone, JournalError.
         """
         if exchange.head:
-            raise method_not_allowed()  # it would have no end
+            raise method_not_allowed("GET")  # it would have no end
         told = exchange.header(b"last-event-id")
         place = None if not told else _read_place(told)
         if self._clients >= self._config.clients:

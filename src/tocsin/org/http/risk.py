@@ -1,4 +1,4 @@
-"""The two hottest doors, without a framework between: risk events in, what is known about an IP out."""
+"""The two hottest doors: risk events in, what is known about an IP out."""
 
 from urllib.parse import parse_qs
 
@@ -34,10 +34,10 @@ async def take_risk_events(org: Org, exchange: Exchange) -> None:
     await exchange.answer(202, headers=[(SEQ_HEADER, str(seq).encode())])
 
 
-async def tell_about_ip(org: Org, exchange: Exchange) -> None:
+async def tell_about_ip(org: Org, exchange: Exchange, ip: str) -> None:
     """GET /risk/v1/ips/{ip}: 200 also for one nobody spoke about. `?after=SEQ` waits a while until that is applied."""
     try:
-        key = ip_key(exchange.path.removeprefix(IPS_PATH))
+        key = ip_key(ip)
     except ValueError as error:
         raise bad_argument(str(error)) from None
     if exchange.query and (after := _after(exchange.query)):

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from secrets import token_hex
 
+from msgspec.structs import replace
+
 from tocsin.journal import Entry, Journal
 from tocsin.relay.books import SourceBook
 from tocsin.relay.fleet.fenced import FencedTopic, Holding, sealed
-from tocsin.relay.fleet.stream import Published, cut, published, put_topic_of, topic_of
+from tocsin.relay.fleet.stream import Published, branch_of, cut, published, put_topic_of, topic_of
 from tocsin.relay.intake import Prepared, prepare, prepared
 from tocsin.signals import Batch, Retraction, Signal, to_ms
 
@@ -57,17 +59,28 @@ class SourceDoor:
     ) -> None:
         """See `Detector`."""
         self._clock, self._life = clock, life
-        self._topic = FencedTopic(journal, topic_of(source), holding, clock=clock)
+        self._topic, self._branch = FencedTopic(journal, topic_of(source), holding, clock=clock), branch_of(source)
         self._position = b""
+        self._reading_from = 0
+        """The entry that this reading begins with; 0 when the next one does."""
 
     async def begin_reading(self, source: str) -> SourceBook:
         """The source starts, or starts again. Returns: with the position to go on from. Raises: LeaseLost."""
-        await self._topic.take_after_last(partial(self._begun, source))
+        self._reading_from = await self._topic.take_after_last(partial(self._begun, source))
         return SourceBook(number=0, position=self._position)
 
     async def put(self, batch: Batch) -> None:
-        """Durable when this returns. Raises: InvalidSignals; LeaseLost, then from some part on nothing is kept."""
-        await self._publish(await asyncio.to_thread(prepare, batch))
+        """
+        Durable when this returns. Raises: InvalidSignals; LeaseLost, then from some part on nothing is kept.
+
+        With the end of a list all that was read before this reading of it is let go, so the stream forgets it.
+        """
+        found = await asyncio.to_thread(prepare, batch)
+        # Who has missed the end of the list before must not take this reading for a part of that.
+        await self._publish(found if self._reading_from else replace(found, begins=True))
+        if found.ends_list:
+            await self._topic.forget_before(self._branch, self._reading_from)
+            self._reading_from = 0
 
     async def note_stopped(self, source: str, why: str) -> None:
         """Nothing comes from the source now. Raises: LeaseLost."""
@@ -81,5 +94,5 @@ class SourceDoor:
         ends_ms = to_ms(self._clock() + self._life)
         for part in cut(batch, ends_ms=ends_ms):
             position = self._position if part.position is None else part.position
-            await self._topic.append(Published(part, position))
-            self._position = position
+            seq = await self._topic.append(Published(part, position))
+            self._position, self._reading_from = position, self._reading_from or seq

@@ -82,19 +82,20 @@ class FencedTopic:
                 yield [entry]
                 return
 
-    async def take_after_last(self, mark: Callable[[Entry | None], object]) -> None:
+    async def take_after_last(self, mark: Callable[[Entry | None], object]) -> int:
         """
         The same for a topic of which the last entry says all.
 
         Args:
             mark: what to append, from the last entry there is.
+        Returns: the seq of the mark.
         Raises: LeaseLost; JournalError, for what no waiting mends.
         """
         while True:
             self._last = await self._patiently(lambda: self._journal.last(self._topic))
             entry = await self._patiently(lambda: self._journal.get(self._last)) if self._last else None
             if await self._marked(mark(entry)) is not None:
-                return
+                return self._last
 
     async def append(self, content: object, *, although_ended: bool = False) -> int:
         """
@@ -121,6 +122,20 @@ class FencedTopic:
         if not although_ended:
             self._check()
         return self._last
+
+    async def forget_before(self, branch: str, seq: int) -> None:
+        """
+        Let the stream forget what it says before the entry `seq` of ours, which nobody needs any more.
+
+        What cannot be forgotten now is forgotten the next time.
+        """
+        import structlog
+
+        try:
+            await self._journal.forget(branch, seq)
+        except JournalError as error:
+            log = structlog.get_logger("tocsin.relay")
+            log.warning("fleet.not_trimmed", item=self._holding.item, branch=branch, reason=error.summary)
 
     async def _marked(self, mark: object) -> Entry | None:
         """The entry of the mark; None when someone was quicker, or nobody knows: then there is more to read."""

@@ -7,13 +7,21 @@ import msgspec
 from msgspec import Struct, msgpack
 
 from tocsin.journal import Entry
+from tocsin.relay.carrying import RECORDS_IN_A_PART
 from tocsin.relay.fleet.fenced import FencedTopic, opened, unreadable
 from tocsin.relay.fleet.turns import Turns
-from tocsin.relay.ledger import Answered, Intent, Page
+from tocsin.relay.ledger import Answered, Carried, Intent, Page, Written
 
 PAGE_ENTRIES = 16
 """Each may tell of a thousand subjects, and all of a page are written down in one transaction."""
 BRANCH_OF_TOPIC = "requests."
+CARRIED_PER_TOLD = 4
+"""
+For each subject that is told, so many records are looked through for what is carried forward. So the ledger of a target
+that holds `n` IPs stays below two rounds: what was told in `n / 2` tellings, and twice what is held.
+"""
+TOLD_PER_ENTRY = 50
+"""An entry that tells of one subject is as much work as so many subjects more."""
 TOPIC = f"{BRANCH_OF_TOPIC}log"
 """Of the journal that a target has for itself."""
 
@@ -22,8 +30,8 @@ class Taken(Struct, frozen=True, tag="taken"):
     """Another worker goes on from here."""
 
 
-_Written: TypeAlias = Intent | Answered | Taken
-_DECODER: msgpack.Decoder[_Written] = msgpack.Decoder(_Written)
+_Entry: TypeAlias = Written | Taken
+_DECODER: msgpack.Decoder[_Entry] = msgpack.Decoder(_Entry)
 
 
 class FleetLedger:
@@ -36,6 +44,9 @@ class FleetLedger:
             turns: those of everything that is as much work for the engines of this worker.
         """
         self._topic, self._ready, self._turns = topic, ready, turns
+        self._owed = 0
+        self._next: bytes = b""
+        self._round_from = 0
 
     async def begin(self, known: int) -> AsyncIterator[Page]:
         """See `Ledger.begin`."""
@@ -53,10 +64,28 @@ class FleetLedger:
         """See `Ledger.answered`. An answer is worth keeping after the lease has ended, too."""
         return await self._topic.append(answered, although_ended=True)
 
+    def carries_from(self, subjects: int) -> bytes | None:
+        """See `Ledger.carries_from`."""
+        self._owed += CARRIED_PER_TOLD * (subjects + TOLD_PER_ENTRY)
+        if self._owed < RECORDS_IN_A_PART:
+            return None
+        self._owed = 0
+        return self._next
 
-def _written(entry: Entry) -> _Written:
+    async def carries(self, part: Carried) -> int:
+        """See `Ledger.carries`. Once all has been carried forward, the ledger begins there."""
+        seq = await self._topic.append(part)
+        if not part.first:
+            self._round_from = seq
+        self._next = part.before or b""
+        if part.before is None:
+            await self._topic.forget_before(BRANCH_OF_TOPIC, self._round_from)
+        return seq
+
+
+def _written(entry: Entry) -> _Entry:
     try:
-        written: _Written = _DECODER.decode(opened(entry).content)
+        written: _Entry = _DECODER.decode(opened(entry).content)
     except msgspec.DecodeError:
         raise unreadable(entry) from None
     return written

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tocsin.journal import Kept
 from tocsin.relay.fleet.assignment import owner_of
+from tocsin.relay.fleet.faults import Failing
 from tocsin.relay.fleet.names import word
 
 
@@ -26,6 +27,8 @@ class Presence(Struct, frozen=True):
     """A digest of what its configuration names."""
     cannot: frozenset[str] = frozenset()
     """Items that it has failed to serve again and again: others shall try."""
+    failing: list[Failing] = []
+    """For people: no worker decides by it."""
 
 
 class Owner(Struct, frozen=True):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from msgspec import Struct
 
 from tocsin.journal import Kept
+from tocsin.relay.fleet.faults import Failing
 from tocsin.relay.fleet.membership import owned, present
 from tocsin.relay.fleet.stream import STREAM
 from tocsin.relay.status import SourceStatus, Status
@@ -19,6 +20,8 @@ class Who(Struct, frozen=True):
     """What nobody has now: its worker has died or left it, and the next one has not begun."""
     unlike: list[str]
     """Workers whose configuration names other targets and sources than most do."""
+    failing: dict[str, list[Failing]]
+    """What workers should serve and cannot, each of them that has such."""
 
 
 def who_has_what(workers: Mapping[str, Kept], owners: Mapping[str, Kept]) -> Who:
@@ -30,7 +33,8 @@ def who_has_what(workers: Mapping[str, Kept], owners: Mapping[str, Kept]) -> Who
         found.get(owner.worker, unserved).append(item)
     alike = [one.serves for one in there]
     usual = max(alike, key=alike.count, default="")
-    return Who(found, unserved, [one.worker for one in there if one.serves != usual])
+    failing = {one.worker: one.failing for one in there if one.failing}
+    return Who(found, unserved, [one.worker for one in there if one.serves != usual], failing)
 
 
 def together(statuses: Iterable[Status], *, state: str, running: bool) -> Status:

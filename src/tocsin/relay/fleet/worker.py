@@ -140,14 +140,16 @@ class Worker:
 
     def _look_at(self, live: list[Presence]) -> None:
         # Of this worker it is known here, and not from a server that may be behind.
-        live = [*(one for one in live if one.worker != self.name), self._present()]
+        others = [replace(one, failing=[]) for one in live if one.worker != self.name]
+        live = [*others, replace(self._presence, cannot=self._faults.cannot(self._monotonic_s()))]
         if live != self._live:
             self._live = live
             self._mine, self._of_unlike = falls_to(self._presence, self._works, live)
             self._log.info("worker.fleet", workers=len(live), share=len(self._mine), of=len(self._works))
 
     def _present(self) -> Presence:
-        return replace(self._presence, cannot=self._faults.cannot(self._monotonic_s()))
+        now_s = self._monotonic_s()
+        return replace(self._presence, cannot=self._faults.cannot(now_s), failing=self._faults.failing(now_s))
 
     async def _renew(self, asked_s: float) -> None:
         """Say that we are there. The lease counts from `asked_s`, which is before it was said."""
@@ -235,7 +237,7 @@ class Worker:
 
     async def _failed(self, holding: Holding, reason: str, *, exc_info: bool = False) -> None:
         item = holding.item
-        to_others = self._faults.failed(item, self._monotonic_s())
+        to_others = self._faults.failed(item, self._monotonic_s(), reason)
         facts = {"exc_info": True} if exc_info else {}
         self._log.warning(
             "worker.failed", item=item, reason=reason, again_in_s=AGAIN_AFTER_S, others_shall_try=to_others, **facts

@@ -10,7 +10,7 @@ from tocsin.sources.reading import Block, skipped
 
 def rows(chunks: Iterable[bytes], *, delimiter: str = ",", columns: Sequence[str] = ()) -> Iterator[Block]:
     """
-    Each row as a dict; the number of a row is that of its line. Blanks after a delimiter do not count.
+    Each row as a dict; the number of a row is that of its line. Blanks beside a delimiter do not count.
 
     Args:
         columns: names of the columns; those of the first row when empty. A first line `#fields` names them too.
@@ -30,6 +30,9 @@ def rows(chunks: Iterable[bytes], *, delimiter: str = ",", columns: Sequence[str
                 header = row[1:]
             elif not header:
                 header = row
+            elif len(row) > len(header) and not columns and any(row[len(header) :]):
+                detail = f"has {len(row)} columns, where the header names {len(header)}"
+                broken.append(skipped(number, text, SkipReason.NOT_A_RECORD, detail))
             else:
                 numbers.append(number)
                 records.append(dict(zip(header, row, strict=False)))
@@ -42,4 +45,5 @@ def _row(text: str, delimiter: str) -> list[str]:
         blanks = f"{delimiter} " in text or f" {delimiter}" in text or text[0] == " " or text[-1] == " "
         return [cell.strip(" ") for cell in cells] if blanks else cells
     # A quoted cell never spans lines in what detectors write, and one stray quote must not swallow the rest.
-    return next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
+    quoted = next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
+    return [cell.strip(" ") for cell in quoted]

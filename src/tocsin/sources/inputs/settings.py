@@ -63,7 +63,7 @@ class CurrentReading:
         if state != self._state:
             fresh = reading_of(self._name, self._config, now=self._clock())
             self._reading, self._state = msgspec.structs.replace(fresh, memory=self._reading.memory), state
-        return msgspec.structs.replace(self._reading, now=self._clock())
+        return msgspec.structs.replace(self._reading, now=self._clock(), goes_on=True)
 
 
 def time_zone(name: str) -> ZoneInfo:

@@ -118,9 +118,9 @@ def _recogniser(profile: Profile) -> Callable[[Sample], bool]:
             return False
         values: list[Any] = sample.values if rule.format.startswith("json") else []
         if not values and rule.format.endswith("csv"):
-            values = sample.rows(rule.delimiter)
-        if not values and rule.format.endswith("zeek"):
-            values = sample.zeek_rows
+            values = sample.rows(rule.delimiter, rule.columns)
+        if rule.format.endswith("zeek") and sample.is_zeek:
+            return True
         return any(test(value) for value in values[:_LOOKED_AT])
 
     return recognises

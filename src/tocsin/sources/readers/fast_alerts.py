@@ -6,8 +6,9 @@ from datetime import timedelta
 from tocsin.signals import RiskLevel, Skipped, SkipReason
 from tocsin.sources.format import Format
 from tocsin.sources.mapping.messages import legal_message
+from tocsin.sources.readers.carriers import carried_by
 from tocsin.sources.readers.log_times import LogTimes
-from tocsin.sources.reading import Claim, Reading, RecordReader, skipped
+from tocsin.sources.reading import Claim, Found, Reading, RecordReader, skipped
 from tocsin.sources.sample import Sample
 
 _TIME = r"(?P<time>\d\d/\d\d(?:/\d{2,4})?-\d\d:\d\d:\d\d)\.\d+ +"
@@ -17,10 +18,7 @@ _RULE = r"\[\d+:(?P<sid>\d+):\d+\] (?P<said>.*?) "
 _CLASS = r"(?:\[Classification: [^\]\[]*\] ?)?\[Priority: (?P<priority>\d+)\]"
 _REST = rf"{_CLASS}:? (?:\[AppID: [^\]\[]*\] )?(?:<\w+> )?\{{(?P<proto>[^}}{{]*)\}} {_SIDES}"
 _ALERT = re.compile(rf"{_TIME}(?:\[\w+\] )?\[\*\*\] {_RULE}\[\*\*\] {_REST}")
-_SYSLOG_TIME = r"(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+)"
-_IN_SYSLOG = re.compile(
-    rf"(?:<\d{{1,3}}>)?{_SYSLOG_TIME} \S+ (?:snort|suricata)(?:\[\d+\])?: (?:\[\w+\] )?{_RULE}{_REST}"
-)
+_IN_SYSLOG = re.compile(rf"{carried_by('(?:snort|suricata)')}(?:\[\w+\] )?{_RULE}{_REST}")
 _FULL_RULE = re.compile(r"\[\*\*\] \[\d+:(?P<sid>\d+):\d+\] (?P<said>.*) \[\*\*\]\s*")
 _FULL_CLASS = re.compile(rf"{_CLASS}\s*")
 _FULL_SIDES = re.compile(rf"(?:{_TIME})?{_SIDES}")
@@ -94,6 +92,7 @@ class FullAlertReader(FastAlertReader):
         super().__init__(reading)
         self._begun: dict[str, str] = reading.memory.setdefault("alert_full", {})
         """What the lines of the paragraph have told so far; a portion of a growing file may end within one."""
+        self._begun_at = 0
 
     def record(self, number: int, text: str) -> Claim | Skipped | None:
         """See `RecordReader`."""
@@ -101,6 +100,7 @@ class FullAlertReader(FastAlertReader):
         if rule := _FULL_RULE.fullmatch(text):
             broken = self._left(number, text)
             begun.update(rule.groupdict())
+            self._begun_at = number
             return broken
         for line in (_FULL_CLASS, _FULL_TIME, _FULL_SIDES):
             if found := line.fullmatch(text):
@@ -114,11 +114,16 @@ class FullAlertReader(FastAlertReader):
         begun.clear()
         return self._alert(number, text, *(alert[name] for name in _FIELDS))
 
+    def end(self) -> Found:
+        """See `Reader`."""
+        left = None if self._reading.goes_on else self._left(self._begun_at, "")
+        return Found(1, [], [left]) if left else super().end()
+
     def _left(self, number: int, text: str) -> Skipped | None:
         """What is wrong where a paragraph ends, or another begins, before it has told all."""
         told = bool(self._begun)
         self._begun.clear()
-        detail = "the alert before it does not tell its priority, when it was, who it is about and the protocol"
+        detail = "the alert that ends here does not tell its priority, when it was, who it is about and the protocol"
         return skipped(number, text, SkipReason.NOT_A_RECORD, detail) if told else None
 
 

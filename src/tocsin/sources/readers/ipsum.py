@@ -15,7 +15,7 @@ from tocsin.sources.sample import Sample
 BANDS = (Band(5, RiskLevel.HIGH), Band(3, RiskLevel.MEDIUM), Band(2, RiskLevel.LOW))
 EXAMPLE = "# Last update: Mon, 05 Jan 2026 03:00:29 +0200\n203.0.113.5\t4"
 
-_RECORD = re.compile(r"\S+\t[0-9]{1,6}")
+_RECORD = re.compile(r"[0-9a-fA-F]*[.:]\S*\t[0-9]{1,6}")
 _WEAK = f"stands on fewer than {BANDS[-1].least} lists"
 
 

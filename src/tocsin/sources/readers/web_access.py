@@ -12,11 +12,10 @@ from datetime import timedelta
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason, ip_key
 from tocsin.signals.skipped import EXCERPT_CHARS
-from tocsin.sources.format import Format
-from tocsin.sources.readers.counted import CountedReader, Event, Rule
+from tocsin.sources.readers.carriers import CARRIED
+from tocsin.sources.readers.counted import Event, Rule
 from tocsin.sources.readers.log_times import LogTimes
 from tocsin.sources.reading import Reading, skipped
-from tocsin.sources.sample import Sample
 from tocsin.sources.vetting import client_behind
 
 WEB_RULE = Rule(
@@ -26,10 +25,10 @@ WEB_RULE = Rule(
 # `client, proxy - user [time] "request" status bytes ...`, perhaps with the name of the site before it. Possessive
 # where it can be: what stands in quotes is the client's own word.
 _LINE = re.compile(
-    r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ [\w-]+(?:\[\d+\])?: )?"  # from syslog
-    r'(?:(?P<site>[^\s":]+(?::\d+)?) (?=[0-9a-fA-F.:]+ \S+ \S))?(?P<who>[^\s,"]++(?:, ?[^\s,"]++)*+) \S+ .*? ?'
+    CARRIED
+    + r'(?:(?P<site>[^\s":,]+(?::\d+)?) (?=[0-9a-fA-F.:]+,? \S+ \S))?(?P<who>[^\s,"]++(?:, ?[^\s,"]++)*+) \S+ .*? ?'
     r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
-    r'"(?P<request>[^"\\]*+(?:\\.[^"\\]*+)*+)" (?P<status>\d{3}) (?P<rest>.*)'
+    r'"(?P<request>[^"\\]*+(?:\\.[^"\\]*+)*+)" (?P<status>\d{3}|-) (?P<rest>.*)'
 )
 _QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
 _REFUSED = {"400", "401", "403", "404", "405", "429", "444"}
@@ -41,44 +40,40 @@ _SCAN_POINTS = 10
 ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
 
 
-class WebAccessReader(CountedReader):
-    """Reads one log."""
+class AccessLines:
+    """What a line of an access log tells."""
 
-    rule = WEB_RULE
+    line = _LINE
 
     def __init__(self, reading: Reading) -> None:
-        super().__init__(reading)
         self._time = LogTimes(("clf",), reading)
-        self._behind_proxies = bool(reading.guard.proxies)
+        self._reading = reading
 
-    def event(self, number: int, text: str) -> Event | Skipped | None:
-        """See `CountedReader`."""
-        line = _LINE.fullmatch(text)
-        if line is None:
-            if not text.strip():
-                return None
-            return skipped(number, text, SkipReason.NOT_A_RECORD, "is no line of an access log")
-        _, who, time, request, status, rest = line.groups()
+    def event(self, number: int, text: str, line: re.Match[str]) -> Event | Skipped:
+        """Raises: ValueError, for a time that is none."""
+        _, _, who, time, request, status, rest = line.groups()
         points = points_of(request, status)
         if not points:
             return Skipped(SkipReason.NO_CLAIM, number, "a request like others", text[:EXCERPT_CHARS])
         # Where X-Forwarded-For stands in place of the peer, its last entry is the nearest.
         chain, _, peer = who.rpartition(",")
         address = peer.strip()
+        if address.count(":") == 1:  # with its port
+            address = address.partition(":")[0]
         if not ADDRESS.fullmatch(address):
             return skipped(number, text, SkipReason.NO_ADDRESS, "names a host, and host names are not looked up")
-        if not self._behind_proxies:
-            return Event(address, self._time(time), points)
-        return Event(self.client(address, chain or _forwarded(rest)), self._time(time), points)
+        if self._reading.guard.proxies:
+            address = client_of(address, chain or _forwarded(rest), self._reading)
+        return Event(address, self._time(time), points)
 
-    def client(self, peer: str, chain: str) -> str:
-        """Whom to count: `peer`, or who is behind it where it is one of our proxies."""
-        try:
-            key = ip_key(peer)
-        except ValueError:
-            return peer
-        reading = self._reading
-        return (client_behind(chain, reading) if reading.guard.proxies.word(key) else None) or peer
+
+def client_of(peer: str, chain: str, reading: Reading) -> str:
+    """Whom to count: `peer`, or who is behind it where it is one of our proxies."""
+    try:
+        key = ip_key(peer)
+    except ValueError:
+        return peer
+    return (client_behind(chain, reading) if reading.guard.proxies.word(key) else None) or peer
 
 
 def points_of(request: str, status: str) -> int:
@@ -94,27 +89,3 @@ def _forwarded(rest: str) -> str:
     """The last quoted field after referer and agent, as nginx's `main` format has it."""
     fields = _QUOTED.findall(rest)
     return fields[-1] if len(fields) >= 3 else ""
-
-
-def _recognises(sample: Sample) -> bool:
-    return any(_LINE.fullmatch(text) for text in sample.lines[:20])
-
-
-FORMATS = (
-    Format(
-        name="web-access",
-        title=(
-            "access logs of nginx and Apache: points for refused and scanning requests within ten minutes "
-            "(20: LOW, 100: MEDIUM, 1,000: HIGH; 24 h, HIGH 72 h)"
-        ),
-        group="Host logs",
-        usual="/var/log/nginx/access.log",
-        example="\n".join(
-            f'203.0.113.9 - - [05/Jan/2026:10:00:0{n} +0000] "GET {path} HTTP/1.1" 404 153 "-" "curl/8.5"'
-            for n, path in enumerate(("/.env", "/.git/config"))
-        ),
-        recognises=_recognises,
-        reader=WebAccessReader,
-        grows=True,
-    ),
-)

@@ -6,21 +6,24 @@ from typing import Any
 from tocsin.signals import Skipped, SkipReason
 from tocsin.sources.format import Format
 from tocsin.sources.framing import json_values
-from tocsin.sources.readers.counted import Event
+from tocsin.sources.readers.counted import CountedReader, Event
 from tocsin.sources.readers.log_times import LogTimes
-from tocsin.sources.readers.web_access import ADDRESS, WebAccessReader, points_of
+from tocsin.sources.readers.web_access import ADDRESS, WEB_RULE, client_of, points_of
 from tocsin.sources.reading import Reading, skipped
 from tocsin.sources.sample import Sample
 
 # The variables of nginx, and what people mostly call them.
 _PEER = ("remote_addr", "remote_ip", "client_ip", "clientip")
 _TIME = ("time_iso8601", "time_local", "msec", "@timestamp", "timestamp", "time")
+_STATUS = ("status", "response", "status_code", "response_code")
 _URI = ("request_uri", "uri", "path", "url")
 _FORWARDED = ("http_x_forwarded_for", "x_forwarded_for")
 
 
-class WebAccessJsonReader(WebAccessReader):
-    """Reads one log, and counts as `WebAccessReader` does."""
+class WebAccessJsonReader(CountedReader):
+    """Reads one log, and counts as those of lines are."""
+
+    rule = WEB_RULE
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(reading)
@@ -36,14 +39,15 @@ class WebAccessJsonReader(WebAccessReader):
             return skipped(number, record, SkipReason.NO_CLAIM, "a request like others")
         if not ADDRESS.fullmatch(peer):  # such as a socket of this machine
             return skipped(number, record, SkipReason.NO_ADDRESS, f"no address at {', '.join(_PEER)}")
-        return Event(self.client(peer, _first(record, _FORWARDED)), self._time(_first(record, _TIME)), points)
+        client = client_of(peer, _first(record, _FORWARDED), self._reading)
+        return Event(client, self._time(_first(record, _TIME)), points)
 
 
 def _request(record: Any) -> tuple[str, str, str]:
     """Whose, what, and its status; empty where it is not told."""
     if not isinstance(record, dict):
         return "", "", ""
-    status = _first(record, ("status",))
+    status = _first(record, _STATUS)
     request = _first(record, ("request",)) or _first(record, _URI)
     return _first(record, _PEER), request, status if len(status) == 3 and status.isdecimal() else ""
 

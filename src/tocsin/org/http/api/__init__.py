@@ -8,7 +8,7 @@ from tocsin.org.http.api.operation import Operation
 from tocsin.org.http.api.risk import RISK_OPERATIONS
 from tocsin.org.http.api.service import OPENAPI_PATH, SERVICE_OPERATIONS
 
-__all__ = ["OPENAPI_PATH", "OPERATIONS", "allowed_methods"]
+__all__ = ["OPENAPI_PATH", "OPERATIONS"]
 
 OPERATIONS: tuple[Operation, ...] = (
     *RISK_OPERATIONS,
@@ -18,9 +18,3 @@ OPERATIONS: tuple[Operation, ...] = (
     *CROWDSEC_OPERATIONS,
     *SERVICE_OPERATIONS,
 )
-
-
-def allowed_methods(path: str) -> list[str]:
-    """The methods that a request to `path` may have, in alphabetical order; none for an unknown path."""
-    found = [operation.methods for operation in OPERATIONS if operation.pattern.fullmatch(path)]
-    return sorted({method for methods in found for method in methods})

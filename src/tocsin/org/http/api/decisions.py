@@ -119,6 +119,5 @@ DECISION_OPERATIONS = (
         ),
         answers={200: Answer("For as long as the client stays", body=StreamEvent, media="text/event-stream")},
         refusals={429: Answer("There are as many streams as the org is set up for")},
-        head=False,
     ),
 )

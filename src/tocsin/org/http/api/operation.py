@@ -1,8 +1,6 @@
 """What can be asked of the org over HTTP: the words that its OpenAPI document is made of, one operation a door."""
 
-import re
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -33,7 +31,7 @@ class Answer(Struct, frozen=True):
     """What each header says, by name."""
 
 
-class Operation(Struct, frozen=True, kw_only=True, dict=True):
+class Operation(Struct, frozen=True, kw_only=True):
     """One method of one path."""
 
     id: str
@@ -52,18 +50,5 @@ class Operation(Struct, frozen=True, kw_only=True, dict=True):
     refusals: Mapping[int, Answer] = {}
     """Where they are not what access and body bring with them."""
     asked_by: Literal["anyone", "principal", "bouncer", "client"] = "principal"
-    head: bool = True
-    """Whether a GET may be a HEAD."""
     links: Mapping[str, tuple[str, str]] = {}
     """For each operation id that the answer leads to: its parameter, and the member of the answer that fills it."""
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Matches the paths of this operation."""
-        parts = re.split(r"\{\w+\}", self.path)
-        return re.compile("[^/]+".join(re.escape(part) for part in parts))
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """Its own method; HEAD comes with most GETs."""
-        return ("GET", "HEAD") if self.method == "GET" and self.head else (self.method,)

@@ -1,0 +1,79 @@
+"""What a target was told and still holds, carried forward in its ledger, so that nobody need read it from the start.
+
+It goes in parts, each a range of IP keys, between the requests. A part is true by itself: whoever reads the ledger sets
+what it says, and goes on with the entries after it. So a round that was broken off half-way misleads nobody, and once a
+round is whole nothing before it is needed.
+"""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from tocsin.relay.books import TargetBook
+from tocsin.relay.changes import Changes, with_standing
+from tocsin.relay.ledger import Carried, Held, Spent
+from tocsin.relay.quarantine import keep
+from tocsin.relay.record import EMPTY, Standing, decode
+from tocsin.relay.refusal import Kind, Refusal, load_refusal
+from tocsin.relay.store import Store, Txn, between, walk
+from tocsin.signals import ip_key
+
+RECORDS_IN_A_PART = 4_000
+REFUSED_IN_A_PART = 500
+"""Each comes with its reason: so many keep a part well below what an entry may hold."""
+
+
+def carried(store: Store, txn: Txn, name: str, book: TargetBook, first: bytes, *, now_ms: int, records: int) -> Carried:
+    """What the target `name` holds of the first `records` IPs from `first` on."""
+    held: dict[bytes, Held] = {}
+    refused: set[bytes] = set()
+    step = walk(store, txn, first, records + 1)
+    before = step.pop()[0] if len(step) > records else None
+    for key, stored in step:
+        if len(refused) == REFUSED_IN_A_PART:
+            before = key
+            break
+        s = decode(stored).standing(book.number)
+        if s.until_ms > now_ms or s.refused:
+            held[key] = Held(s.severity, s.unsure, s.told_ms, s.until_ms, s.refused)
+        if s.refused:
+            refused.add(key)
+    ours = [one for one in _refused_by(store, txn, name) if ip_key(one.ip) in refused] if refused else []
+    return Carried(book.told_ms, Spent(book.limit, book.left, book.closes_ms), first, before, held, ours)
+
+
+def set_carried(store: Store, txn: Txn, changes: Changes, target: int, part: Carried) -> None:
+    """Let an outbox know it, whatever it knew before of the IPs in the range."""
+    if part.refusals:
+        # By IP and level: who only heard of a refusal knows neither the source nor the message that came with it.
+        there = {(one.ip, one.level) for one in _refused_by(store, txn, part.refusals[0].by)}
+        for refusal in part.refusals:
+            if (refusal.ip, refusal.level) not in there:
+                keep(store, txn, refusal)
+    known = {key: decode(stored) for key, stored in between(store, txn, part.first, part.before)}
+    for key in sorted(known.keys() | part.held.keys()):
+        record = known.get(key, EMPTY)
+        before = record.standing(target)
+        after = _standing(before, part.held.get(key))
+        if after != before:
+            changes.settle(key, record, with_standing(record.standings, after), record.claims)
+
+
+def _refused_by(store: Store, txn: Txn, target: str) -> Iterator[Refusal]:
+    for _, stored in txn.cursor(db=store.quarantine):
+        refusal = load_refusal(stored)
+        if refusal.kind is Kind.SUBJECT and refusal.by == target:
+            yield refusal
+
+
+def _standing(before: Standing, held: Held | None) -> Standing:
+    if held is None:
+        return Standing(before.target, rank=before.rank, since_ms=before.since_ms)
+    return replace(
+        before,
+        severity=held.severity,
+        unsure=held.unsure,
+        told_ms=held.told_ms,
+        until_ms=held.until_ms,
+        refused=held.refused,
+    )

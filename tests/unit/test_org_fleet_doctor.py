@@ -1,0 +1,92 @@
+"""What the doctor says of a node's data folder, with its fleet out of reach."""
+
+from pathlib import Path
+
+import pytest
+
+from support.node import NOW, MemoryFleet
+from tocsin.org.doctor import Finding
+from tocsin.org.errors import OrgError
+from tocsin.org.fleet.doctor import examine_node
+from tocsin.org.fleet.folder import NodeFolder
+from tocsin.org.fleet.secret import FleetSecret
+from tocsin.org.fleet.settings import NodeSettings
+from tocsin.org.folder import RESTORING
+from tocsin.org.opening import open_org
+from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_topic
+from tocsin.org.risk_index import RiskIndex
+
+IPS = b"".join(bytes(10) + b"\xff\xff" + bytes([203, 0, 113, last]) for last in range(5))
+
+
+async def node_at(path: Path) -> NodeFolder:
+    """Of a fleet with two orgs, of which one was told of five IPs."""
+    fleet = MemoryFleet(path)
+    for name in ("acme", "bolt"):
+        await fleet.registered.add(name, f"http://{name}.example", at_ms=1)
+        folder = fleet.folder_of(name, await fleet.registered.get(name))
+    async with open_org(fleet.folder_of("acme", await fleet.registered.get("acme"))) as org:
+        event = ConsumedEvent(None, int(NOW * 1000) + 1000, IPS, b"\3" * 5, None)
+        record = RiskEventsConsumed(local_deed(int(NOW * 1000)), "rkpA", [event])
+        await org.journal.append(risk_topic("rkpA"), encode_record(record))
+        await org.projector.catch_up()
+    assert not folder.directory.exists()
+    return fleet.node
+
+
+def problems(node: NodeFolder, *, deep: bool = False) -> dict[str, Finding]:
+    return {one.check: one for one in examine_node(node.path, deep=deep) if one.mend is not None}
+
+
+@pytest.mark.parametrize(("deep", "read"), [(True, "all of it"), (False, "a sample")])
+async def test_it_tells_of_each_org_and_who_looks_at_the_journals(tmp_path: Path, deep: bool, read: str) -> None:
+    node = await node_at(tmp_path / "node")
+    found = {one.check: one.text for one in examine_node(node.path, deep=deep)}
+    assert problems(node, deep=deep) == {}
+    assert found["acme: risk index"] == f"5 IPs held, readable, up to entry 1 ({read} read)"
+    assert {found[f"acme: {table}"] for table in ("directory", "feed", "system log")} == {"whole, up to entry 1"}
+    assert found["bolt: risk index"] == found["bolt: directory"] == "not made yet"
+    assert found["fleet"] == "not known before it is served"
+    assert "`tocsin fleet check`" in found["journals"]
+
+
+async def test_it_tells_each_thing_that_is_wrong_and_its_mend(tmp_path: Path) -> None:
+    node = await node_at(tmp_path / "node")
+    acme = node.orgs()["acme"]
+    secret = tmp_path / "fleet.secret"
+    secret.write_text(FleetSecret.new_text())
+    node.remember(NodeSettings(servers=("nats://127.0.0.1:4222",), secret_file=str(secret)))
+    node.belong_to(FleetSecret.read(secret))
+    assert problems(node) == {}
+    secret.write_text(FleetSecret.new_text())
+    acme.log.write_bytes(b"torn" * 5000)
+    with acme.feed.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096)
+    acme.directory.chmod(0o640)
+    (acme.path / ".marker-abc").touch(mode=0o600)
+    index = RiskIndex(acme.index)
+    with index._env.begin(write=True) as txn:
+        txn.put(b"cursor", bytes(8), db=index._meta)
+    index.close()
+    found = problems(node)
+    assert set(found) == {
+        "fleet",
+        "permissions",
+        "left over",
+        *(f"acme: {one}" for one in ("risk index", "feed", "system log")),
+    }
+    assert "another fleet's" in found["fleet"].text
+    assert "directory.db" in found["permissions"].text
+    assert "it holds what entry 1 says" in found["acme: risk index"].text
+    assert found["acme: feed"].mend == "stop the node, and run `tocsin rebuild --org acme`"
+
+
+async def test_it_tells_of_a_restore_that_was_not_ended_and_of_what_is_no_org(tmp_path: Path) -> None:
+    node = await node_at(tmp_path / "node")
+    (node.path / "orgs" / "other").mkdir(mode=0o700)
+    assert list(problems(node)) == ["other"]
+    (node.path / RESTORING).touch()
+    assert list(problems(node)) == ["marker"]
+    with pytest.raises(OrgError, match="was interrupted"):
+        NodeFolder.open(node.path)
