@@ -230,6 +230,16 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
         ),
         ("web-access-json", LOW, {"below_bands": 1, "no_address": 1, "no_claim": 1, "not_a_record": 1}),
     ),
+    "nginx: what Docker keeps of a container": (
+        _lines(
+            *(
+                json.dumps({"log": line + "\n", "stream": "stdout", "time": "2026-01-05T10:00:00.1Z"})
+                for line in (VHOST % 0, VHOST % 1, "nginx: ready")
+            ),
+            '{"log":1,"stream":"stdout","time":"2026-01-05T10:00:00.1Z"}',
+        ),
+        ("web-access", LOW, {"below_bands": 1, "not_a_record": 2}),
+    ),
     "apache: vhost_combined": (
         _lines(*(VHOST % number for number in range(2))),
         ("web-access", LOW, {"below_bands": 1}),

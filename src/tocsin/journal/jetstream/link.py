@@ -17,7 +17,7 @@ import structlog
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream.asking import ATTEMPT_S
 from tocsin.journal.jetstream.denials import Denials
-from tocsin.journal.jetstream.settings import EXTRA_HINT, JetStreamSettings, credentials, tls
+from tocsin.journal.jetstream.settings import EXTRA_HINT, JetStreamSettings, credentials, tls, who_asks
 from tocsin.journal.protocol import JournalError
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ class Link:
         if refusal is not None:
             return JournalError(
                 f"{self.where} does not let this user in",
-                hint="check the credentials, and that the servers know this user",
+                hint=f"check {who_asks(self.settings)}, and that the servers know this user",
             )
         why = failed or (told[-1] if told else "no answer")
         refused = isinstance(why, ConnectionError) and why.errno  # whose text quotes a tuple of Python
