@@ -30,6 +30,7 @@ REAL = {
     "zeek-notice": ("zeek/notice.json.gz", "2018-03-25T00:00:00Z"),
     "ipsum": ("ipsum/ipsum.txt.gz", "2026-08-22T09:00:00Z"),
     "ip-list": ("cps/log4j.txt.gz", "2026-11-23T00:00:00Z"),
+    "firewall-set": ("cps/log4j.txt.gz", "2026-11-23T00:00:00Z"),
     "firehol": ("firehol/feodo.ipset", "2019-07-31T00:00:00Z"),
     "tor-exits-csv": ("tor/exits.csv", "2026-11-23T00:00:00Z"),
     "zeek-intel": ("zeek_intel/abuse-ch-threatfox-ip.intel", "2026-11-23T00:00:00Z"),
@@ -54,6 +55,7 @@ REAL = {
     "stix": ("stix/poisonivy.json", "2015-06-09T00:00:00Z"),
     "misp": ("misp/eset-glupteba.misp-event.json", "2018-03-20T00:00:00Z"),
 }
+BEFORE_EACH_LINE = {"firewall-set": b"add blocklist "}  # a real list, as `ipset save` prints it
 NO_STREAM = ("fail2ban-sqlite",)  # a database is a file
 AS_OF = "2026-01-05T12:00:00Z"  # of the examples
 Bare = Callable[[bytes], object]
@@ -82,6 +84,8 @@ def _print(form: Format, rounds: int, size: int) -> None:
     path = DATA / file
     real = bool(file) and path.is_file()
     content = _unpacked(path) if real else form.example.encode()
+    if real and (before := BEFORE_EACH_LINE.get(form.name)):
+        content = before + content.rstrip(b"\n").replace(b"\n", b"\n" + before)
     content, bare = _repeated(content, size)
     now = datetime.fromisoformat(as_of if real else AS_OF)
     reading = Reading(now=now, as_of=now, source="bench", allow_non_global=not real, life=timedelta(days=30))

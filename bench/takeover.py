@@ -76,7 +76,7 @@ def main() -> None:
 async def take_over(folder: Path, cluster: NatsCluster, addresses: int, readings: int) -> None:
     """Fill stream and ledger by one worker, then let another one go on."""
     async with jetstream(cluster) as connection:
-        await make(connection, declared(FLEET))
+        await make(connection, declared(FLEET.lease_s))
         async with open_stores(JetStreamSettings(servers=tuple(cluster.urls)), FLEET) as stores:
             begun = time.monotonic()
             async with _serving(folder / "first", stores, first := Taker()):

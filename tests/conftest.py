@@ -1,6 +1,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import hypothesis
@@ -20,10 +21,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_NUMBERS = count()
+
+
 @pytest.fixture(autouse=True)
-def _state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a command remembers between two runs stays in the test."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
+def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command remembers between two runs stays in the test. Few run any, so the folder is made when one does."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / f"state-home-{next(_NUMBERS)}"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

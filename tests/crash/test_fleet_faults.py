@@ -27,6 +27,7 @@ from support.faulty_fleet import FaultyFleet, faulty_fleet
 from support.flood import Flood
 from support.nats_cluster import NatsNode, until
 from support.process import tocsin
+from support.wrong_clock import IS_POSSIBLE, set_clock_off
 from tocsin.org.records import risk_record
 
 pytestmark = pytest.mark.slow
@@ -34,6 +35,8 @@ ROUNDS = range(int(os.environ.get("TOCSIN_SOAK_ROUNDS", "1")))
 RARELY = range(int(os.environ.get("TOCSIN_SOAK_ROUNDS", "0")))
 SETTLED_S = 1.0
 """What was acknowledged before a fault is answered within that."""
+DEAF_S = 30.0
+"""A leader that is heard but hears nothing leads on for most of that; then elections follow on each other."""
 _FULL_AT_BYTES = 32 * 1024
 names = (f"org-{number}" for number in count(1))
 
@@ -122,6 +125,28 @@ async def test_a_follower_is_cut_off_from_the_other_servers(fleet: FaultyFleet, 
         goes_on(flood)
 
 
+@pytest.mark.parametrize("_", RARELY)
+@pytest.mark.parametrize("hears", [True, False])
+async def test_the_leader_is_cut_off_from_the_other_servers_in_one_direction(
+    fleet: FaultyFleet, hears: bool, _: int
+) -> None:
+    async with under_load(fleet) as flood:
+        fleet.hang_one_way(fleet.leader, hears=hears)
+        if hears:
+            goes_on(flood)
+        else:
+            await asyncio.sleep(DEAF_S)
+
+
+@pytest.mark.parametrize("_", RARELY)
+async def test_a_node_hears_no_answers(fleet: FaultyFleet, _: int) -> None:
+    async with under_load(fleet) as flood:
+        for link in fleet.node_links("one"):
+            link.hang(requests=False)
+        stays_out(flood, 0)
+        goes_on(flood, 1)
+
+
 @pytest.mark.parametrize("_", ROUNDS)
 async def test_a_node_is_cut_off_from_all_servers(fleet: FaultyFleet, _: int) -> None:
     async with under_load(fleet) as flood:
@@ -180,6 +205,31 @@ async def test_the_clock_of_a_node_is_wrong(fleet: FaultyFleet, _: int) -> None:
                 assert before_ms - 1000 < record.deed.at_ms < time.time() * 1000 + 1000
     finally:
         fleet.end("three")
+
+
+@pytest.mark.parametrize("_", RARELY)
+@pytest.mark.parametrize("off_s", [300, -300])
+@pytest.mark.skipif(not IS_POSSIBLE, reason="how a clock is set wrong is known for Linux on x86-64 alone")
+async def test_the_clock_of_the_leader_is_wrong(fleet: FaultyFleet, off_s: int, _: int) -> None:
+    """While it leads, then when another one does; deeds and windows follow slowly."""
+    wrong, before_s = fleet.leader, time.time()
+    assert wrong.process is not None
+    set_clock_off(wrong.process.pid, off_s)
+    try:
+        async with under_load(fleet) as flood:
+            goes_on(flood)
+            wrong.pause()
+            goes_on(flood)
+            wrong.resume()
+        for entry in await fleet.entries(flood.org):
+            if (record := risk_record(entry)) is not None:
+                assert before_s - 30 < record.deed.at_ms / 1000 < time.time() + 30
+    finally:
+        wrong.kill()
+        fleet.heal()
+        for name in list(fleet.nodes):  # it would take them minutes to come back to the time that the others have
+            fleet.stop(name)
+            fleet.start(name)
 
 
 @pytest.mark.parametrize("_", ROUNDS)

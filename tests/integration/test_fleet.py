@@ -121,4 +121,7 @@ async def test_two_orgs_by_their_hosts_see_nothing_of_each_other_and_come_and_go
             assert client.get(f"/risk/v1/ips/{IP}", headers=at_acme).status_code == 200
         assert node.stop() == 0
         # The process beside the node may have begun a round for the one that was removed at this moment.
-        assert [line for line in warned(node) if "the fleet has no org bolt" not in line] == []
+        lines = [line for line in warned(node) if "the fleet has no org bolt" not in line]
+        assert len(lines) == 2, lines
+        for host, line in zip(("other.example", "bolt.example"), lines, strict=True):
+            assert f"event=host.unknown host={host}" in line

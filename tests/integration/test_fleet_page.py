@@ -1,4 +1,4 @@
-"""What docs/fleet.md tells a newcomer to paste does what it says, in the order it stands there."""
+"""What docs/fleet.md and docs/fleet-relay.md tell a newcomer to paste does what it says, in the order it stands."""
 
 import os
 import re
@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 
-def test_from_nothing_to_three_servers_two_nodes_and_one_org(tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
+def test_from_nothing_to_three_servers_two_nodes_one_org_and_a_relay_worker(tmp_path: Path) -> None:
+    text = "".join((ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("fleet.md", "fleet-relay.md"))
     script = "set -eu\n" + "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
     with ExitStack() as held:
         for written in ("8420", "8421"):
@@ -41,4 +41,5 @@ def test_from_nothing_to_three_servers_two_nodes_and_one_org(tmp_path: Path) -> 
     assert "made KV_tocsin_orgs" in said
     assert said.count('"ready":true') == 2
     assert re.search(r"8\.8\.4\.4  [A-Z]+ \(enforced: none\)", said)
+    assert re.search(r"^  target\.acme$", said, re.MULTILINE)
     assert "Traceback" not in said

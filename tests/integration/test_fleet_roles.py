@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +14,8 @@ import pytest
 import trustme
 from msgspec.structs import replace
 
-from support.fleet import patient, server_ports, warned
-from support.nats_cluster import BINARY, until
+from support.fleet import patient, server_ports, start, started, warned
+from support.nats_cluster import until
 from support.org import OrgProcess, event, send
 from support.process import tocsin
 from tocsin.cli.fleet import told as settings_of
@@ -28,25 +28,6 @@ from tocsin.org.fleet.declared import ORGS_BUCKET
 from tocsin.org.fleet.registered import Registered
 
 pytestmark = pytest.mark.slow
-
-
-@contextmanager
-def started(folder: Path, which: str = "n?") -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """The servers whose configs are in `folder`, by name."""
-    running = {}
-    try:
-        for place in sorted(folder.glob(which)):
-            running[place.name] = start(place)
-        yield running
-    finally:
-        for process in running.values():
-            process.kill()
-            process.wait()
-
-
-def start(place: Path) -> subprocess.Popen[bytes]:
-    with (place / "log").open("ab") as log:
-        return subprocess.Popen([BINARY, "-c", "server.conf"], cwd=place, stdout=log, stderr=log)
 
 
 @asynccontextmanager
@@ -142,8 +123,11 @@ def _a_copy_that_is_cut_is_found(fleet: Path, running: dict[str, subprocess.Pope
     running["n3"].terminate()  # with a snapshot, so that it does not play its log again
     running["n3"].wait()
     without = tocsin("fleet", "check", "--fleet", str(fleet))
-    assert (without.returncode, "2 of 3 answer" in without.stdout) == (1, True), without.stdout
-    (block,) = place.glob("store/jetstream/*/streams/TOCSIN/msgs/*.blk")
+    dead = settings_of(fleet, "system.toml").servers[2].removeprefix("tls://")
+    named, counted = (line for line in without.stdout.splitlines() if line.startswith("PROBLEM"))
+    assert f"no NATS server answers at {dead}: Connection refused" in named
+    assert (without.returncode, "2 of 3 answer" in counted) == (1, True)
+    (block,) = place.glob("store-n3/jetstream/*/streams/TOCSIN/msgs/*.blk")
     block.write_bytes(block.read_bytes()[: block.stat().st_size // 2])
     running["n3"] = start(place)
     checked = until(
@@ -158,7 +142,7 @@ def _a_copy_that_is_cut_is_found(fleet: Path, running: dict[str, subprocess.Pope
 def _a_server_without_the_password_is_kept_out(fleet: Path) -> None:
     """Not even with a certificate of the same authority: what comes over a route is asked for no key."""
     rogue, (port, *_) = fleet / "rogue", server_ports()
-    shutil.copytree(fleet / "n1", rogue, ignore=shutil.ignore_patterns("store"))
+    shutil.copytree(fleet / "n1", rogue, ignore=shutil.ignore_patterns("store-*"))
     config = rogue / "server.conf"
     mine = re.sub(r"server:\w+@|authorization: .*", "", config.read_text()).replace(
         "server_name: n1", "server_name: me"

@@ -94,7 +94,7 @@ async def test_a_credentials_file_lets_in(tmp_path: Path) -> None:
 
 async def test_servers_without_jetstream_are_told(tmp_path: Path) -> None:
     with NatsCluster(tmp_path / "off", size=1, jetstream=False) as cluster:
-        settings = JetStreamSettings(servers=tuple(cluster.urls), patience_s=0.3)
+        settings = JetStreamSettings(servers=tuple(cluster.urls), patience_s=1.0)
         assert (await told(settings)).startswith("JetStream is off at 127.0.0.1:")
     more = "accounts { A: { users: [ { user: a, password: a } ] }, B: { jetstream: enabled, users: [ { user: b } ] } }"
     (tmp_path / "a").write_text("a")
@@ -117,7 +117,7 @@ async def test_a_stream_that_is_not_there_is_told(nats_cluster: NatsCluster) -> 
 NOT_ALLOWED = [
     ('publish: ["$JS.API.INFO"]', r"may not ask \$JS\.API\.DIRECT\.GET\.TOCSIN"),
     ('publish: ["$JS.API.INFO", "$JS.API.DIRECT.>"]', r"may not ask \$JS\.API\.STREAM\.MSG\.GET\.TOCSIN"),
-    ('publish: ["$JS.API.>"], subscribe: ["_OTHERS.>"]', r"may not listen to _inbox\."),
+    ('publish: ["$JS.API.>"], subscribe: ["_OTHERS.>"]', r"may not listen to _INBOX\.>"),
 ]
 
 
@@ -236,6 +236,20 @@ async def test_a_leader_that_is_cut_off_is_not_asked_what_is_so(tmp_path: Path) 
             journal = await JetStreamJournal.open(connection, "acme")
             assert await journal.last("a") == seq
             await journal.close()
+
+
+async def test_a_server_that_takes_nothing_more_is_left(nats_cluster: NatsCluster) -> None:
+    async with Proxy(nats_cluster.nodes[0].port) as proxy:
+        settings = JetStreamSettings(servers=(f"nats://127.0.0.1:{proxy.port}",), connect_s=10 * SOON_S)
+        async with connected(settings) as connection:
+            proxy.requests_flow.clear()
+            flood = [asyncio.ensure_future(connection.tell("flood", bytes(2**20))) for _ in range(20)]
+            async with asyncio.timeout(SOON_S):
+                while proxy.accepted < 2:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.01)
+            proxy.requests_flow.set()
+            await asyncio.gather(*flood)
+            await connection.api("INFO")
 
 
 @asynccontextmanager

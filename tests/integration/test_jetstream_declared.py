@@ -11,7 +11,14 @@ from support.nats_cluster import NatsCluster
 from tocsin.journal import JournalError
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamKeyValue
 from tocsin.journal.jetstream.appending import append
-from tocsin.journal.jetstream.declared import BucketDeclared, StreamDeclared, differences, make, stream_of
+from tocsin.journal.jetstream.declared import (
+    BucketDeclared,
+    StreamDeclared,
+    differences,
+    make,
+    stream_of,
+    what_differs,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +68,12 @@ async def test_what_is_there_with_other_settings_stays_and_nothing_is_made(conne
         await make(connection, [other, stream])
     assert caught.value.hint
     assert [found.missing for found in await differences(connection, [other])] == [True]
+
+
+def test_how_long_something_is_kept_is_told_in_seconds() -> None:
+    bucket = BucketDeclared(name="b", life_s=1.6)
+    there = bucket.config() | {"max_age": 12 * 10**9}
+    assert what_differs(bucket, there) == ["max_age 12 s instead of 1.6 s"]
 
 
 async def test_too_few_servers_for_the_replicas_are_told_and_nothing_is_made(tmp_path: Path) -> None:

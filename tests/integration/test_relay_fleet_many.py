@@ -111,7 +111,7 @@ class _Fleet:
 async def fleet(tmp_path: Path) -> AsyncIterator[_Fleet]:
     with NatsCluster(tmp_path / "nats") as cluster:
         async with AsyncExitStack() as stack, jetstream(cluster) as connection:
-            await make(connection, declared(FLEET))
+            await make(connection, declared(FLEET.lease_s))
             fleet = _Fleet(cluster, stack, connection)
             yield fleet
             for name in list(fleet.tasks):

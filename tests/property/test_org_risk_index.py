@@ -39,10 +39,6 @@ EVENTS = st.builds(
 REQUESTS = st.lists(st.tuples(st.sampled_from(PROVIDERS), st.lists(EVENTS, min_size=1, max_size=3)), max_size=12)
 
 
-def body_of(at_ms: int, provider: str, events: list[ConsumedEvent]) -> bytes:
-    return encode_record(RiskEventsConsumed(local_deed(at_ms), provider, events))
-
-
 def journal_of(requests: list[tuple[str, list[ConsumedEvent]]]) -> list[Entry]:
     """Entries received 10 ms apart; some numbers are skipped, as a journal may."""
     return [

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from support.fleet import TestFleet
 from support.flood import Flood, check_journal, check_windows
@@ -13,7 +14,7 @@ from support.org import OrgProcess
 from support.tcp_proxy import Link, Network
 from tocsin.journal import Entry
 from tocsin.journal.jetstream import JetStreamJournal
-from tocsin.org.fleet.declared import STREAM
+from tocsin.org.fleet.declared import STREAM, declared
 from tocsin.org.records import Role, local_deed
 from tocsin.org.registry import Registry
 from tocsin.org.risk_index import RiskIndex
@@ -27,11 +28,19 @@ clients = {LIMIT}
 """
 
 
+class Route(NamedTuple):
+    """A way between a server and another one."""
+
+    link: Link
+    connects: bool
+    """Whether it is the server that connects to the other."""
+
+
 class FaultyFleet:
     """Three servers, and nodes as they are started. `faulty_fleet` makes one."""
 
-    def __init__(self, folder: Path, network: Network, cluster: NatsCluster, routes: Mapping[str, list[Link]]) -> None:
-        """`routes` are the links to and from each server."""
+    def __init__(self, folder: Path, network: Network, cluster: NatsCluster, routes: Mapping[str, list[Route]]) -> None:
+        """`routes` are those to and from each server."""
         self.cluster, self.nodes = cluster, dict[str, OrgProcess]()
         self._folder, self._network, self._routes = folder, network, routes
         self._fleet = TestFleet(folder / "fleet", cluster)
@@ -80,21 +89,30 @@ class FaultyFleet:
 
     def server_links(self, server: NatsNode) -> list[Link]:
         """The links between `server` and the others; nodes reach it by others."""
-        return self._routes[server.name]
+        return [route.link for route in self._routes[server.name]]
+
+    def hang_one_way(self, server: NatsNode, *, hears: bool) -> None:
+        """Let nothing through between `server` and the others in one direction: either it hears, or it is heard."""
+        for link, connects in self._routes[server.name]:
+            link.hang(requests=connects == hears, answers=connects != hears)
 
     def node_links(self, name: str) -> list[Link]:
         """The links between the node `name` and the servers."""
         return self._ways[name]
 
     def heal(self) -> None:
-        """Let all be well again: the network, and servers that are down; and wait until they have caught up."""
-        for link in [link for links in (*self._routes.values(), *self._ways.values()) for link in links]:
+        """Let all be well again, the network and the servers, and wait until these have caught up and have leaders."""
+        for route in [route for routes in self._routes.values() for route in routes]:
+            route.link.heal()
+        for link in [link for links in self._ways.values() for link in links]:
             link.heal()
         for server in self.cluster.nodes:
             if server.process is None:
                 server.start()
         self.cluster.wait_until_ready()
         self.cluster.wait_until_well()
+        for one in declared():
+            self.cluster.leader(one.config()["name"])
 
     @asynccontextmanager
     async def journal(self, org: str) -> AsyncIterator[JetStreamJournal]:
@@ -169,13 +187,13 @@ class FaultyFleet:
 @contextmanager
 def faulty_fleet(folder: Path) -> Iterator[FaultyFleet]:
     """Servers that run; ends all that was started."""
-    routes: dict[str, list[Link]] = {}
+    routes: dict[str, list[Route]] = {}
     with Network() as network:
 
         def reach(here: NatsNode, there: NatsNode) -> int:
             link = network.link(there.route_port)
             for server in (here, there):
-                routes.setdefault(server.name, []).append(link)
+                routes.setdefault(server.name, []).append(Route(link, server is here))
             return link.port
 
         with NatsCluster(folder / "nats", reach=reach) as cluster:

@@ -1,7 +1,8 @@
 """A fleet of the test's own: streams and buckets on a real cluster, registered orgs, nodes in processes."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from socket import socket
 from time import monotonic, sleep
@@ -9,7 +10,7 @@ from time import monotonic, sleep
 import httpx2
 
 from support.jetstream import jetstream
-from support.nats_cluster import SOON_S, NatsCluster, held_port
+from support.nats_cluster import BINARY, SOON_S, NatsCluster, held_port
 from support.org import OrgProcess
 from tocsin.journal.jetstream.declared import make
 from tocsin.journal.jetstream.key_value import JetStreamKeyValue
@@ -19,6 +20,26 @@ from tocsin.org.fleet.secret import FleetSecret
 
 _ROUTES_ABOVE = 2000
 _ASK_AGAIN_S = 0.2
+
+
+@contextmanager
+def started(folder: Path, which: str = "n?") -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """The servers whose configs `tocsin fleet init` wrote into `folder`, by name."""
+    running = {}
+    try:
+        for place in sorted(folder.glob(which)):
+            running[place.name] = start(place)
+        yield running
+    finally:
+        for process in running.values():
+            process.kill()
+            process.wait()
+
+
+def start(place: Path) -> subprocess.Popen[bytes]:
+    """One of them."""
+    with (place / "log").open("ab") as log:
+        return subprocess.Popen([BINARY, "-c", "server.conf"], cwd=place, stdout=log, stderr=log)
 
 
 class TestFleet:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 
@@ -13,7 +13,7 @@ from tocsin.org.folder import DataFolder
 from tocsin.org.http.front import Front
 from tocsin.org.opening import open_org
 from tocsin.org.org import Org
-from tocsin.org.records import Role, local_deed
+from tocsin.org.records import KEY_TOPIC, Role, local_deed
 from tocsin.org.running import at_work
 
 BASE = "https://org.example"
@@ -84,9 +84,43 @@ async def oauth_org(
     """An org on the folder `data`, with an admin's client; two in one process need an index each (LMDB wants that)."""
     clock, folder = [now], DataFolder.open(data)
     folder.index = data / index
+    keys = _SigningKeys.of(folder, config or OrgConfig(), now)
     async with open_org(folder, config or OrgConfig(), clock=lambda: clock[0]) as org, at_work(org):
+        if keys is not None:
+            await keys.put_in(org)
         token = await org.tokens.create(f"admin {len(org.tokens.all())}", Role.SUPER_ADMIN, deed=local_deed(0))
         transport = httpx2.ASGITransport(Front(org, base_url=BASE))
         headers = {"authorization": f"SSWS {token}"}
         async with httpx2.AsyncClient(transport=transport, base_url=BASE, headers=headers) as admin:
             yield OAuthOrg(org, clock, admin)
+
+
+class _SigningKeys:
+    """
+    Those of a new org, made once for all tests of this process: an RSA key takes most of what a test would.
+
+    An org that was there before has made its own.
+    """
+
+    _made: ClassVar[dict[tuple[float, int], "_SigningKeys"]] = {}
+
+    def __init__(self, folder: DataFolder, now: float) -> None:
+        self._secret, self._now_ms = folder.backing.secret(), int(now * 1000)
+        self._entries: list[bytes] = []
+
+    @classmethod
+    def of(cls, folder: DataFolder, config: OrgConfig, now: float) -> "_SigningKeys | None":
+        if folder.journal.exists():
+            return None
+        keys = cls._made.setdefault((now, config.oauth.key_rotation_days), cls(folder, now))
+        (folder.path / "secret").write_bytes(keys._secret)
+        return keys
+
+    async def put_in(self, org: Org) -> None:
+        if not self._entries:
+            await org.signing_keys.make(self._now_ms)
+            self._entries = [entry.body for entry in await org.journal.read() if entry.topic == KEY_TOPIC]
+            return
+        for entry in self._entries:
+            await org.journal.append(KEY_TOPIC, entry)
+        await org.projector.catch_up()

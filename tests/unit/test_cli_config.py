@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 from tocsin.cli.config import ConfigError, load_config
 from tocsin.cli.relay_file import RelayFile
 from tocsin.org.config import OrgConfig
+from tocsin.org.fleet.config import JournalFile
 from tocsin.signals import RiskLevel
 
 
@@ -51,7 +52,7 @@ def test_what_is_right_is_read(tmp_path: Path) -> None:
         ('[named.b]\nurl = "u"\n[named.a]\nurl = "u"\nurll = "v"', "there is no key named.a.urll", "did you mean url?"),
         ("zzz = 1", "no key zzz", "there are: budget, targets, named, levels, action"),
         ("[budget]\nrequests_per_window = 60", "budget.requests_per_window: expected `int` <= 30", "mend"),
-        ("[[targets]]\n", "targets[0]: object missing required field `url`", "mend"),
+        ("[[targets]]\n", "the key targets[0].url is missing", "add url = ..."),
         ("[budget", "is not TOML", "brackets"),
         ('[levels]\na = "HIGH"\nb = "HIHG"', "levels.b: invalid enum value 'HIHG'", "one of HIGH, MEDIUM, LOW"),
         ('action = "denie"', "action: invalid enum value 'denie'", "one of allow, deny"),
@@ -61,6 +62,17 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, words: str
     error = refused(tmp_path, text)
     assert words in str(error)
     assert hint in str(error.hint)
+
+
+def test_a_table_that_is_missing_is_told_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('[journal]\nservers = ["nats://127.0.0.1:4222"]\n')
+    for kind, key, hint in ((RelayFile, "targets", "[targets.NAME]"), (JournalFile, "journal", "[journal]")):
+        if key == "journal":
+            path.write_text("")
+        with pytest.raises(ConfigError, match=f"the key {key} is missing") as caught:
+            load_config(path, kind)
+        assert caught.value.hint == f"add a table {hint}"
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:

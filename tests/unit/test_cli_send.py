@@ -141,6 +141,22 @@ def test_a_wrong_format_is_told_with_the_right_one(tmp_path: Path, form: str | N
     assert ("by its content it is jsonl" in tocsin("explain", path, "--format", "ipsum").stdout) is True
 
 
+@pytest.mark.parametrize(
+    ("as_of", "records"),
+    [("2018-03-24T20:37:20Z", 1), ("2018-03-24 14:37:20-06:00", 1), ("2018-03-25", 1), ("2018-03-24", 0)],
+)
+def test_a_day_is_a_time_too_and_begins_in_the_time_zone_that_is_named(
+    as_of: str, records: int, tmp_path: Path
+) -> None:
+    old = tmp_path / "eve.json"
+    old.write_text(
+        '{"timestamp":"2018-03-24T14:37:19.037299-0600","event_type":"alert","src_ip":"8.8.8.8",'
+        '"dest_ip":"10.0.0.1","alert":{"signature":"scan","severity":2}}\n'
+    )
+    run = tocsin("send", str(old), "--dry-run", "--as-of", as_of, "--timezone", "America/Denver", "--json")
+    assert json.loads(run.stdout)["signals"] == records
+
+
 def test_what_held_then_and_has_ended_since_is_said(tmp_path: Path) -> None:
     old, env = tmp_path / "ipsum.txt", {"TOCSIN_TOKEN": "s3cret"}
     old.write_text("# Last update: Sat, 22 Aug 2020 03:00:29 +0200\n8.8.8.8\t5\n")

@@ -22,6 +22,7 @@ from tocsin.signals import RiskEvent, RiskEventSubject, RiskLevel, RiskProvider,
 
 NOW = 1_770_000_000.0
 BAD = "203.0.113.9"
+KEYS = "/oauth2/v1/keys"
 
 
 class Two(NamedTuple):
@@ -135,6 +136,48 @@ async def test_a_node_that_is_alone_tells_decisions_and_does_nothing_else(two: T
     two.ways[0].is_cut = False
     await heard_again(one)
     assert (await one.client.get(PROVIDERS, headers=headers)).status_code == 200
+
+
+class Silent(FarJournal):
+    """Once it is cut, nothing is answered until whoever asks has had enough of waiting."""
+
+    async def append(self, topic: str, body: bytes, *, expect_last: int | None = None) -> int:
+        await self._wait()
+        return await super().append(topic, body, expect_last=expect_last)
+
+    async def last(self, topic: str | None = None) -> int:
+        await self._wait()
+        return await super().last(topic)
+
+    async def _wait(self) -> None:
+        if self._way.is_cut:
+            await asyncio.sleep(10)
+
+
+def test_without_a_quorum_the_public_keys_are_those_that_are_known(tmp_path: Path) -> None:
+    async def main() -> None:
+        way, now, loop = Way(Random(1), most_s=0.0), [NOW], asyncio.get_running_loop()
+        tables = Tables(*(MemoryKeyValue(clock=lambda: NOW) for _ in range(4)))
+        journal = Silent(MemoryJournal(), way)
+        async with fleet_of(tmp_path, [(journal, tables)], clock=lambda: now[0]) as (node,):
+            way.is_cut = True
+            begun_s = loop.time()
+            assert (await node.client.get(KEYS)).status_code == 503  # there is none
+            assert loop.time() - begun_s < 2
+            way.is_cut = False
+            await heard_again(node)
+            known = await node.client.get(KEYS)
+            assert (known.status_code, len(known.json()["keys"])) == (200, 2)
+            assert known.headers["cache-control"] != "max-age=0, must-revalidate"
+            way.is_cut, now[0] = True, NOW + 100 * 24 * 3600  # another one is due
+            begun_s = loop.time()
+            told = await node.client.get(KEYS)
+            assert (told.status_code, told.headers["cache-control"]) == (200, "max-age=0, must-revalidate")
+            assert loop.time() - begun_s < 2
+            assert told.json()["keys"]
+            way.is_cut = False
+
+    run_virtually(main)
 
 
 class Reasons(FarJournal):

@@ -1,6 +1,8 @@
 """Whose a request to a node is, what it is answered while the org is not ready, and how far behind that is."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from random import Random
 from typing import Any, cast
 
@@ -61,8 +63,8 @@ class Serving:
     def open(self, name: str) -> None:
         self.served[name].lag, self.served[name].front = Lag(applied_up_to(1), last=1), cast("Front", Answering(name))
 
-    def client(self) -> httpx2.AsyncClient:
-        application = Hosts(cast("Node", self), clock=lambda: 0.0)
+    def client(self, *, monotonic: Callable[[], float] = time.monotonic) -> httpx2.AsyncClient:
+        application = Hosts(cast("Node", self), clock=lambda: 0.0, monotonic=monotonic)
         return httpx2.AsyncClient(transport=httpx2.ASGITransport(cast("Any", application)), base_url="http://node")
 
 
@@ -92,6 +94,32 @@ async def test_the_host_says_whose_a_request_is() -> None:
         assert said.json()["errorCode"] == "E0000008"
 
 
+async def test_a_host_that_is_no_orgs_is_told_so_and_logged_once_and_not_without_end() -> None:
+    node, now = Serving(acme="acme.example", bolt="bolt.example"), [0.0]
+    with capture_logs() as logs:
+        async with node.client(monotonic=lambda: now[0]) as client:
+
+            async def asked(host: str) -> str:
+                said = await client.get("/api/v1/logs", headers={"host": host})
+                assert said.status_code == 404
+                return said.text
+
+            for _ in range(3):
+                text = await asked("acmee.example:8420")
+            assert "No org is served at the host" in text
+            assert not any(name in text for name in ("acme", "bolt"))
+            assert [(log["event"], log["host"]) for log in logs] == [("host.unknown", "acmee.example")]
+            assert "tocsin fleet org" in logs[0]["remedy"]
+            await asked(f"{'long' * 100}.example")
+            assert len(logs[1]["host"]) < 260
+            for number in range(1000):
+                await asked(f"made-up-{number}.example")
+            assert len(logs) < 50
+            now[0] += 4000
+            await asked("acmee.example")
+            assert logs[-1]["host"] == "acmee.example"
+
+
 async def test_one_org_alone_is_asked_by_any_host() -> None:
     node = Serving(acme="acme.example")
     node.open("acme")
@@ -112,6 +140,7 @@ async def test_until_it_knows_who_may_do_what_it_answers_nobody_and_says_how_far
         whole = await client.get("/readyz", headers={"host": "10.0.0.1"})
         assert whole.status_code == 503
         assert {name: org["ready"] for name, org in whole.json()["orgs"].items()} == {"acme": False, "bolt": True}
+        assert (whole.json()["ready"], whole.json()["whyNot"]) == (False, ["acme is not ready"])
         assert (await client.get("/api/v1/logs", headers={"host": "bolt.example"})).text == "bolt"
 
 
@@ -144,8 +173,9 @@ async def test_decisions_are_answered_once_the_index_is_there_and_while_it_is_no
         await answers(200)
         now[0] += 31
         await answers(503)
-        projector.applied = 95
-        await answers(200)
+        projector.applied = 97  # of what nobody could ask for any more: it was in the journal all the same
+        standing = await answers(200)
+        assert (standing["applied"], standing["last"], standing["lag"]) == (97, 97, 0)
         lag.look(1_000_000)  # the seqs of a busy fleet run away within a second
         now[0] += 1
         await answers(200)
@@ -242,6 +272,7 @@ async def test_names_and_hosts_are_given_once_and_another_secret_is_noticed() ->
         ("bolt", "https://ACME.example:8443", "where acme is reached"),
         ("Bolt", "https://bolt.example", "no name of an org"),
         ("b.c", "https://bolt.example", "no name of an org"),
+        ("bolt", "https://bölt.example", "no request names the host"),
     ):
         with pytest.raises(OrgError, match=why):
             await orgs.add(name, url, at_ms=2)

@@ -40,6 +40,8 @@ async def test_a_host_is_its_orgs_alone_also_while_that_changes_and_after_it_is_
                 assert status in (401, 503)
                 await asyncio.sleep(0)
         assert set(node.orgs()) == {"acme"}
+        made = [tmp_path / "node" / "orgs", tmp_path / "node" / "orgs" / "acme"]
+        assert [path.stat().st_mode & 0o777 for path in made] == [0o700, 0o700]
         assert (await client.get(LOG, headers=BALANCER)).status_code == 401  # the only one it is for
 
 

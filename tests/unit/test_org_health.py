@@ -8,20 +8,23 @@ from support.asgi import in_process
 from tocsin.journal import Entry
 from tocsin.org.config import Http, OrgConfig
 from tocsin.org.errors import OrgError
-from tocsin.org.http.health import ReadyView, readiness
+from tocsin.org.http.health import Standing, readiness
 from tocsin.org.records import local_deed
 
 
 async def test_ready_once_the_projections_have_what_the_journal_has(tmp_path: Path) -> None:
     async with in_process(tmp_path) as running, running.from_peer("198.51.100.7") as stranger:
         ready = await stranger.get("/readyz")
-        assert (ready.status_code, ready.json()) == (200, {"ready": True, "whyNot": [], "lag": 0})
         index, journal = running.org.index, running.org.journal
+        last = await journal.last()
+        well = {"ready": True, "whyNot": [], "applied": last, "last": last, "lag": 0, "lateS": 0.0}
+        assert (ready.status_code, ready.json()) == (200, well)
         index.apply, apply = stuck, index.apply  # type: ignore[method-assign]
         with capture_logs():
             await running.org.bouncers.create("b", deed=local_deed(0))
             behind = await readiness(running.org, catch_up_s=0.01)
-        assert behind == ReadyView(False, ["the projections are behind the journal"], lag=1)
+        why_not = ["the projections are behind the journal"]
+        assert behind == Standing(False, why_not, applied=last, last=last + 1, lag=1, late_s=0.01)
         index.apply = apply  # type: ignore[method-assign]
         await running.org.projector.catch_up()
         full = await readiness(running.org, least_free_bytes=1 << 80)

@@ -33,9 +33,9 @@ async def test_what_clients_do_and_what_is_done_to_them(tmp_path: Path) -> None:
         await it.admin.delete(place)
         found = {event["eventType"]: event for event in await events(it)}
         assert [name for name in found if name.startswith("app.")] == [
+            "app.oauth2.key.rollover",
             "app.oauth2.client.lifecycle.create",
             "app.oauth2.admin.consent.grant",
-            "app.oauth2.key.rollover",
             "app.oauth2.token.grant.access_token",
             "app.oauth2.token.grant",
             "app.oauth2.token.revoke",

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.signals.special_addresses import why_not_global
+from tocsin.signals import ip_key
+from tocsin.signals.special_addresses import special_use
 
 
 @pytest.mark.parametrize(
@@ -41,12 +42,12 @@ from tocsin.signals.special_addresses import why_not_global
     ],
 )
 def test_what_an_address_is_for(ip: str, why: str | None) -> None:
-    assert why_not_global(ip) == why
+    assert special_use(ip_key(ip)) == why
 
 
 @given(st.ip_addresses(v=4))
 def test_ipv4_is_as_the_standard_library_has_it_but_for_multicast_and_old_relays(ip: object) -> None:
     address = ip_address(str(ip))
-    ours = why_not_global(str(address))
+    ours = special_use(ip_key(str(address)))
     if ours not in {"multicast", "a former 6to4 relay", "for protocol assignments"}:
         assert (ours is None) == address.is_global

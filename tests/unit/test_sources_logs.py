@@ -72,6 +72,7 @@ def test_who_was_refused_by_sshd(said: str, address: str) -> None:
         "<38>Jan  5 10:00:00 host sshd[12]: ",
         "2026-01-05T11:00:00.123456+01:00 host sshd[12]: ", "<38>1 2026-01-05T10:00:00Z host sshd 12 - - ",
         "2026-01-05 10:00:00,123 host sshd[12]: ", "Jan  5 10:00:00 [sshd]: ",
+        "Jan  5 10:00:00 <4.3> host sshd[12]: ", "Jan  5 10:00:00 <auth.info> host sshd[12]: ",
     ],
 )  # fmt: skip
 def test_every_form_of_syslog_is_read(start: str) -> None:
@@ -79,6 +80,23 @@ def test_every_form_of_syslog_is_read(start: str) -> None:
     assert event is not None
     assert not isinstance(event, Skipped)
     assert event.observed.replace(microsecond=0) == datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        ("rhost=1.2.3.4  user=root", "1.2.3.4"),
+        ("rhost=1.2.3.4 ", "1.2.3.4"),
+        ("rhost=1.2.3.4  user=x rhost=9.9.9.9", "1.2.3.4"),
+        ("rhost=crawler.example", ""),
+        ("rhost=", ""),
+    ],
+)
+def test_what_pam_says_counts_where_sshd_says_nothing(told: str, address: str) -> None:
+    said = f"authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= {told}"
+    counted = int(bool(address))
+    assert _counted(SshdReader(_reading()), f"Jan  5 10:00:00 h sshd(pam_unix)[19]: {said}") == (address, counted)
+    assert _counted(SshdReader(_reading()), f"Jan  5 10:00:00 h sshd[19]: pam_unix(sshd:auth): {said}") == ("", 0)
 
 
 def test_one_attempt_counts_once_however_many_lines_tell_of_it() -> None:
@@ -144,6 +162,7 @@ def test_many_user_names_mean_high_before_a_hundred_attempts(tmp_path: Path) -> 
         ('2026-01-05T10:00:00Z h n[1]: 1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1', "1.2.3.4", 1),
         ('<1>1 2026-01-05T10:00:00Z h n - - - 1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / H" 403 1', "1.2.3.4", 1),
         ('2026-01-05T10:00:00.1Z stdout F 1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / H" 403 1', "1.2.3.4", 1),
+        ('1.2.3.4:51234 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"', "1.2.3.4", 1),
         ('1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET /.env HTTP/1.1" - - "-" "-" 5 "-" "-" 0ms', "1.2.3.4", 10),
         ('crawler.example - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"', "", 0),
     ],
@@ -156,6 +175,8 @@ def test_who_was_refused_a_request(line: str, address: str, points: int) -> None
     "line",
     [
         '10.0.0.1 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a" "9.9.9.9, 1.2.3.4"',
+        '1.2.3.4, 10.0.0.1 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"',
+        'shop.example:443 9.9.9.9, 1.2.3.4, 10.0.0.1 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"',
         '9.9.9.9, 1.2.3.4, 10.0.0.1 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"',
         '1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a" "9.9.9.9"',
     ],
@@ -169,6 +190,7 @@ def test_behind_our_proxies_the_client_is_counted_and_not_what_it_says_of_itself
     ("line", "address", "points"),
     [
         ("[Sun Jan 04 07:45:45 2026] [error] [client 1.2.3.4] File does not exist: /[client 9.9.9.9] x", "1.2.3.4", 1),
+        ("[Sun Jan 04 07:45:45.1 2026] [core:error] [pid 1:tid 2] [client 1.2.3.4] File does not exist", "1.2.3.4", 1),
         ("[Sun Jan 04 07:45:45.1 2026] [core:error] [pid 1:tid 2] [client 2a00::5:443] AH1: x", "2a00::5", 1),
         ("[Sun Jan 04 07:45:45.1 2026] [:error] [pid 1] [client 1.2.3.4:9] ModSecurity: Access denied", "1.2.3.4", 10),
         ("[Sun Jan 04 07:45:45.1 2026] [:error] [pid 1] [remote 10.0.0.1:0] [client 2a00::5] AH1: x", "2a00::5", 1),

@@ -172,9 +172,10 @@ def test_standard_input_is_read_and_left_open(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_bytes_that_are_no_text_and_endless_lines_cost_one_line_each(tmp_path: Path) -> None:
-    found = _read(tmp_path, b"203.0.113.5\t5\n\xff\xfe\x00\t5\n" + b"x" * 300_000 + b"\n203.0.113.6\t5\n")
-    assert [item.ip for item in found if isinstance(item, Signal)] == ["203.0.113.5", "203.0.113.6"]
-    assert [item.line for item in found if isinstance(item, Skipped)] == [2, 3]
+    first = b"203.0.113.4\t5\n203.0.113.5\t5\n"
+    found = _read(tmp_path, first + b"\xff\xfe\x00\t5\n" + b"x" * 300_000 + b"\n203.0.113.6\t5\n")
+    assert [item.ip for item in found if isinstance(item, Signal)] == ["203.0.113.4", "203.0.113.5", "203.0.113.6"]
+    assert [item.line for item in found if isinstance(item, Skipped)] == [3, 4]
 
 
 def test_a_broken_off_gzip_file_is_read_as_far_as_it_goes_and_says_where_it_ends(tmp_path: Path) -> None:

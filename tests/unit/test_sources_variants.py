@@ -53,6 +53,25 @@ def _journal(program: str, *messages: str) -> str:
 EVE = '{"timestamp":"2026-01-05T10:00:00.000000+0000","event_type":"%s","src_ip":"1.2.3.4","dest_ip":"10.0.0.5",%s}'
 ALERT = '"alert":{"signature_id":1,"signature":"x","severity":%s}'
 ZEEK = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n"
+
+
+def _capital(value: Any) -> Any:
+    """As the API of AWS names everything."""
+    if isinstance(value, dict):
+        return {name[:1].upper() + name[1:]: _capital(one) for name, one in value.items()}
+    return [_capital(one) for one in value] if isinstance(value, list) else value
+
+
+CONNECTION = {"connectionDirection": "INBOUND", "remoteIpDetails": {"ipAddressV4": "1.2.3.4"}}
+FINDING: dict[str, Any] = {
+    "schemaVersion": "2.0",
+    "accountId": "1",
+    "type": "UnauthorizedAccess:EC2/SSHBruteForce",
+    "service": {"action": {"networkConnectionAction": CONNECTION}, "eventLastSeen": "2026-01-05T10:00:00.000Z"},
+    "severity": 8,
+}
+SAMPLE = {"additionalInfo": {"value": '{"sample":true}', "type": "default"}}
+WAZUH = {"timestamp": "2026-01-05T10:00:00.117+0000", "rule": {"level": 10, "id": "1"}, "agent": {"id": "1"}}
 ATTRIBUTE = {
     "type": "ip-src",
     "category": "Network activity",
@@ -202,7 +221,7 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
                 json.dumps(REQUEST | more)
                 for more in (
                     {"time_iso8601": "2026-01-05T10:00:00+00:00", "request": "GET /.env HTTP/1.1", "status": "200"},
-                    {"time_local": "05/Jan/2026:10:00:01 +0000", "request_uri": "/.git/config", "status": 404},
+                    {"time_local": "05/Jan/2026:10:00:01 +0000", "request_uri": "/.git/config", "response": 404},
                     {"msec": "1767607202.123", "uri": "/", "status": 404, "remote_addr": "unix:"},
                     {"msec": 1767607202.123, "uri": "/", "status": 200},
                 )
@@ -210,6 +229,16 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
             '{"remote_addr":"1.2.3.4","time_iso8601":"2026-01-05T10:00:00+00:00"}',
         ),
         ("web-access-json", LOW, {"below_bands": 1, "no_address": 1, "no_claim": 1, "not_a_record": 1}),
+    ),
+    "nginx: what Docker keeps of a container": (
+        _lines(
+            *(
+                json.dumps({"log": line + "\n", "stream": "stdout", "time": "2026-01-05T10:00:00.1Z"})
+                for line in (VHOST % 0, VHOST % 1, "nginx: ready")
+            ),
+            '{"log":1,"stream":"stdout","time":"2026-01-05T10:00:00.1Z"}',
+        ),
+        ("web-access", LOW, {"below_bands": 1, "not_a_record": 2}),
     ),
     "apache: vhost_combined": (
         _lines(*(VHOST % number for number in range(2))),
@@ -326,6 +355,39 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
         ),
         ("cloudflare-firewall", MEDIUM, {"no_claim": 4}),
     ),
+    "cloudflare: a request that no rule was about": (
+        _lines(json.dumps(CLOUDFLARE), json.dumps({**CLOUDFLARE, "Action": None, "Source": None})),
+        ("cloudflare-firewall", MEDIUM, {"no_claim": 1}),
+    ),
+    "guardduty: a sample by what it tells as text": (
+        _lines(*(json.dumps({**FINDING, "service": {**FINDING["service"], **told}}) for told in ({}, SAMPLE))),
+        ("guardduty", HIGH, {"no_claim": 1}),
+    ),
+    "guardduty: EventBridge under the names of the API": (
+        json.dumps({"detail-type": "GuardDuty Finding", "detail": _capital(FINDING)}),
+        ("guardduty-api", HIGH, {}),
+    ),
+    "wazuh: what AWS told it": (
+        _lines(
+            *(
+                json.dumps({**WAZUH, "data": {"aws": told}})
+                for told in (FINDING, {"httpRequest": {"clientIp": "1.2.3.5"}})
+            )
+        ),
+        ("wazuh", ["1.2.3.4 MEDIUM", "1.2.3.5 MEDIUM"], {}),
+    ),
+    "cef: the tag of a syslog message": (
+        "Jan  5 10:00:00 gw CEF: 0|Example|Firewall|1.0|100|port scan|5|src=1.2.3.4\n",
+        ("cef", MEDIUM, {}),
+    ),
+    "crowdsec: a row with a comma too many": (
+        _lines(
+            "id,source,ip,reason,action,country,as,events_count,expiration,simulated,alert_id",
+            "1,crowdsec,Ip:1.2.3.4,crowdsecurity/ssh-bf,ban,ZZ,64496 Example,6,3h,false,1",
+            "2,crowdsec,Ip:1.2.3.5,crowdsecurity/ssh-bf,ban,ZZ,64496 Example, Inc,6,3h,false,1",
+        ),
+        ("crowdsec-cscli-csv", MEDIUM, {"not_a_record": 1}),
+    ),
     "cloudflare: times in nanoseconds, an API shield": (
         json.dumps({**CLOUDFLARE, "Datetime": 1767607200000000000, "Source": "apiShieldSchemaValidation"}),
         ("cloudflare-firewall", LOW, {}),
@@ -342,13 +404,6 @@ def test_a_variant_is_known_and_read(tmp_path: Path, name: str) -> None:
     content, expected = VARIANTS[name]
     (tmp_path / "input").write_text(content)
     assert _read(tmp_path / "input") == expected
-
-
-def _capital(value: Any) -> Any:
-    """As the API of AWS names everything."""
-    if isinstance(value, dict):
-        return {name[:1].upper() + name[1:]: _capital(one) for name, one in value.items()}
-    return [_capital(one) for one in value] if isinstance(value, list) else value
 
 
 def _as_the_api(finding: dict[str, Any]) -> Any:

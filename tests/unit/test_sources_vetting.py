@@ -119,7 +119,12 @@ def test_an_innocent_attacker_does_not_make_the_victim_one(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [('{"name":"x"}', "no warning list"), ('{"name":"x","type":"string","list":[]}', "type string"), ("a.b", "a.b")],
+    [
+        ('{"name":"x"}', "no warning list"),
+        ('{"name":"x","type":"string","list":[]}', "type string"),
+        ("# ours\n5.6.7.0/24\na.b", "list:3: 'a.b'"),
+        ('{"name":"x","type":"cidr","list":["5.6.7.0/24","a.b"]}', "list, entry 2: 'a.b'"),
+    ],
 )
 def test_an_allow_list_that_is_none_is_an_error_and_not_an_empty_one(tmp_path: Path, content: str, says: str) -> None:
     path = tmp_path / "list"

@@ -15,6 +15,7 @@ from tocsin.errors import TocsinError
 
 _MAX_FILE_BYTES = 1024 * 1024
 _UNKNOWN = re.compile(r"unknown field `(?P<name>.*?)`")
+_MISSING = re.compile(r"missing required field `(?P<name>.*?)`")
 _PLACE = re.compile(r" - at `(key in )?\$(?P<path>.*)`$")
 _Config = TypeVar("_Config")
 
@@ -96,9 +97,21 @@ def _refused(path: Path, kind: type, text: str) -> ConfigError:
         near = get_close_matches(unknown["name"], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
         return ConfigError(f"{path}: there is no key {key}", hint=hint)
+    if missing := _MISSING.search(what):
+        key = f"{where}.{missing['name']}" if where else missing["name"]
+        return ConfigError(f"{path}: the key {key} is missing", hint=f"add {_line_of(types.type_info(kind), key)}")
     choices = _choices_at(types.type_info(kind), where) if what.startswith("Invalid enum value") else []
     hint = f"one of {', '.join(choices)}" if choices else "mend that value"
     return ConfigError(f"{path}: {where or 'the file'}: {what[:1].lower()}{what[1:]}", hint=hint)
+
+
+def _line_of(kind: types.Type, key: str) -> str:
+    """What a line looks like that begins or has that key."""
+    found = _types_at(kind, key)
+    if any(isinstance(one, types.DictType) for at in found for one in _each(at)):
+        return f"a table [{key}.NAME]"
+    is_table = any(_structs(at) for at in found)
+    return f"a table [{key}]" if is_table else f"{key.rpartition('.')[2]} = ..."
 
 
 def _fields_at(kind: types.Type, where: str) -> list[str]:

@@ -10,6 +10,8 @@ import typer
 
 from tocsin.cli.bar import bar
 from tocsin.cli.config import ConfigError, load_config
+from tocsin.cli.logs import configure_logging
+from tocsin.cli.waiting import telling_of
 from tocsin.okta.settings import checked_host
 
 if TYPE_CHECKING:  # imported by the functions that need them: what speaks to NATS is an extra
@@ -31,6 +33,7 @@ _Name = Annotated[str, typer.Argument(help="1 to 63 of a-z, 0-9 and -.")]
 @app.callback()
 def fleet() -> None:
     """The NATS servers and the orgs of a fleet."""
+    configure_logging()
 
 
 @app.command("init")
@@ -38,6 +41,10 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the files of the fleet are, or will be.")],
     servers: Annotated[
         str | None, typer.Option(metavar="tls://A,B,C", help="The servers, for the first time.", show_default=False)
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The workers' relay.toml: set up for its fleet.lease_s.", show_default=False),
     ] = None,
 ) -> None:
     """Write configs and keys for the servers into DIR; run again once they run, make streams and buckets."""
@@ -48,10 +55,12 @@ def init(
     if (folder / ADMIN).exists():
         if servers is not None:
             raise typer.BadParameter("the files of this fleet are there already; leave it out", param_hint="--servers")
-        for name in asyncio.run(_make(folder)):
-            typer.echo(f"made {name}")
+        for done in asyncio.run(_make(folder, config)):
+            typer.echo(done)
         typer.echo("the fleet is set up; `tocsin fleet org add NAME --url URL` adds an org")
         return
+    if config is not None:
+        raise typer.BadParameter("it counts once the servers run: leave it out until then", param_hint="--config")
     if servers is None:
         raise typer.BadParameter("name the servers of the new fleet", param_hint="--servers")
     urls = server_urls(servers)
@@ -74,15 +83,19 @@ def check(
     ] = False,
 ) -> None:
     """Check servers, streams and buckets, a line for each; exits 1 when something is wrong. Changes nothing."""
-    from tocsin.cli.fleet_check import lines
+    from tocsin.cli.fleet_check import Line, look, look_at_copies
 
-    well = True
-    for line in asyncio.run(lines(folder)):
+    bad = list[Line]()
+
+    def tell(line: Line) -> None:
         typer.echo(line.text)
-        well = well and line.well
-    if deep:
-        well = asyncio.run(_check_copies(folder)) and well
-    if not well:
+        if not line.well:
+            bad.append(line)
+
+    if asyncio.run(look(folder, tell)) and deep:
+        with bar("comparing") as shown:
+            asyncio.run(look_at_copies(folder, shown, tell))
+    if bad:
         raise typer.Exit(1)
 
 
@@ -111,24 +124,20 @@ def remove(name: _Name, folder: _DirOption = _DEFAULT_DIR) -> None:
     typer.echo(f"removed {name}")
 
 
-async def _check_copies(folder: Path) -> bool:
-    """Returns: whether all is well."""
-    from tocsin.cli.fleet_check import lines_of_copies
-
-    well = True
-    with bar("comparing") as shown:
-        async for line in lines_of_copies(folder, shown):
-            typer.echo(line.text)
-            well = well and line.well
-    return well
-
-
-async def _make(folder: Path) -> list[str]:
+async def _make(folder: Path, config: Path | None) -> list[str]:
+    """Returns: what was done, a line for each."""
     from tocsin.cli.fleet_roles import declared
+    from tocsin.cli.relay_file import RelayFile
     from tocsin.journal.jetstream.declared import make
+    from tocsin.relay.fleet.set_lease import lease_of, set_lease
 
+    wanted_s = load_config(config, RelayFile).of_fleet.lease_s if config is not None else None
     async with as_admin(folder) as (connection, settings):
-        made = await make(connection, declared())
+        is_changed = wanted_s is not None and await set_lease(connection, wanted_s)
+        lease_s = wanted_s or await lease_of(connection)
+        made = [f"made {name}" for name in await make(connection, declared(lease_s))]
+        if is_changed:
+            made.append(f"the lease of relay workers is {lease_s:g} s now")
         async with _registered(connection) as registered:
             from tocsin.org.fleet.fleet import secret_of
 
@@ -138,8 +147,10 @@ async def _make(folder: Path) -> list[str]:
 
 async def _add(folder: Path, name: str, url: str) -> None:
     from tocsin.journal.jetstream import FleetClock
+    from tocsin.org.fleet.fleet import secret_of
 
-    async with as_admin(folder) as (connection, _), _registered(connection) as registered:
+    async with as_admin(folder) as (connection, settings), _registered(connection) as registered:
+        await registered.check(secret_of(settings))
         clock = await FleetClock.start(connection)
         try:
             await registered.add(name, url, at_ms=int(clock() * 1000))
@@ -159,14 +170,24 @@ async def _remove(folder: Path, name: str) -> None:
 
 @asynccontextmanager
 async def as_admin(folder: Path) -> AsyncIterator[tuple["JetStreamConnection", "NodeSettings"]]:
-    """A connection of the role that sets up. Raises ConfigError, JournalError."""
+    """A connection of the role that sets up, saying whom it asks. Raises ConfigError, JournalError."""
     from tocsin.cli.fleet_files import ADMIN
-    from tocsin.journal.jetstream import JetStreamConnection
 
     settings = told(folder, ADMIN)
-    connection = await JetStreamConnection.open(settings)
+    with telling_of(settings):
+        async with connected_admin(settings) as connection:
+            yield connection, settings
+
+
+@asynccontextmanager
+async def connected_admin(settings: "NodeSettings") -> AsyncIterator["JetStreamConnection"]:
+    """The connection alone. Raises JournalError."""
+    from tocsin.journal.jetstream import JetStreamConnection
+    from tocsin.org.fleet.roles import ADMIN
+
+    connection = await JetStreamConnection.open(settings, role=ADMIN)
     try:
-        yield connection, settings
+        yield connection
     finally:
         await connection.close()
 

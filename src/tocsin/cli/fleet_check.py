@@ -1,14 +1,17 @@
 """What `tocsin fleet check` looks at: the servers, then the streams and buckets, then the secret."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from tocsin.cli.fleet import as_admin, told
+from tocsin.cli import fleet_files
+from tocsin.cli.fleet import connected_admin, told
 from tocsin.cli.fleet_copies import Shown, compare_copies
-from tocsin.cli.fleet_files import SYSTEM
-from tocsin.cli.fleet_roles import declared
+from tocsin.cli.fleet_roles import SYSTEM, declared
+from tocsin.cli.waiting import telling_of
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamKeyValue
 from tocsin.journal.jetstream.declared import differences
@@ -17,6 +20,9 @@ from tocsin.org.fleet.declared import ORGS_BUCKET, REPLICAS
 from tocsin.org.fleet.fleet import secret_of
 from tocsin.org.fleet.registered import Registered
 from tocsin.org.fleet.settings import NodeSettings
+from tocsin.relay.fleet.set_lease import lease_of
+
+_REACH_S = 3.0
 
 
 class Line(Struct, frozen=True):
@@ -26,57 +32,84 @@ class Line(Struct, frozen=True):
     well: bool
 
 
-async def lines(folder: Path) -> list[Line]:
-    """One for each thing that was looked at. Raises ConfigError, when `folder` is no fleet's."""
-    return [*await _of_servers(told(folder, SYSTEM)), *await _of_streams(folder)]
+Tell = Callable[[Line], None]
 
 
-async def _of_servers(settings: NodeSettings) -> list[Line]:
+async def look(folder: Path, tell: Tell) -> bool:
+    """
+    Tell a line for each thing that is looked at.
+
+    Returns: whether there was a server to ask.
+    Raises: ConfigError, when `folder` is no fleet's.
+    """
+    settings = told(folder, fleet_files.SYSTEM)
+    with telling_of(settings):
+        tries = await asyncio.gather(*(_reach(settings, url) for url in settings.servers))
+        reached = [one for one in tries if isinstance(one, JetStreamConnection)]
+        for error in tries:
+            if isinstance(error, TocsinError):
+                tell(_problem("server", error.summary, error.hint))
+        try:
+            for line in await _of_servers(reached[0]) if reached else ():
+                tell(line)
+        finally:
+            await asyncio.gather(*(one.close() for one in reached))
+        if reached:
+            await _look_at_streams(told(folder, fleet_files.ADMIN), tell)
+    return bool(reached)
+
+
+async def _reach(settings: NodeSettings, url: str) -> JetStreamConnection | TocsinError:
+    """One server, and no other in its place."""
+    alone = replace(settings, servers=(url,), connect_s=min(settings.connect_s, _REACH_S))
     try:
-        connection = await JetStreamConnection.open(settings, jetstream=False)
+        return await JetStreamConnection.open(alone, role=SYSTEM, jetstream=False)
     except TocsinError as error:
-        return [_problem("servers", error.summary, error.hint)]
+        return error
+
+
+async def _of_servers(connection: JetStreamConnection) -> list[Line]:
     try:
         found = await servers(connection)
         cut = await copies_lost(connection, [one.config()["name"] for one in declared()])
     except TocsinError as error:
         return [_problem("servers", error.summary, error.hint)]
-    finally:
-        await connection.close()
     wrong = [*faults(found, replicas=REPLICAS), *cut]
     bad = {fault.where for fault in wrong}
     well = [_ok(one.name, f"version {one.version}, syncs always") for one in found if one.name not in bad]
-    if found and not cut:
+    if found and not cut and "servers" not in bad:
         well.append(_ok("copies", "no server lacks what others hold"))
     return well + [_problem(fault.where, fault.text, fault.hint) for fault in wrong]
 
 
-async def _of_streams(folder: Path) -> list[Line]:
-    found: list[Line] = []
+async def _look_at_streams(settings: NodeSettings, tell: Tell) -> None:
     try:
-        async with as_admin(folder) as (connection, settings):
-            for one in declared():
+        async with connected_admin(settings) as connection:
+            lease_s = await lease_of(connection)
+            for one in declared(lease_s):
                 name = one.config()["name"]
                 unlike = await differences(connection, [one])
-                found += [_problem(name, each.text, each.hint) for each in unlike]
+                for each in unlike:
+                    tell(_problem(name, each.text, each.hint))
                 if not unlike:
-                    found.append(_ok(name, f"as declared, {one.replicas} replicas"))
+                    tell(_ok(name, f"as declared, {one.replicas} replicas"))
+            if lease_s is not None:
+                tell(_ok("lease", f"of relay workers {lease_s:g} s"))
             table = await JetStreamKeyValue.open(connection, ORGS_BUCKET)
             await Registered(table).check(secret_of(settings))
             await table.close()
-            found.append(_ok("secret", "the fleet's own"))
+            tell(_ok("secret", "the fleet's own"))
     except TocsinError as error:
-        found.append(_problem("fleet", error.summary, error.hint))
-    return found
+        tell(_problem("fleet", error.summary, error.hint))
 
 
-async def lines_of_copies(folder: Path, shown: Shown) -> AsyncIterator[Line]:
-    """One for each stream and bucket, all of which are read; `shown` is told how that goes on. Raises ConfigError."""
+async def look_at_copies(folder: Path, shown: Shown, tell: Tell) -> None:
+    """A line for each stream and bucket, all of which are read; `shown` hears how that goes on. Raises ConfigError."""
     try:
         async for one in compare_copies(folder, shown):
-            yield _ok(one.stream, one.text) if one.mend is None else _problem(one.stream, one.text, one.mend)
+            tell(_ok(one.stream, one.text) if one.mend is None else _problem(one.stream, one.text, one.mend))
     except TocsinError as error:
-        yield _problem("copies", error.summary, error.hint)
+        tell(_problem("copies", error.summary, error.hint))
 
 
 def _ok(what: str, text: str) -> Line:

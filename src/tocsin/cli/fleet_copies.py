@@ -6,9 +6,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from tocsin.cli import fleet_files
 from tocsin.cli.fleet import told
-from tocsin.cli.fleet_files import AUDITOR, SYSTEM
-from tocsin.cli.fleet_roles import declared
+from tocsin.cli.fleet_roles import AUDITOR, SYSTEM, declared
 from tocsin.journal.jetstream import JetStreamConnection
 from tocsin.journal.jetstream.copies import MOST_UNLIKE, Damage, damages
 from tocsin.journal.jetstream.journal import JOURNALS
@@ -31,12 +31,12 @@ class Compared(Struct, frozen=True):
 async def compare_copies(folder: Path, shown: Shown) -> AsyncIterator[Compared]:
     """Of each stream and bucket, one for each server that holds something else, or one. Raises TocsinError."""
     names = [one.config()["name"] for one in declared()]
-    system = await JetStreamConnection.open(told(folder, SYSTEM), jetstream=False)
+    system = await JetStreamConnection.open(told(folder, fleet_files.SYSTEM), role=SYSTEM, jetstream=False)
     try:
         held = await copies_told(system, names)
     finally:
         await system.close()
-    auditor = await JetStreamConnection.open(told(folder, AUDITOR))
+    auditor = await JetStreamConnection.open(told(folder, fleet_files.AUDITOR), role=AUDITOR)
     try:
         last = {stream: min((copy.last_seq for copy in copies), default=0) for stream, copies in held.items()}
         total, before = sum(last.values()), 0

@@ -19,7 +19,7 @@ from tocsin.org.fleet.secret import FleetSecret
 NODE, ADMIN, AUDITOR, SYSTEM = "fleet.toml", "admin.toml", "auditor.toml", "system.toml"
 RELAY, DETECTOR = "relay-journal.toml", "detector-journal.toml"
 """The table `[journal]` of the configuration of a relay worker, and of a program that hands signals over."""
-_ROUTES_ABOVE = 2000
+_ROUTES_ABOVE, _HIGHEST_PORT = 2000, 65535
 _ROUTE_USER = "server"
 _SERVER = """\
 # Server {name} of a Tocsin fleet. Start it in this folder: nats-server -c server.conf
@@ -28,7 +28,8 @@ listen: "{listen}:{port}"
 max_payload: 2MB
 {tls}
 jetstream {{
-  store_dir: "store"
+  # Of its own name: servers that are started elsewhere by mistake, several in one folder, share no files.
+  store_dir: "store-{name}"
   # What is acknowledged is on the disk. The default is to sync every two minutes.
   sync_interval: always
 }}
@@ -57,6 +58,7 @@ system_account: SYS
 """
 _TLS = 'tls {{ cert_file: "server.pem", key_file: "server-key.pem"{more} }}'
 _SETTINGS = """\
+# {what}
 [journal]
 servers = [{servers}]
 nkey_file = "keys/{role}.nk"
@@ -75,13 +77,14 @@ def write_files(folder: Path, urls: Sequence[str]) -> list[Path]:
     Args:
         urls: of the servers, each with scheme and port.
     Returns: the folders of the servers.
-    Raises: NotInitialised.
+    Raises: NotInitialised, also for servers that are too few, or could not all listen.
     """
     if len(set(urls)) < REPLICAS:
         raise NotInitialised(
             f"{len(set(urls))} servers are too few: what is acknowledged has to be on two when one is lost",
             hint="name three, or five: --servers tls://a,b,c",
         )
+    _check_ports([urlsplit(url) for url in urls])
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))  # made with mode 0700
@@ -95,6 +98,22 @@ def write_files(folder: Path, urls: Sequence[str]) -> list[Path]:
         text = f"{folder} cannot be made: {error.strerror}"
         raise NotInitialised(text, hint="name a new folder, where one can be made") from None
     return [folder / name for name in names]
+
+
+def _check_ports(hosts: Sequence[SplitResult]) -> None:
+    """Raises NotInitialised, where two servers of one machine would listen at one port, or at none there is."""
+    taken = set[tuple[str, int]]()
+    for host in hosts:
+        for port in (host.port or 0, _route_port(host)):
+            if (_host(host), port) in taken or port > _HIGHEST_PORT:
+                why = (
+                    "is beyond the last there is" if port > _HIGHEST_PORT else f"would be two servers' of {_host(host)}"
+                )
+                raise NotInitialised(
+                    f"port {port} {why}: each takes its own, and the one {_ROUTES_ABOVE} above for the other servers",
+                    hint="choose other ports, such as 4222,4223,4224 on one machine",
+                )
+            taken.add((_host(host), port))
 
 
 def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
@@ -127,9 +146,10 @@ def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
             system=system,
         )
         _write(folder / names[-1] / "server.conf", text)
-    for name, role, more in _told(plain):
-        servers = ", ".join(f'"{url}"' for url in urls)
-        _write(folder / name, _SETTINGS.format(servers=servers, role=role, inbox=inbox_of(role)) + more)
+    servers = ", ".join(f'"{url}"' for url in urls)
+    for name, role, what, more in _told(plain):
+        text = _SETTINGS.format(what=what, servers=servers, role=role, inbox=inbox_of(role))
+        _write(folder / name, text + more)
     return names
 
 
@@ -141,15 +161,23 @@ def _route_port(host: SplitResult) -> int:
     return (host.port or 0) + _ROUTES_ABOVE
 
 
-def _told(plain: bool) -> Iterator[tuple[str, str, str]]:
-    """Name of the file, role, and what it has besides."""
+def _told(plain: bool) -> Iterator[tuple[str, str, str, str]]:
+    """Name of the file, role, what it is for, and what it has besides."""
     trusted = "" if plain else 'ca_file = "ca.pem"\n'
-    yield NODE, "org", trusted + 'secret_file = "fleet.secret"\n'
-    yield ADMIN, "admin", trusted + 'secret_file = "fleet.secret"\n'
-    yield AUDITOR, "auditor", trusted
-    yield SYSTEM, "system", trusted
-    yield RELAY, "relay", trusted
-    yield DETECTOR, "detector", trusted
+    secret = trusted + 'secret_file = "fleet.secret"\n'
+    here = "Its paths begin in the folder of this file."
+    yield NODE, "org", f"For nodes: tocsin serve --config {NODE}. {here}", secret
+    yield ADMIN, "admin", f"For tocsin fleet. {here}", secret
+    yield AUDITOR, "auditor", f"For tocsin fleet check --deep. {here}", trusted
+    yield SYSTEM, "system", f"For tocsin fleet check. {here}", trusted
+    files = "keys/{}.nk" if plain else "keys/{}.nk and ca.pem"
+    beside = "Its paths begin where the file lies that it is copied into: copy {} there too."
+    relay = f"For the relay.toml of a worker. {beside.format(files.format('relay'))}"
+    yield RELAY, "relay", relay, trusted
+    detector = (
+        f"How a program of yours reaches the fleet to hand signals over. {beside.format(files.format('detector'))}"
+    )
+    yield DETECTOR, "detector", detector, trusted
 
 
 def _user(public_key: str, allowed: Permissions) -> str:

@@ -3,14 +3,12 @@
 import functools
 import inspect
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from msgspec import Struct
-
-from tocsin.signals import parse_timestamp
 
 if TYPE_CHECKING:  # the readers are imported by the functions that need them: they are slow to start
     from tocsin.cli.intake import HowToRead
@@ -76,14 +74,18 @@ class RecordOptions(GuardOptions, frozen=True, kw_only=True):
     def _as_of(self, now: datetime) -> datetime | None:
         if self.as_of is None or self.as_of == "now":
             return now if self.as_of else None
+        from tocsin.sources import time_zone
+
         try:
-            moment = parse_timestamp(self.as_of)
-        except ValueError as error:
-            raise typer.BadParameter(f"{error}, or the word now", param_hint="--as-of") from None
+            moment = datetime.fromisoformat(self.as_of)
+        except ValueError:
+            text = f"{self.as_of!r} is no time such as 2026-02-03T09:15:00Z, no day such as 2026-02-03, and not now"
+            raise typer.BadParameter(text, param_hint="--as-of") from None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=time_zone(self.timezone))
         if moment.year not in _YEARS:
             text = f"{self.as_of} is a time that nothing was written at: a year from 1970 to 2199 is, or the word now"
             raise typer.BadParameter(text, param_hint="--as-of")
-        return moment
+        return moment.astimezone(UTC)
 
 
 class ReadingOptions(RecordOptions, frozen=True, kw_only=True):

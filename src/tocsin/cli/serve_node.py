@@ -1,12 +1,14 @@
 """`tocsin serve --journal`: a node of a fleet."""
 
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import typer
 from msgspec.structs import replace
 
 from tocsin.cli.serve import url_of, warn_if_open, worker_command
+from tocsin.cli.waiting import telling_of
 from tocsin.journal.jetstream import server_urls
 from tocsin.org.config import OrgConfig
 from tocsin.org.fleet.fleet import open_fleet
@@ -39,23 +41,27 @@ def node_settings(config: Path | None, told: NodeSettings | None, servers: str |
 async def run_node(data: Path, host: str, port: int, settings: NodeSettings, config: OrgConfig) -> None:
     """Serve until it is told to stop. Raises OrgError, JournalError."""
     folder = NodeFolder.open(data)
-    with folder.serving(), listen(host, port) as listening:
+    warn_if_open(host)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(folder.serving())
+        with telling_of(settings):
+            fleet = await stack.enter_async_context(open_fleet(folder, settings))
+        folder.remember(settings)
+        worker = Worker(worker_command(data))
+        node = Node(fleet, worker, config, most_late_s=settings.most_late_s, only=settings.orgs)
+        await node.check()
+        # Not before: while it finds no quorum, a balancer's connections would wait in it, and be cut off at its end.
+        listening = stack.enter_context(listen(host, port))
         here = url_of(host, listening.getsockname()[1])
-        warn_if_open(host)
-        async with open_fleet(folder, settings) as fleet:
-            folder.remember(settings)
-            worker = Worker(worker_command(data))
-            node = Node(fleet, worker, config, most_late_s=settings.most_late_s, only=settings.orgs)
-            await node.check()
-            await node.look()
-            async with in_background(worker.run(), node.run()):
-                await serve(
-                    Hosts(node, clock=fleet.clock),
-                    listening,
-                    settings=config.http,
-                    on_ready=lambda: _say_ready(here, data, node),
-                    on_stop=node.stop,
-                )
+        await node.look()
+        await stack.enter_async_context(in_background(worker.run(), node.run()))
+        await serve(
+            Hosts(node, clock=fleet.clock),
+            listening,
+            settings=config.http,
+            on_ready=lambda: _say_ready(here, data, node),
+            on_stop=node.stop,
+        )
 
 
 def _say_ready(here: str, data: Path, node: Node) -> None:

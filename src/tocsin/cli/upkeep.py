@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tocsin.cli.bar import bar
+from tocsin.cli.opened import opened_folder
 from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption
 
 if TYPE_CHECKING:  # imported by the functions that need it
@@ -20,7 +21,9 @@ def backup_command(
         typer.Argument(metavar="FILE", help="What to write: a file, of a node a folder. It must not be there yet."),
     ],
     data: DataOption = DEFAULT_DATA,
-    org: OrgOption = None,
+    org: Annotated[
+        str | None, typer.Option("--org", metavar="NAME", help="Of a node: this org alone.", show_default=False)
+    ] = None,
 ) -> None:
     """
     Write a checked copy of the org's journal to FILE. Works while the org runs; all else is made from it.
@@ -60,7 +63,7 @@ def restore_command(
         bool, typer.Option("--replace", help="Put the journal aside that is in the folder already.")
     ] = False,
 ) -> None:
-    """Make a data folder with what is in FILE, and everything that is made from it. The org must not run."""
+    """Make a data folder of FILE: an org's, with all that is made from its journal, or a node's. Neither must run."""
     if backup.is_dir():
         _restore_snapshot(backup, data, replace)
         return
@@ -89,17 +92,17 @@ def rebuild_command(data: DataOption = DEFAULT_DATA, org: OrgOption = None) -> N
 
 
 async def _rebuild(data: Path, org: str | None, on_progress: Callable[[int, int], None]) -> int:
-    from tocsin.org.data import open_folder
     from tocsin.org.rebuild import rebuild
 
-    async with open_folder(data, org, create=False) as folder:
+    async with opened_folder(data, org) as folder:
         return await rebuild(folder, on_progress=on_progress)
 
 
 def doctor_command(
     data: DataOption = DEFAULT_DATA,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Compare the whole risk index with one made anew: slow, and takes disk.")
+        bool,
+        typer.Option("--deep", help="Compare the whole risk index with one made anew, or of a node read it: slow."),
     ] = False,
 ) -> None:
     """Check a data folder, a line for each check; exits 1 when something is wrong. Works while the org runs."""

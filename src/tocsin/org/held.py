@@ -14,7 +14,9 @@ which expires when the word is out of the way.
 """
 
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from itertools import repeat
 from typing import NamedTuple
 
 from tocsin.org.assertions import Life, life_of, replaces, subject_position
@@ -24,6 +26,8 @@ from tocsin.signals.limits import EVENTS_PER_REQUEST, SUBJECTS_PER_EVENT
 WORD = 22
 _IP = struct.Struct("12s4s")
 _MAPPED = bytes(10) + b"\xff\xff"  # what an IPv4 address begins with among the 16-byte keys
+Said = tuple[bytes, bytes, Callable[[bytes, bytes], bytes]]
+"""A stored key, what is said of that IP, and what becomes of what is held and what is said, where something is held."""
 _POSITIONS = [number.to_bytes(2) for number in range(EVENTS_PER_REQUEST * SUBJECTS_PER_EVENT)]
 
 
@@ -60,33 +64,30 @@ def words(held: bytes) -> Iterator[Word]:
     return map(_word, [held] if len(held) == WORD else _chunks(held))  # most have one word: be quick
 
 
-def fold(
-    held: dict[bytes, bytes], seq: int, record: RiskEventsConsumed, number: int, keys: Sequence[Sequence[bytes]]
-) -> None:
-    """Apply one request of the provider with this `number` to what is held; `keys` has the stored keys by event."""
+def said_by(record: RiskEventsConsumed | RiskCarried, seq: int, number: int) -> Iterator[Said]:
+    """What the provider with this `number` says with entry `seq`, in the order of its subjects."""
+    return _consumed(record, seq, number) if isinstance(record, RiskEventsConsumed) else _carried(record, seq, number)
+
+
+def _consumed(record: RiskEventsConsumed, seq: int, number: int) -> Iterator[Said]:
     received_ms, place = record.received_ms, seq.to_bytes(5)
     for index, event in enumerate(record.events):
         life = life_of(event, received_ms=received_ms)
         heads = _heads(number, life, place)
         positions = _POSITIONS[subject_position(index, 0) :]
-        for key, severity, position in zip(keys[index], event.severities, positions, strict=False):
-            said = heads[severity] + position
-            others = held.get(key)
-            held[key] = said if others is None else _merged(others, number, said, life, received_ms)
+        said = [heads[severity] + position for severity, position in zip(event.severities, positions, strict=False)]
+        yield from zip(stored_keys(event.ips), said, repeat(partial(_merged, number, life, received_ms)))
 
 
-def fold_carried(
-    held: dict[bytes, bytes], seq: int, record: RiskCarried, number: int, keys: Sequence[Sequence[bytes]]
-) -> None:
-    """Apply what the org carried forward: it stands for all that this provider said about these IPs."""
-    place = seq.to_bytes(5)
+def _carried(record: RiskCarried, seq: int, number: int) -> Iterator[Said]:
+    """What the org carried forward stands for all that this provider said about these IPs."""
+    place, merged = seq.to_bytes(5), partial(_instead, number)
     for index, event in enumerate(record.events):
         heads = _heads(number, Life(event.observed_ms, event.expires_ms), place)
         first = subject_position(index, 0)
         shade = _shade(number, event.until_ms) if event.until_ms != event.expires_ms else b""
-        for position, (key, severity) in enumerate(zip(keys[index], event.severities, strict=True), first):
-            word = heads[severity] + position.to_bytes(2) + shade
-            held[key] = _without(held.get(key, b""), number) + word
+        for position, (key, severity) in enumerate(zip(stored_keys(event.ips), event.severities, strict=True), first):
+            yield key, heads[severity] + position.to_bytes(2) + shade, merged
 
 
 class Broom:
@@ -115,8 +116,10 @@ def older(held: bytes, before_seq: bytes) -> bool:
     return any(held[at + 15 : at + 20] < before_seq for at in range(0, len(held), WORD))
 
 
-def _merged(held: bytes, number: int, said: bytes, life: Life, received_ms: int) -> bytes:
-    """What is held after provider `number` said one more thing; the same object when that changes nothing."""
+def _merged(number: int, life: Life, received_ms: int, held: bytes, said: bytes) -> bytes:
+    """What is held after provider `number` said one more thing."""
+    if len(held) == WORD and held[3:9] <= said[3:9] and int.from_bytes(held[:3]) >> 2 == number:
+        return said  # rule 3, and nearly always: be quick
     for chunk in _chunks(held):
         word = _word(chunk)
         if word.number != number:
@@ -128,6 +131,11 @@ def _merged(held: bytes, number: int, said: bytes, life: Life, received_ms: int)
             return _without(held, number) + chunk[:WORD] + _shade(number, life.expires_ms)
         return held
     return held + said
+
+
+def _instead(number: int, held: bytes, said: bytes) -> bytes:
+    """What is held after what is said now came instead of all that provider `number` said."""
+    return _without(held, number) + said
 
 
 def _without(held: bytes, number: int) -> bytes:

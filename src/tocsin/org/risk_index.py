@@ -12,6 +12,7 @@ transaction is a choice between speed and disk.
 import shutil
 import struct
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
@@ -25,13 +26,12 @@ from tocsin.org.errors import OrgError
 from tocsin.org.file_errors import telling
 from tocsin.org.held import (
     Broom,
+    Said,
     Word,
-    fold,
-    fold_carried,
     full_key,
     older,
+    said_by,
     stored_key,
-    stored_keys,
     words,
 )
 from tocsin.org.records import RiskCarried, RiskEventsConsumed, asserted_record
@@ -214,18 +214,17 @@ class RiskIndex:
             self._mark.leave()
 
     def _apply_records(self, txn: "lmdb.Transaction[bytes]", records: Iterable[tuple[int, _Record]]) -> None:
-        keyed = [(seq, record, [stored_keys(event.ips) for event in record.events]) for seq, record in records]
-        # In key order, so that neighbours share the pages they are read from and written to.
-        keys = sorted({key for _, _, by_event in keyed for of_event in by_event for key in of_event})
-        before: dict[bytes, bytes] = dict(txn.cursor(db=self._ips).getmulti(keys))
-        held = before.copy()
-        for seq, record, by_event in keyed:
-            number = self._number(txn, record.provider_id)
-            if isinstance(record, RiskEventsConsumed):
-                fold(held, seq, record, number, by_event)
-            else:
-                fold_carried(held, seq, record, number, by_event)
-        txn.cursor(db=self._ips).putmulti([(key, held[key]) for key in keys if held[key] is not before.get(key)])
+        news: list[Said] = []
+        for seq, record in records:
+            news += said_by(record, seq, self._number(txn, record.provider_id))
+        # In key order, so that neighbours share the pages they are read from and written to. The sort is stable: what
+        # is said of one IP stays in the order of the journal.
+        news.sort(key=itemgetter(0))
+        cursor = txn.cursor(db=self._ips)
+        for key, word, merged in news:
+            held = cursor.replace(key, word)  # one way down the tree: most IPs are new, or told of again
+            if held is not None and (left := merged(held, word)) is not word:
+                cursor.put(key, left)
 
     def _forget(self, keys: Iterable[bytes], broom: Broom) -> None:
         with self._env.begin(write=True, db=self._ips) as txn:

@@ -8,7 +8,7 @@ its answers differ between patch releases of Python, and it takes ten times as l
 from bisect import bisect_right
 from ipaddress import ip_network
 
-from tocsin.signals.ip import ip_key, ip_span
+from tocsin.signals.ip import ip_span
 
 _SPECIAL = {
     "0.0.0.0/8": "of 'this network'",
@@ -44,13 +44,12 @@ _STARTS = [first for first, _, _ in _RANGES]
 _GLOBAL = (_MAPPED_V4, *(ip_span(str(network)) for network in _GLOBAL_V6))
 
 
-def why_not_global(ip: str) -> str | None:
-    """What `ip` is for, when it is not one host on the Internet, such as "private"; None when it may be one."""
-    return special_use(ip_key(ip))
-
-
 def special_use(key: bytes) -> str | None:
-    """The same for the 16-byte key of an address."""
+    """
+    What the address of a 16-byte `key` is for when it is not one host on the Internet, such as "private".
+
+    Returns: None, when it may be one.
+    """
     first, last, why = _RANGES[bisect_right(_STARTS, key) - 1]
     if first <= key <= last:
         return why

@@ -8,11 +8,13 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from tocsin.signals import ip_span
 from tocsin.sources.errors import SourceError
 from tocsin.sources.ranges import AddressRanges
 
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 _NOTHING = AddressRanges()
+_HINT = "write networks such as 203.0.113.0/24"
 
 
 class Guard(Struct, frozen=True):
@@ -45,7 +47,7 @@ def _ranges(networks: Iterable[tuple[str, str]], place: str) -> AddressRanges:
     try:
         return AddressRanges(networks)
     except ValueError as error:
-        raise SourceError(f"{place}: {error}", hint="write networks such as 203.0.113.0/24") from None
+        raise SourceError(f"{place}: {error}", hint=_HINT) from None
 
 
 class _WarningList(Struct):
@@ -84,10 +86,19 @@ def _of_misp(path: Path, content: bytes) -> Iterator[tuple[str, str]]:
         raise SourceError(f"{path} is no warning list: {error}", hint='it has "name", "type" and "list"') from None
     if known.type != "cidr":
         raise SourceError(f"{path} is a list of type {known.type}", hint="lists of type cidr hold addresses")
-    return ((entry, f"in the allow-list {known.name!r}") for entry in known.list)
+    word = f"in the allow-list {known.name!r}"
+    return ((_network(entry, f"{path}, entry {number}"), word) for number, entry in enumerate(known.list, start=1))
 
 
 def _of_lines(path: Path, content: bytes) -> Iterator[tuple[str, str]]:
-    for line in content.decode(errors="replace").splitlines():
+    for number, line in enumerate(content.decode(errors="replace").splitlines(), start=1):
         if entry := line.partition("#")[0].partition(";")[0].strip():
-            yield entry, f"in the allow-list {path.name!r}"
+            yield _network(entry, f"{path}:{number}"), f"in the allow-list {path.name!r}"
+
+
+def _network(entry: str, place: str) -> str:
+    try:
+        ip_span(entry, strict=False)
+    except ValueError as error:
+        raise SourceError(f"{place}: {error}", hint=_HINT) from None
+    return entry

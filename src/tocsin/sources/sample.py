@@ -60,4 +60,4 @@ class Sample:
     @property
     def is_zeek(self) -> bool:
         """Whether it is one of Zeek's own logs, by their first line: a quiet hour leaves one without records."""
-        return self.head.startswith(b"#separator")
+        return self.head.lstrip().startswith(b"#separator")

@@ -11,6 +11,7 @@ from tocsin.journal.protocol import JournalUnreachable
 ATTEMPT_S = 2.0
 LEAVE_AFTER_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 1.0
+_SHORTEST_ATTEMPT_S = 0.1  # a shorter one finds nothing out, and would be what is told in the end
 # JetStream not enabled, not enabled for the account: these are also said with the code 503.
 _LASTING = frozenset({10039, 10076})
 _Answer = TypeVar("_Answer")
@@ -49,7 +50,7 @@ class Patience:
         self.first = False
         pause_s = self._pause_s * random.uniform(0.5, 1.0)  # noqa: S311 - so that nodes do not ask in step
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
-        if asyncio.get_running_loop().time() + pause_s >= self._end:
+        if asyncio.get_running_loop().time() + pause_s + _SHORTEST_ATTEMPT_S >= self._end:
             cause = why if isinstance(why, Exception) else None
             raise JournalUnreachable(what, seconds=self._seconds, why=str(why) or type(why).__name__) from cause
         await asyncio.sleep(pause_s)

@@ -18,26 +18,27 @@ MIN_PAYLOAD = 2 * MAX_ENTRY_BYTES  # one entry, its headers, and the base64 of n
 class JetStreamConnection(Link):
     """Questions to JetStream, which are repeated for a while; `open` makes one."""
 
-    def __init__(self, settings: JetStreamSettings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: JetStreamSettings, role: str = "") -> None:
+        super().__init__(settings, role)
         self.batches = Batches(self)
         self._leading: dict[str, Leading] = {}
         self._read, self._written = Silence(), Silence()
         self._left_at = float("-inf")
 
     @classmethod
-    async def open(cls, settings: JetStreamSettings, *, jetstream: bool = True) -> Self:
+    async def open(cls, settings: JetStreamSettings, *, role: str = "", jetstream: bool = True) -> Self:
         """
         Connect, and see that JetStream is on and takes entries of full length.
 
         Args:
+            role: whose key is to be shown, for the hint where another one's is.
             jetstream: False for the system account, which has none.
 
         Raises: JournalError, which says what is to be mended, when no server can be reached, none lets this user in,
             or JetStream is off.
         """
         check_settings(settings)
-        connection = cls(settings)
+        connection = cls(settings, role)
         try:
             await connection.connect()
             if jetstream:

@@ -15,7 +15,8 @@ from tocsin.journal.jetstream.stream import NO_STREAM
 from tocsin.journal.protocol import JournalError
 
 DUPLICATE_WINDOW_S = 900.0  # a leader whose clock is five minutes ahead must not forget what is sent again
-_NS = 1_000_000_000
+NS = 1_000_000_000
+_IN_NS = ("max_age", "duplicate_window")
 _TOO_FEW_PEERS = 10005  # also said when the servers that are there have no room
 _NAME_IN_USE = 10058
 
@@ -69,7 +70,7 @@ def stream_of(bucket: str) -> str:
 def what_differs(declared: Declared, config: dict[str, Any]) -> list[str]:
     """Each setting of the server's `config` that is not as declared: `replicas 1 instead of 3`."""
     return [
-        f"{setting} {config.get(setting)!r} instead of {wanted!r}"
+        f"{setting} {_shown(setting, config.get(setting))} instead of {_shown(setting, wanted)}"
         for setting, wanted in declared.config().items()
         if _same(config.get(setting)) != _same(wanted)
     ]
@@ -99,13 +100,37 @@ async def make(connection: JetStreamConnection, declared: Sequence[Declared]) ->
     return [await _make(connection, one) for one in hardest_first if one.config()["name"] in missing]
 
 
-async def _differences(connection: JetStreamConnection, declared: Declared) -> Iterable[Difference]:
-    name = declared.config()["name"]
+async def info_of(connection: JetStreamConnection, stream: str, *, subjects: bool = False) -> dict[str, Any] | None:
+    """
+    What the servers say of a stream; None, when there is none.
+
+    Args:
+        subjects: also which there are in it.
+    Raises: JournalError.
+    """
+    question = {"subjects_filter": ">"} if subjects else None
     try:
-        info = await connection.api(f"STREAM.INFO.{name}")
+        info: dict[str, Any] = await connection.api(f"STREAM.INFO.{stream}", question)
     except Refused as refused:
         if refused.err_code != NO_STREAM:
-            raise JournalError(f"{name}: {refused.description}") from None
+            raise JournalError(f"{stream}: {refused.description}") from None
+        return None
+    return info
+
+
+async def change(connection: JetStreamConnection, declared: Declared) -> None:
+    """Give what is there the settings of `declared`. Raises: JournalError, when the servers do not."""
+    config = declared.config()
+    try:
+        await connection.api(f"STREAM.UPDATE.{config['name']}", config)
+    except Refused as refused:
+        raise JournalError(f"{config['name']} cannot be changed: {refused.description}") from None
+
+
+async def _differences(connection: JetStreamConnection, declared: Declared) -> Iterable[Difference]:
+    name = declared.config()["name"]
+    info = await info_of(connection, name)
+    if info is None:
         return [Difference(name, "it is not there", "make it with `tocsin fleet init`", missing=True)]
     return [
         Difference(name, text, "move what is there away, or change it with `nats stream edit`")
@@ -153,7 +178,11 @@ def _kept(declared: Declared) -> dict[str, Any]:
 
 
 def _ns(seconds: float | None) -> int:
-    return 0 if seconds is None else int(seconds * _NS)
+    return 0 if seconds is None else round(seconds * NS)
+
+
+def _shown(setting: str, value: Any) -> str:
+    return f"{(value or 0) / NS:g} s" if setting in _IN_NS else repr(value)
 
 
 def _same(value: object) -> object:

@@ -8,7 +8,6 @@ import structlog
 
 from tocsin.journal.protocol import JournalError
 
-_HINT = "give it the permissions of its role"
 _log = structlog.get_logger("tocsin.journal")
 
 
@@ -28,9 +27,14 @@ class _Asking:
 class Denials:
     """Those of one link."""
 
-    def __init__(self, where: str, inbox_prefix: str) -> None:
-        """Answers are listened to below `inbox_prefix`."""
-        self._where, self._inboxes = where, f"{inbox_prefix.lower()}."
+    def __init__(self, where: str, inbox_prefix: str, role: str = "") -> None:
+        """Answers are listened to below `inbox_prefix`; `role` is whose key the user has to show."""
+        self._where, self._inboxes = where, f"{inbox_prefix}."
+        self._hint = (
+            f"it has to be the user of the role {role}, whose key is keys/{role}.nk where `tocsin fleet init` made it"
+            if role
+            else "give it the permissions of its role"
+        )
         self._asking: list[_Asking] = []
         self._logged = set[str]()
         self._deaf = ""
@@ -39,7 +43,7 @@ class Denials:
     async def told(self, subject: str) -> AsyncIterator[None]:
         """Wait for the answer to what is asked of `subject`. Raises: JournalError, as soon as the servers say no."""
         if self._deaf:
-            raise JournalError(self._deaf, hint=_HINT)
+            raise JournalError(self._deaf, hint=self._hint)
         asking = _Asking(subject)
         try:
             async with asyncio.timeout(None) as asking.limit:
@@ -50,7 +54,7 @@ class Denials:
                     self._asking.remove(asking)
         except TimeoutError:
             if asking.denied:
-                raise JournalError(asking.denied, hint=_HINT) from None
+                raise JournalError(asking.denied, hint=self._hint) from None
             raise
 
     def forget(self) -> None:
@@ -63,13 +67,17 @@ class Denials:
             return
         subject = error.split('"')[1].lower()
         listens = "subscription" in error.lower()
+        is_deaf = listens and subject.startswith(self._inboxes.lower())
         concerned = [] if listens else [asking for asking in self._asking if asking.subject.lower() == subject]
-        name = concerned[0].subject if concerned else subject
-        text = f"this user may not {'listen to' if listens else 'ask'} {name} of {self._where}"
-        if listens and subject.startswith(self._inboxes):
+        if is_deaf:
+            subject, concerned = f"{self._inboxes}>", self._asking
+        elif concerned:
+            subject = concerned[0].subject
+        text = f"this user may not {'listen to' if listens else 'ask'} {subject} of {self._where}"
+        if is_deaf:
             self._deaf = text
-        for asking in self._asking if self._deaf else concerned:
+        for asking in concerned:
             asking.deny(text)
-        if subject not in self._logged:
+        if not concerned and subject not in self._logged:
             self._logged.add(subject)
-            _log.error("journal.denied", error=text, remedy=_HINT)
+            _log.error("journal.denied", error=text, remedy=self._hint)

@@ -68,6 +68,12 @@ def to_make(declared: tuple[Declared, ...]) -> Permissions:
     return Permissions(tuple(f"{_API}.STREAM.{operation}.{name}" for name in names for operation in ("INFO", "CREATE")))
 
 
+def to_change(bucket: str) -> Permissions:
+    """`declared.change`, on one bucket that is there."""
+    stream = stream_of(bucket)
+    return Permissions(tuple(f"{_API}.STREAM.{operation}.{stream}" for operation in ("INFO", "UPDATE")))
+
+
 def _to_read(stream: str) -> Permissions:
     return Permissions(
         tuple(f"{_API}.{operation}.{stream}" for operation in ("STREAM.MSG.GET", "DIRECT.GET", "STREAM.INFO"))

@@ -101,7 +101,7 @@ async def copies_lost(connection: JetStreamConnection, streams: Sequence[str]) -
 async def _asked(
     connection: JetStreamConnection, question: str, body: bytes, within_s: float
 ) -> list[tuple[Any, float]]:
-    """What each server answers, by its name, and at which epoch second that came."""
+    """What each server answers, by its name, and at which epoch second that came. Raises JournalError."""
     inbox, heard, enough = connection.new_inbox(), dict[str, tuple[Any, float]](), asyncio.Event()
 
     def hear(message: "Msg") -> None:
@@ -112,10 +112,11 @@ async def _asked(
 
     listening = await connection.listen(inbox, hear)
     try:
-        await connection.publish(question, body, inbox)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                await enough.wait()
+        async with connection.denials.told(question):
+            await connection.publish(question, body, inbox)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await enough.wait()
     finally:
         await connection.unlisten(listening)
     return [heard[name] for name in sorted(heard)]

@@ -14,6 +14,7 @@ from tocsin.org.errors import OrgError
 from tocsin.org.fleet.declared import BUCKETS, STREAM, declared
 from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.registered import Registered, RegisteredOrg
+from tocsin.org.fleet.roles import ORG
 from tocsin.org.fleet.secret import FleetSecret
 from tocsin.org.fleet.settings import NodeSettings
 from tocsin.org.folder import DataFolder
@@ -109,7 +110,7 @@ async def open_fleet(node: NodeFolder, settings: NodeSettings) -> AsyncIterator[
     """
     secret = secret_of(settings)
     async with AsyncExitStack() as stack:
-        connection = await JetStreamConnection.open(settings)
+        connection = await JetStreamConnection.open(settings, role=ORG)
         stack.push_async_callback(connection.close)
         for difference in await differences(connection, declared()):
             raise OrgError(f"{difference.name}: {difference.text}", hint=difference.hint)

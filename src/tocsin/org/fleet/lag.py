@@ -17,14 +17,19 @@ class Lag:
     def __init__(self, projector: Projector, *, last: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         """`last` is the seq of the journal's last entry at the start."""
         self._projector, self._monotonic = projector, monotonic
-        self._at_start = self._due = self.known = last
-        """What was in the journal `_since_s`; `known` is what is in it now."""
+        self._at_start = self._due = self._known = last
+        """What was in the journal `_since_s`; `_known` is what was in it when somebody last could say."""
         self._since_s = monotonic()
 
     @property
     def applied(self) -> int:
         """The last seq that all projections have."""
         return self._projector.applied
+
+    @property
+    def last(self) -> int:
+        """The last seq that is known to be in the journal; what is applied was in it, whenever it was looked at."""
+        return max(self._known, self.applied)
 
     @property
     def entries(self) -> int:
@@ -44,6 +49,6 @@ class Lag:
     def look(self, known: int | None) -> None:
         """The journal's last entry has the seq `known` now; None when nobody could say."""
         if known is not None:
-            self.known = max(self.known, known)
+            self._known = max(self._known, known)
         if self.applied >= self._due or known is None:
-            self._due, self._since_s = self.known, self._monotonic()
+            self._due, self._since_s = self._known, self._monotonic()

@@ -2,7 +2,7 @@
 
 marker.json    that it is one, of which format, and of which fleet
 orgs/NAME/     marker.json, directory.db, feed.db, log.db, index/data.mdb, as they are in a node's folder
-SHA256SUMS     of all these files, as `sha256sum` writes and checks them
+SHA256SUMS     of the files of orgs, as `sha256sum` writes and checks them
 
 Neither a journal nor a secret is in it. Each projection is as it was at one moment, with its own cursor, so they need
 not be of the same moment. Taken it is whole or has no name; a folder that it is restored into is a new node's, or
@@ -25,7 +25,7 @@ from tocsin.org.errors import OrgError
 from tocsin.org.file_errors import telling
 from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.folder import RESTORING, OrgFiles
-from tocsin.org.marker import NODE, NODE_ORG, SNAPSHOT, UNFINISHED, Marker, kind_of, make_ours, mark
+from tocsin.org.marker import NODE, NODE_ORG, SNAPSHOT, UNFINISHED, Marker, kind_of, make_ours, mark, write_whole
 from tocsin.org.private_sqlite import connect, telling_of
 from tocsin.org.risk_index import RiskIndex
 
@@ -59,9 +59,7 @@ def take(path: Path, to: Path, *, org: str | None, on_progress: Progress) -> dic
         applied = {name: _copy(files, unfinished / "orgs" / name, meter) for name, files in orgs.items()}
         files = sorted(file for file in unfinished.rglob("*/*") if file.is_file())
         sums = [f"{_put_on_disk(file, None, meter)}  {file.relative_to(unfinished)}\n" for file in files]
-        with _new(unfinished / _SUMS) as file:
-            file.write("".join(sums).encode())
-            os.fsync(file.fileno())
+        write_whole(unfinished / _SUMS, "".join(sums).encode())
     return applied
 
 
@@ -103,29 +101,34 @@ def _chosen(node: NodeFolder, org: str | None) -> dict[str, OrgFiles]:
 def _copy(files: OrgFiles, to: Path, meter: "_Meter") -> int:
     with files.in_use():
         _make_folder(to / "index")
-        # Before the projections are copied: it must not say more of them than holds.
+        # The note first, and those last that are applied first: none is then further than what it rests on.
         mark(to, make_ours(files.path, NODE_ORG, create=False))
-        for file in (files.directory, files.feed, files.log):
-            if file.exists():
-                _copy_sqlite(file, to / file.name, meter)
+        _copy_sqlite(files.log, to, meter)
+        _copy_sqlite(files.feed, to, meter)
         index = RiskIndex(files.index)
         try:
             applied = index.cursor()
             _copy_index(index, to / "index" / "data.mdb", meter)
         finally:
             index.close()
+        _copy_sqlite(files.directory, to, meter)
         return applied
 
 
 def _copy_sqlite(source: Path, to: Path, meter: "_Meter") -> None:
+    if not source.exists():
+        return
     size = source.stat().st_size
     hint = "`tocsin doctor` says more; `tocsin rebuild` makes it again"
-    with telling_of(source, hint=hint), closing(connect(source)) as db, closing(connect(to)) as copy:
+    with telling_of(source, hint=hint), closing(connect(source)) as db, closing(connect(to / source.name)) as copy:
         # In a transaction, which a first read begins, or each that is applied meanwhile would make it begin again.
         db.execute("BEGIN")
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        done = lambda _, left, total: meter.within(size * (total - left) // max(1, total))  # noqa: E731
-        db.backup(copy, pages=_PAGES_AT_ONCE, progress=done)
+        db.backup(
+            copy,
+            pages=_PAGES_AT_ONCE,
+            progress=lambda _, left, total: meter.within(size * (total - left) // max(1, total)),
+        )
     meter.add(size)
 
 

@@ -144,9 +144,9 @@ def length_required() -> Refusal:
     return Refusal(411, "", "Length Required", empty=True)
 
 
-def path_not_found() -> Refusal:
+def path_not_found(*causes: str) -> Refusal:
     """404, no such path."""
-    return Refusal(404, "E0000008", "The requested path was not found")
+    return Refusal(404, "E0000008", "The requested path was not found", causes=causes)
 
 
 def method_not_allowed(*allowed: str) -> Refusal:

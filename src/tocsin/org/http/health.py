@@ -14,27 +14,54 @@ CATCH_UP_S = 2.0
 LEAST_FREE_BYTES = 64 * 1024 * 1024
 
 
-class ReadyView(Struct, frozen=True, rename="camel"):
-    """Whether the org can take events in and answer with what it took in."""
+class Standing(Struct, frozen=True, rename="camel"):
+    """Whether an org can take events in and answer with what it took in, and how far it is."""
 
     ready: bool
     why_not: list[str]
+    applied: int
+    """The last seq that all projections have."""
+    last: int
+    """The last seq that is known to be in its journal, never less than `applied`; seqs of a fleet skip numbers."""
     lag: int
-    """Entries of the journal that are not in all projections yet."""
+    """How far the projections are behind it, in seqs; of a fleet, of what has been in the journal for some seconds."""
+    late_s: float
+    """For how long, at least, what they lack has been in the journal."""
 
 
-async def tell_health(_org: Org, exchange: Exchange) -> None:
-    """200: the process answers."""
+class NodeStanding(Struct, frozen=True, rename="camel"):
+    """The same of a node of a fleet as a whole, for whoever asks at a host that is no org's."""
+
+    ready: bool
+    why_not: list[str]
+    connected: bool
+    """Whether a server of the fleet is there; without one, decisions are answered from what was known."""
+    orgs: dict[str, Standing]
+
+
+async def tell_health(exchange: Exchange, standing: Standing | NodeStanding) -> None:
+    """/healthz and /readyz, where the standing is known without asking anybody."""
+    if exchange.path == HEALTH_PATH:
+        await tell_alive(exchange)
+    else:
+        await _tell(exchange, standing)
+
+
+async def tell_alive(exchange: Exchange) -> None:
+    """/healthz, 200: the process answers."""
     await exchange.answer(200, b'{"status":"ok"}')
 
 
 async def tell_ready(org: Org, exchange: Exchange) -> None:
-    """200, or 503 with what is in the way."""
-    view = await readiness(org)
-    await exchange.answer(200 if view.ready else 503, msgspec.json.encode(view))
+    """/readyz, 200, or 503 with what is in the way."""
+    await _tell(exchange, await readiness(org))
 
 
-async def readiness(org: Org, *, catch_up_s: float = CATCH_UP_S, least_free_bytes: int = LEAST_FREE_BYTES) -> ReadyView:
+async def _tell(exchange: Exchange, standing: Standing | NodeStanding) -> None:
+    await exchange.answer(200 if standing.ready else 503, msgspec.json.encode(standing))
+
+
+async def readiness(org: Org, *, catch_up_s: float = CATCH_UP_S, least_free_bytes: int = LEAST_FREE_BYTES) -> Standing:
     """Whether the journal can be read and has room, and the projections get what is in it now within `catch_up_s`."""
     why_not = []
     last = 0
@@ -44,6 +71,9 @@ async def readiness(org: Org, *, catch_up_s: float = CATCH_UP_S, least_free_byte
         why_not.append("the journal cannot be read")
     if shutil.disk_usage(org.index.path.parent).free < least_free_bytes:
         why_not.append("the disk is nearly full, so the journal can soon not be written")
+    late_s = 0.0
     if not await org.projector.wait_for(last, at_most_s=catch_up_s):
         why_not.append("the projections are behind the journal")
-    return ReadyView(not why_not, why_not, max(0, last - org.projector.applied))
+        late_s = catch_up_s
+    applied = org.projector.applied
+    return Standing(not why_not, why_not, applied, max(last, applied), max(0, last - applied), late_s)

@@ -1,24 +1,38 @@
 """The ASGI application of a node: whose a request is, its Host says."""
 
+import time
+from collections.abc import Callable
+
+import structlog
+
 from tocsin.org.fleet.node import Node
 from tocsin.org.http.client_ip import TrustedProxies
 from tocsin.org.http.errors import path_not_found
 from tocsin.org.http.exchange import Exchange, Receive, Scope, Send
-from tocsin.org.http.health import HEALTH_PATH, READY_PATH
+from tocsin.org.http.health import HEALTH_PATH, READY_PATH, NodeStanding, tell_health
 from tocsin.org.http.metrics import METRICS_PATH, Figures, needs_no_token, tell_metrics
-from tocsin.org.http.served import NodeStanding, ServedOrg, tell
+from tocsin.org.http.served import ServedOrg
 from tocsin.org.org import Clock
+
+_LOGGED_AT_MOST = 20
+_LOGGED_AGAIN_AFTER_S = 3600.0
+_HOST_CHARS = 253
+_NOBODYS = "No org is served at the host that this request names."
+_REMEDY = "have the proxy pass the Host on, or add an org with that host; `tocsin fleet org list` shows which there are"
+_log = structlog.get_logger("tocsin.org")
 
 
 class Hosts:
     """Hands each request to the org of its Host. Whoever asks how the node is need name none."""
 
-    def __init__(self, node: Node, *, clock: Clock) -> None:
+    def __init__(self, node: Node, *, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._node, self._clock = node, clock
+        self._unknown = UnknownHosts(monotonic)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
-        org = self._org_of(scope)
+        asked = _host(scope)
+        org = self._org_of(asked)
         if org is not None and scope.get("path") != METRICS_PATH:
             return await org(scope, receive, send)
         if scope["type"] != "http":
@@ -31,11 +45,12 @@ class Hosts:
         if org is not None:
             return await org(scope, receive, send)
         if exchange.path in (HEALTH_PATH, READY_PATH):
-            return await tell(exchange, self._standing())
-        return await exchange.refuse(path_not_found())
+            return await tell_health(exchange, self._standing())
+        self._unknown.asked(asked)
+        return await exchange.refuse(path_not_found(_NOBODYS))
 
-    def _org_of(self, scope: Scope) -> ServedOrg | None:
-        orgs, asked = self._node.orgs(), _host(scope)
+    def _org_of(self, asked: str) -> ServedOrg | None:
+        orgs = self._node.orgs()
         # What was an org's host here is not answered by another one: its clients would take that for their own.
         if self._node.alone and asked not in self._node.hosts:
             return next((org for _, org in orgs.values()), None)
@@ -50,8 +65,30 @@ class Hosts:
 
     def _standing(self) -> NodeStanding:
         orgs = {name: org.standing() for name, (_, org) in sorted(self._node.orgs().items())}
-        ready = self._node.looks and all(one.ready for one in orgs.values())
-        return NodeStanding(ready, self._node.connected, orgs)
+        why_not = [f"{name} is not ready" for name, org in orgs.items() if not org.ready]
+        if not self._node.looks:
+            why_not.append("it cannot find out which orgs there are")
+        return NodeStanding(not why_not, why_not, self._node.connected, orgs)
+
+
+class UnknownHosts:
+    """Tells in the log of hosts that are no org's: each once, and few in an hour, for anybody can make them up."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._logged = set[str]()
+        self._since_s = monotonic()
+
+    def asked(self, host: str) -> None:
+        """A request named it."""
+        if self._monotonic() - self._since_s >= _LOGGED_AGAIN_AFTER_S:
+            self._logged.clear()
+            self._since_s = self._monotonic()
+        host = host[:_HOST_CHARS].encode("ascii", "backslashreplace").decode()
+        if host in self._logged or len(self._logged) >= _LOGGED_AT_MOST:
+            return
+        self._logged.add(host)
+        _log.warning("host.unknown", host=host, remedy=_REMEDY)
 
 
 def _host(scope: Scope) -> str:

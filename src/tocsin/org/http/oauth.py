@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
 
+from tocsin.journal import JournalError
 from tocsin.org.http.access import area_of
 from tocsin.org.http.doors import Door
 from tocsin.org.http.errors import too_many_requests
@@ -106,7 +107,15 @@ class OAuthDoors:
         await exchange.answer(200)
 
     async def _tell_keys(self, exchange: Exchange) -> None:
-        keys, fresh_s = await self._org.signing_keys.published(int(exchange.now * 1000))
+        signing, now_ms = self._org.signing_keys, int(exchange.now * 1000)
+        try:
+            if signing.are_due(now_ms):
+                await self._org.freshness.confirm()  # or it is known within a second that none can be made
+                await signing.make(now_ms)
+        except JournalError:
+            if not signing.published(now_ms)[0]:
+                raise
+        keys, fresh_s = signing.published(now_ms)
         views = [{name: getattr(key.jwk, name) for name in ("kty", "alg", "kid", "use", "e", "n")} for key in keys]
         headers = [(b"cache-control", f"max-age={fresh_s}, must-revalidate".encode())]
         await exchange.answer(200, msgspec.json.encode({"keys": views}), headers)

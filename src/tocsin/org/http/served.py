@@ -8,8 +8,6 @@ reached does not count as being behind: what was known goes on being answered.
 import asyncio
 from contextlib import suppress
 
-import msgspec
-from msgspec import Struct
 from structlog.contextvars import bound_contextvars
 
 from tocsin.org.config import OrgConfig
@@ -20,7 +18,7 @@ from tocsin.org.http.client_ip import TrustedProxies
 from tocsin.org.http.errors import behind
 from tocsin.org.http.exchange import Exchange, Receive, Scope, Send
 from tocsin.org.http.front import Front
-from tocsin.org.http.health import HEALTH_PATH, READY_PATH
+from tocsin.org.http.health import HEALTH_PATH, READY_PATH, Standing, tell_health
 from tocsin.org.http.lapi import DECISIONS_PATH
 from tocsin.org.http.live import LIVE_PATH
 from tocsin.org.http.risk import IPS_PATH
@@ -29,30 +27,6 @@ from tocsin.org.org import Clock
 
 _LET_GO_WITHIN_S = 3.0
 _DECISIONS = (IPS_PATH, BATCH_PATH, CHECK_PATH, SIGN_INS_PATH, LIVE_PATH, DECISIONS_PATH)
-
-
-class Standing(Struct, frozen=True, rename="camel"):
-    """How far an org is on this node."""
-
-    ready: bool
-    why_not: list[str]
-    applied: int
-    """The last seq that all projections have."""
-    last: int
-    """The last seq that is known to be in its journal; seqs of a fleet skip numbers."""
-    lag: int
-    """How far the index is behind, in seqs, of what has been in the journal for some seconds."""
-    late_s: float
-    """For how long what the index lacks has been in the journal."""
-
-
-class NodeStanding(Struct, frozen=True, rename="camel"):
-    """How far all orgs of a node are."""
-
-    ready: bool
-    connected: bool
-    """Whether a server of the fleet is there; without one, decisions are answered from what was known."""
-    orgs: dict[str, Standing]
 
 
 class ServedOrg:
@@ -92,7 +66,7 @@ class ServedOrg:
             why_not.append("it catches up with what the journal held when it was started")
         elif self._is_behind:
             why_not.append("the index is too far behind the journal for decisions")
-        return Standing(not why_not, why_not, lag.applied, lag.known, lag.entries, round(lag.late_s, 1))
+        return Standing(not why_not, why_not, lag.applied, lag.last, lag.entries, round(lag.late_s, 1))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
@@ -100,7 +74,7 @@ class ServedOrg:
             return None
         path, front = scope["path"], self.front
         if path in (HEALTH_PATH, READY_PATH):
-            return await tell(self._exchange(scope, receive, send), self.standing())
+            return await tell_health(self._exchange(scope, receive, send), self.standing())
         if front is None or (path.startswith(_DECISIONS) and self._is_behind):
             return await self._exchange(scope, receive, send).refuse(behind())
         return await self._let_in(front, scope, receive, send)
@@ -124,10 +98,3 @@ class ServedOrg:
         return Exchange(
             scope, receive, send, now=self._clock(), proxies=self._proxies, body_timeout_s=1.0, https=self._https
         )
-
-
-async def tell(exchange: Exchange, standing: Standing | NodeStanding) -> None:
-    """/healthz: the process answers. /readyz: `standing`, with 503 when that is not ready."""
-    if exchange.path == HEALTH_PATH:
-        return await exchange.answer(200, b'{"status":"ok"}')
-    return await exchange.answer(200 if standing.ready else 503, msgspec.json.encode(standing))

@@ -19,6 +19,8 @@ from functools import partial
 
 import msgspec
 import structlog
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey, RSAKey
@@ -121,15 +123,19 @@ class SigningKeys:
         """The key that a token says it is signed with, or None when it is none of ours, or one of long ago."""
         return next((public_key(key.jwk) for key in published(self._mine(), now_ms) if key.kid == kid), None)
 
-    async def published(self, now_ms: int) -> tuple[list[SigningKey], int]:
-        """The keys that others may know, and for how many seconds that is all. Raises JournalError."""
-        await self._make(now_ms)
+    def are_due(self, now_ms: int) -> bool:
+        """Whether one has to be made."""
+        return due(self._mine(), now_ms, period_ms=self._period_ms) is not None
+
+    def published(self, now_ms: int) -> tuple[list[SigningKey], int]:
+        """The keys that others may know, and for how many seconds that is all: not at all while one is due."""
         keys = published(self._mine(), now_ms)
-        return keys, max(0, (min(key.signs_from_ms for key in keys if key.signs_from_ms > now_ms) - now_ms) // 1000)
+        begins_ms = min((key.signs_from_ms for key in keys if key.signs_from_ms > now_ms), default=now_ms)
+        return keys, (begins_ms - now_ms) // 1000
 
     async def signer(self, now_ms: int) -> tuple[str, RSAKey]:
         """The key that signs now, with its id. Raises JournalError."""
-        await self._make(now_ms)
+        await self.make(now_ms)
         mine = self._mine()
         signing = signer(mine, now_ms)
         assert signing is not None
@@ -137,9 +143,10 @@ class SigningKeys:
         assert key is not None
         return signing.kid, key
 
-    async def _make(self, now_ms: int) -> None:
+    async def make(self, now_ms: int) -> None:
+        """Those that are due. Raises JournalError."""
         async with self._turn:
-            while due(self._mine(), now_ms, period_ms=self._period_ms) is not None:
+            while self.are_due(now_ms):
                 key = await asyncio.to_thread(RSAKey.generate_key, _BITS)
                 try:
                     await self._changes.append(KEY_TOPIC, partial(self._decide, key, now_ms))
@@ -162,8 +169,7 @@ class SigningKeys:
     def _open(self, key: SigningKey) -> RSAKey | None:
         if key.kid not in self._opened:
             try:
-                private = jwe.decrypt_compact(key.sealed, self._seal).plaintext
-                self._opened[key.kid] = RSAKey.import_key(private or b"")
+                self._opened[key.kid] = _private_key(jwe.decrypt_compact(key.sealed, self._seal).plaintext or b"")
             except (JoseError, ValueError):
                 remedy = (
                     "it was sealed with another secret: give the folder the file `secret` that belongs to its journal"
@@ -171,6 +177,17 @@ class SigningKeys:
                 _log.warning("signing_key.closed", kid=key.kid, remedy=remedy)
                 self._opened[key.kid] = None
         return self._opened[key.kid]
+
+
+def _private_key(pem: bytes) -> RSAKey:
+    """
+    The key that we made and sealed.
+
+    Not checked to be a good one, which holds up the event loop for 35 ms: the seal (AES-GCM) says that it is that one.
+    """
+    key = load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
+    assert isinstance(key, RSAPrivateKey)
+    return RSAKey.import_key(key)
 
 
 class _NotDue(Exception):

@@ -5,11 +5,14 @@ from tocsin.journal.jetstream.journal import news_of
 from tocsin.journal.jetstream.permissions import (
     Permissions,
     to_append_to_journals,
+    to_change,
     to_forget_of_journals,
+    to_make,
     to_read_clock,
     to_write_table,
 )
 from tocsin.relay.fleet.config import FleetConfig
+from tocsin.relay.fleet.lease import Timing
 from tocsin.relay.fleet.stream import BRANCH, PUT
 
 SIGNALS_STREAM, TOLD_STREAM = "TOCSIN_SIGNALS", "TOCSIN_TOLD"
@@ -17,17 +20,29 @@ SIGNALS_ROOT, SIGNALS = "tocsin.signals", "all"
 """The subjects of the one journal of signals begin so."""
 TOLD_ROOT = "tocsin.told"
 """Under it each target has a journal, by its name."""
+RELAY, DETECTOR = "relay", "detector"
+"""The roles: of a worker, and of a program that hands signals over."""
 WORKERS_BUCKET, OWNERS_BUCKET = "tocsin_workers", "tocsin_targets"
 
 
-def declared(fleet: FleetConfig, *, replicas: int = 3) -> list[Declared]:
-    """All of them."""
+def declared(lease_s: float, *, replicas: int = 3) -> list[Declared]:
+    """All of them, for workers with this lease."""
     return [
         StreamDeclared(name=SIGNALS_STREAM, subjects=(f"{SIGNALS_ROOT}.>",), replicas=replicas),
         StreamDeclared(name=TOLD_STREAM, subjects=(f"{TOLD_ROOT}.>",), replicas=replicas),
-        BucketDeclared(name=WORKERS_BUCKET, replicas=replicas, life_s=fleet.timing.life_s),
+        bucket_of_workers(lease_s, replicas=replicas),
         BucketDeclared(name=OWNERS_BUCKET, replicas=replicas),
     ]
+
+
+def bucket_of_workers(lease_s: float, *, replicas: int) -> BucketDeclared:
+    """In which an entry ends by itself when its worker does not renew it."""
+    return BucketDeclared(name=WORKERS_BUCKET, replicas=replicas, life_s=Timing(lease_s).life_s)
+
+
+def to_set_up(*, replicas: int) -> Permissions:
+    """Makes them, and changes the lease."""
+    return to_make(tuple(declared(FleetConfig().lease_s, replicas=replicas))) | to_change(WORKERS_BUCKET)
 
 
 def worker_permissions() -> Permissions:

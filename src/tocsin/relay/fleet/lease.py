@@ -13,6 +13,11 @@ class Timing(Struct, frozen=True):
 
     lease_s: float
 
+    @classmethod
+    def with_life(cls, life_s: float) -> "Timing":
+        """That of the lease whose entries stand for `life_s`."""
+        return cls(life_s * 5 / 4)
+
     @property
     def life_s(self) -> float:
         """How long an entry of the table of workers stands. The rest of the lease is for the others to notice."""

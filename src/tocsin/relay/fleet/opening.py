@@ -11,7 +11,9 @@ from tocsin.journal.jetstream.settings import JetStreamSettings
 from tocsin.relay.errors import RelayError
 from tocsin.relay.fleet.config import FleetConfig
 from tocsin.relay.fleet.declared import (
+    DETECTOR,
     OWNERS_BUCKET,
+    RELAY,
     SIGNALS,
     SIGNALS_ROOT,
     SIGNALS_STREAM,
@@ -23,6 +25,7 @@ from tocsin.relay.fleet.declared import (
 from tocsin.relay.fleet.detector import Detector
 from tocsin.relay.fleet.names import word
 from tocsin.relay.fleet.serving import Stores
+from tocsin.relay.fleet.set_lease import check_lease
 
 
 @asynccontextmanager
@@ -34,8 +37,9 @@ async def open_stores(settings: JetStreamSettings, fleet: FleetConfig) -> AsyncI
         user in, or has not all streams and buckets as they are declared.
     """
     async with AsyncExitStack() as stack:
-        connection = await _connected(stack, settings)
-        for difference in await differences(connection, declared(fleet)):
+        connection = await _connected(stack, settings, RELAY)
+        await check_lease(connection, fleet.lease_s)
+        for difference in await differences(connection, declared(fleet.lease_s)):
             raise RelayError(f"{difference.name}: {difference.text}", hint=difference.hint)
         signals, clock = await _signals(stack, connection)
         workers = await JetStreamKeyValue.open(connection, WORKERS_BUCKET)
@@ -55,12 +59,12 @@ async def open_detector(settings: JetStreamSettings, fleet: FleetConfig) -> Asyn
     Where a program hands signals over to the fleet at `settings`. Raises as `open_stores` does.
     """
     async with AsyncExitStack() as stack:
-        signals, clock = await _signals(stack, await _connected(stack, settings))
+        signals, clock = await _signals(stack, await _connected(stack, settings, DETECTOR))
         yield Detector(signals, clock=clock, life=fleet.signals_life)
 
 
-async def _connected(stack: AsyncExitStack, settings: JetStreamSettings) -> JetStreamConnection:
-    connection = await JetStreamConnection.open(settings)
+async def _connected(stack: AsyncExitStack, settings: JetStreamSettings, role: str) -> JetStreamConnection:
+    connection = await JetStreamConnection.open(settings, role=role)
     stack.push_async_callback(connection.close)
     return connection
 

@@ -1,7 +1,7 @@
-"""systemd's journal as JSON (`journalctl -o json`), as the lines of syslog that it stands for.
+"""systemd's journal as JSON (`journalctl -o json`) and Docker's json-file logs, as the lines that they stand for.
 
 Source: systemd.journal-fields(7) and "Journal Export Formats": times are microseconds since 1970 as text; a message
-that is not all UTF-8 is a list of its bytes.
+that is not all UTF-8 is a list of its bytes. docs.docker.com, "JSON File logging driver": `log`, `stream` and `time`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,10 +16,11 @@ from tocsin.sources.framing.lines import lines
 from tocsin.sources.reading import Block, skipped
 
 _TIME = "__REALTIME_TIMESTAMP"
+_NAMES = ((f'"{_TIME}"'.encode(), b'"MESSAGE"'), (b'"log":', b'"stream":', b'"time":'))
 
 
 def journal_or_lines(chunks: Iterable[bytes]) -> Iterator[Block]:
-    """Lines; those of a journal are made of its entries: `TIME HOST PROGRAM[PID]: MESSAGE`."""
+    """Lines; those of a journal are made of its entries, `TIME HOST PROGRAM[PID]: MESSAGE`; so are those of Docker."""
     stream = iter(chunks)
     head = next(stream, b"")
     whole = chain([head], stream)
@@ -29,7 +30,7 @@ def journal_or_lines(chunks: Iterable[bytes]) -> Iterator[Block]:
 def is_journal(head: bytes) -> bool:
     """Whether an input that begins like this is one."""
     first = head.lstrip()[:65_536]
-    return first.startswith(b"{") and f'"{_TIME}"'.encode() in first and b'"MESSAGE"' in first
+    return first.startswith(b"{") and any(all(name in first for name in names) for names in _NAMES)
 
 
 def _journal(chunks: Iterable[bytes]) -> Iterator[Block]:
@@ -45,6 +46,8 @@ def _journal(chunks: Iterable[bytes]) -> Iterator[Block]:
 
 
 def _line(entry: dict[str, Any]) -> str:
+    if _TIME not in entry:
+        return " ".join(entry["log"].splitlines())
     time = (EPOCH + timedelta(microseconds=int(entry[_TIME]))).isoformat()
     program = entry.get("SYSLOG_IDENTIFIER") or entry.get("_COMM") or "-"
     pid = entry.get("SYSLOG_PID") or entry.get("_PID") or 0

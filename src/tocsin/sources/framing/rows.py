@@ -30,6 +30,9 @@ def rows(chunks: Iterable[bytes], *, delimiter: str = ",", columns: Sequence[str
                 header = row[1:]
             elif not header:
                 header = row
+            elif len(row) > len(header) and not columns and any(row[len(header) :]):
+                detail = f"has {len(row)} columns, where the header names {len(header)}"
+                broken.append(skipped(number, text, SkipReason.NOT_A_RECORD, detail))
             else:
                 numbers.append(number)
                 records.append(dict(zip(header, row, strict=False)))

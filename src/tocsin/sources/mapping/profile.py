@@ -14,6 +14,11 @@ from tocsin.sources.config import Life
 from tocsin.sources.errors import SourceError
 
 _MAX_FILE_BYTES = 1024 * 1024
+_HINTS = {
+    "(s|m|h|d)": "a span of time is written 90m, 24h or 7d",
+    ".level": "a level is HIGH, MEDIUM, LOW or none",
+}
+"""What to do about a mistake, by a part of what msgspec says of it."""
 LevelWord = Literal["HIGH", "MEDIUM", "LOW", "none"]
 """`none` is a decision too: this value makes no signal."""
 
@@ -158,7 +163,9 @@ def parse_profile(content: str, *, name: str, toml: bool = False) -> Profile:
     try:
         return msgspec.convert(_text_keys(values), Profile, strict=False)
     except msgspec.ValidationError as error:
-        raise SourceError(f"{name}: {error}", hint="`tocsin formats NAME` prints a mapping to start from") from None
+        hints = (hint for word, hint in _HINTS.items() if word in str(error))
+        hint = next(hints, "`tocsin formats NAME` prints a mapping to start from")
+        raise SourceError(f"{name}: {error}", hint=hint) from None
 
 
 def _text_keys(value: Any) -> Any:

@@ -13,7 +13,7 @@ from tocsin.sources.readers.log_times import LogTimes
 from tocsin.sources.reading import Claim, Reading, RecordReader, skipped
 from tocsin.sources.sample import Sample
 
-_START = r"(?<!\S)CEF:\d+\|"
+_START = r"(?<!\S)CEF: ?\d+\|"  # where CEF is the tag of a syslog message there is a blank
 _FIELD = r"([^|\\]*+(?:\\.[^|\\]*+)*+)"
 _EVENT = re.compile(_START + r"\|".join([_FIELD] * 6) + r"\|(.*)", re.DOTALL)
 # A value runs up to the next ` key=` and may hold blanks. What follows an escaped `=` is no key: none ends with a `\`.

@@ -22,7 +22,6 @@ _CREATE = re.compile(r"(?:create|-N) \S+ (?:hash|bitmap):(?:ip|net)\S* .*")
 _TABLE = re.compile(r"\s*table (?:ip|ip6|inet|netdev|bridge) \S+ \{\s*")
 _ELEMENTS = re.compile(r"\s*elements = \{(?P<rest>.*)")
 _LEFT_S = re.compile(r"\b(?:timeout|expires) ([0-9][0-9a-z]*)")
-_PLAIN = re.compile(r"\d{1,3}\.[0-9.]++").fullmatch
 _ADDRESS = re.compile(r"[0-9a-fA-F]*+[:.][0-9a-fA-F:.]*+(?:/\d{1,3}|-[0-9a-fA-F:.]++)?")
 
 
@@ -41,7 +40,7 @@ class FirewallSetReader(DatedList):
         for number, text in zip(block.numbers, block.records, strict=True):
             # Most lines of `ipset save` are an address, which is held to the rules like any other, and a timeout.
             added = text.split(" ", 3) if text[:4] == "add " else []
-            if len(added) > 2 and _PLAIN(added[2]):
+            if len(added) > 2 and "." in added[2] and "," not in added[2]:
                 records += 1
                 end = expires if len(added) == 3 else ends.get(added[3]) or self._end(added[3])
                 claims.append(Claim(number, added[2], level, observed, end, _SAID))

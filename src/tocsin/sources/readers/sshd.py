@@ -2,7 +2,8 @@
 
 A line counts when it tells of a user who was refused; that someone connected, or spoke no SSH, is no sign-in. One
 attempt is often told by several lines of one process (an invalid user, the password, the end), and counts once.
-`pam_unix` does not count: where users are kept elsewhere it fails for each of them before another module lets them in.
+`pam_unix` does not count beside them: where users are kept elsewhere it fails for each of them before another module
+lets them in.
 The user name is the attacker's own word and may read `x from 198.51.100.1 port 22 ssh2`, so the last address that fits
 is taken. Host names are never looked up.
 """
@@ -22,8 +23,8 @@ _LINE = re.compile(
     r"(?:<\d{1,3}>)?(?:1 |[A-Z][a-z]{2} (?=\d{4}-))?"
     r"(?P<time>[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,6})?"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)(?: [A-Z]{3,5})? "
-    r"(?:[^\s\[]+ )?"
-    r"\[?sshd(?:-session|-auth)?(?:\[(?P<pid>\d+)\]:?|\]:?| (?P<pid5424>\d+|-) \S+ (?:-|\[.*?\])|:) "
+    r"(?:<[\w.]+> )?(?:[^\s\[]+ )?"  # BSD's syslog -v tells facility and level
+    r"\[?sshd(?:-session|-auth|\(pam_unix\))?(?:\[(?P<pid>\d+)\]:?|\]:?| (?P<pid5424>\d+|-) \S+ (?:-|\[.*?\])|:) "
     r"\ufeff?(?:\[ID \d+ [\w.]+\] )?(?P<said>.*)"
 )
 _AT = r"(?P<ip>\S+)(?: port \d+)?"
@@ -45,6 +46,11 @@ _TOLD = {
     "User": r"User (?P<user>.*) from (?P<ip>\S+) not allowed because [^:]*",
     "ROOT": rf"ROOT LOGIN REFUSED FROM {_AT}{_END}",
     "Connection": rf"Connection (?:closed|reset) by {_NAMED}{_END}",
+    # Of old, PAM spoke under a name of its own, in a log where sshd said nothing.
+    "authentication": (
+        r"authentication failure; logname=\S* uid=\d+ euid=\d+ tty=\S* ruser=\S* rhost=(?P<ip>\S+)\s*"
+        r"(?:user=(?P<user>.*))?"
+    ),
     "Disconnected": rf"Disconnected from {_NAMED}{_END}",
     "Disconnecting": rf"Disconnecting {_NAMED}: Too many authentication failures{_END}",
 }
@@ -119,7 +125,7 @@ def _no_line_of_sshd(number: int, text: str) -> Skipped | None:
     return skipped(number, text, SkipReason.NOT_A_RECORD, "is no line of syslog")
 
 
-_IN_SYSLOG = re.compile(rb" sshd(?:-session)?\[\d+\]: ")
+_IN_SYSLOG = re.compile(rb" sshd(?:-session|\(pam_unix\))?\[\d+\]: ")
 _SYSLOG = re.compile(
     r"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} {1,2}\d{1,2} (?:\d{4} )?\d\d:\d\d:\d\d"
     r"|(?:1 |[A-Z][a-z]{2} )?\d{4}-\d\d-\d\d[T ])"

@@ -30,7 +30,7 @@ class TorCsvReader(_TorReader):
         for number, text in zip(block.numbers, block.records, strict=True):
             cells = text.split(",")
             if len(cells) == 3:
-                if number == 1 and _HEADER.match(text):
+                if number < 10 and _HEADER.match(text):
                     continue
                 claims.append(Claim(number, cells[1].strip(), level, observed, expires, _SAID))
                 records += 1
@@ -69,7 +69,7 @@ def _is_csv(sample: Sample) -> bool:
     """By its header; lists of other relays have the same, and are told by their name."""
     if _OTHER_RELAYS.search(sample.name.rpartition("/")[2]):
         return False
-    return bool(sample.lines) and _HEADER.match(sample.lines[0]) is not None
+    return any(_HEADER.match(text) for text in sample.lines[:5])
 
 
 def _is_addresses(sample: Sample) -> bool:

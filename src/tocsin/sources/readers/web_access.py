@@ -26,7 +26,7 @@ WEB_RULE = Rule(
 # where it can be: what stands in quotes is the client's own word.
 _LINE = re.compile(
     CARRIED
-    + r'(?:(?P<site>[^\s":]+(?::\d+)?) (?=[0-9a-fA-F.:]+ \S+ \S))?(?P<who>[^\s,"]++(?:, ?[^\s,"]++)*+) \S+ .*? ?'
+    + r'(?:(?P<site>[^\s":,]+(?::\d+)?) (?=[0-9a-fA-F.:]+,? \S+ \S))?(?P<who>[^\s,"]++(?:, ?[^\s,"]++)*+) \S+ .*? ?'
     r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
     r'"(?P<request>[^"\\]*+(?:\\.[^"\\]*+)*+)" (?P<status>\d{3}|-) (?P<rest>.*)'
 )
@@ -58,6 +58,8 @@ class AccessLines:
         # Where X-Forwarded-For stands in place of the peer, its last entry is the nearest.
         chain, _, peer = who.rpartition(",")
         address = peer.strip()
+        if address.count(":") == 1:  # with its port
+            address = address.partition(":")[0]
         if not ADDRESS.fullmatch(address):
             return skipped(number, text, SkipReason.NO_ADDRESS, "names a host, and host names are not looked up")
         if self._reading.guard.proxies:

@@ -15,6 +15,7 @@ from tocsin.sources.sample import Sample
 # The variables of nginx, and what people mostly call them.
 _PEER = ("remote_addr", "remote_ip", "client_ip", "clientip")
 _TIME = ("time_iso8601", "time_local", "msec", "@timestamp", "timestamp", "time")
+_STATUS = ("status", "response", "status_code", "response_code")
 _URI = ("request_uri", "uri", "path", "url")
 _FORWARDED = ("http_x_forwarded_for", "x_forwarded_for")
 
@@ -46,7 +47,7 @@ def _request(record: Any) -> tuple[str, str, str]:
     """Whose, what, and its status; empty where it is not told."""
     if not isinstance(record, dict):
         return "", "", ""
-    status = _first(record, ("status",))
+    status = _first(record, _STATUS)
     request = _first(record, ("request",)) or _first(record, _URI)
     return _first(record, _PEER), request, status if len(status) == 3 and status.isdecimal() else ""
 

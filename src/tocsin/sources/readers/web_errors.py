@@ -62,8 +62,9 @@ class ApacheErrorLines(_ErrorLines):
         found = _APACHE_CLIENT.fullmatch(line["said"])
         if found is None:
             return None
-        # Since 2.4 there is always a port, also after an IPv6 address without brackets: `::1:37752`.
-        return found["client"].rpartition(":")[0] if line["pid"] and not line["remote"] else found["client"]
+        # Since 2.4 there is a port, also after an IPv6 address without brackets: `::1:37752`; 2.3 had none.
+        client: str = found["client"]
+        return client.rpartition(":")[0] or client if line["pid"] and not line["remote"] else client
 
 
 class ApacheSyslogLines(ApacheErrorLines):

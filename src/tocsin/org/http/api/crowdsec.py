@@ -7,8 +7,6 @@ from msgspec import Struct
 from tocsin.org.http.api.operation import Answer, Operation, Parameter
 from tocsin.org.http.lapi import DECISIONS_PATH, STREAM_PATH, UP_PATH, USAGE_METRICS_PATH
 
-_MEDIA = "application/json"
-
 
 class LapiDecision(Struct):
     """What a bouncer is to do about one IP."""

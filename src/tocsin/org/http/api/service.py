@@ -3,7 +3,7 @@
 from typing import Any
 
 from tocsin.org.http.api.operation import Answer, Operation
-from tocsin.org.http.health import HEALTH_PATH, READY_PATH, ReadyView
+from tocsin.org.http.health import HEALTH_PATH, READY_PATH, Standing
 from tocsin.org.http.metrics import METRICS_PATH
 
 OPENAPI_PATH = "/openapi.json"
@@ -26,8 +26,8 @@ SERVICE_OPERATIONS = (
         tag="Service",
         asked_by="anyone",
         summary="Whether the org can take events in, and answer with what it took in",
-        answers={200: Answer("It can", body=ReadyView)},
-        refusals={503: Answer("It cannot, and why", body=ReadyView)},
+        answers={200: Answer("It can", body=Standing)},
+        refusals={503: Answer("It cannot, and why", body=Standing)},
     ),
     Operation(
         id="getMetrics",
