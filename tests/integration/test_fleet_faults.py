@@ -100,7 +100,7 @@ def test_a_node_does_not_start_without_what_it_must_be_told(tmp_path: Path) -> N
     ("jetstream_on", "more", "why", "hint"),
     [
         (False, "", "JetStream", "servers"),
-        (True, 'authorization { user: "org", password: "right" }', "does not let", "check the credentials"),
+        (True, 'authorization { user: "org", password: "right" }', "does not let", "nothing says so"),
         (True, "", "TOCSIN: it is not there", "`tocsin fleet init`"),
     ],
 )

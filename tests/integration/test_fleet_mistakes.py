@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
+from msgspec.structs import replace
 
 from support.fleet import server_ports, started
 from support.nats_cluster import BINARY, held_port, until
@@ -15,6 +16,7 @@ from support.process import Command, tocsin
 from support.relay_process import RelayProcess
 from tocsin.cli.fleet import told as settings_of
 from tocsin.cli.fleet_files import write_files
+from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.secret import FleetSecret
 
 pytestmark = pytest.mark.slow
@@ -39,6 +41,7 @@ def test_the_mistakes_of_a_newcomer_are_told_with_what_to_do(tmp_path: Path) -> 
         until(lambda: tocsin("fleet", "init", str(fleet)).returncode == 0, "the fleet is not made")
         _another_secret_adds_no_org(fleet)
         _the_key_of_another_role(fleet)
+        _the_key_of_another_fleet(fleet)
         _another_lease(fleet)
 
 
@@ -114,6 +117,10 @@ def _a_node_listens_to_nobody_until_it_knows_something(fleet: Path) -> None:
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", port), timeout=10).close()
             assert node.wait() == 1
+    other = fleet / "other-node"
+    NodeFolder.open(other).remember(replace(settings_of(fleet, "fleet.toml"), connect_s=2.0))
+    asked = tocsin("token", "list", "--data", str(other))
+    assert (asked.returncode, asked.stderr.splitlines()[0][:15]) == (1, "asking nats://1")
 
 
 def _another_secret_adds_no_org(fleet: Path) -> None:
@@ -144,6 +151,16 @@ def _the_key_of_another_role(fleet: Path) -> None:
         assert f"this user may not listen to _IN_{role}.>" in text, text
         assert f"role {role}, whose key is keys/{role}.nk" in text, text
         assert len(said(ended)) == (0 if "check" in command else 2), ended.stderr
+
+
+def _the_key_of_another_fleet(fleet: Path) -> None:
+    other = fleet / "another"
+    write_files(other, [f"nats://127.0.0.1:{port}" for port in (1, 2, 3)])
+    with changed(fleet / "admin.toml", **{"keys/admin": f"{other}/keys/admin"}):
+        ended = tocsin("fleet", "init", str(fleet))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "does not let this user in" in said(ended)[0]
+    assert f"check nkey_file {other}/keys/admin.nk, which may be another fleet's" in said(ended)[1]
 
 
 def _another_lease(fleet: Path) -> None:

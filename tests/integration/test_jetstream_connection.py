@@ -238,6 +238,20 @@ async def test_a_leader_that_is_cut_off_is_not_asked_what_is_so(tmp_path: Path) 
             await journal.close()
 
 
+async def test_a_server_that_takes_nothing_more_is_left(nats_cluster: NatsCluster) -> None:
+    async with Proxy(nats_cluster.nodes[0].port) as proxy:
+        settings = JetStreamSettings(servers=(f"nats://127.0.0.1:{proxy.port}",), connect_s=10 * SOON_S)
+        async with connected(settings) as connection:
+            proxy.requests_flow.clear()
+            flood = [asyncio.ensure_future(connection.tell("flood", bytes(2**20))) for _ in range(20)]
+            async with asyncio.timeout(SOON_S):
+                while proxy.accepted < 2:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.01)
+            proxy.requests_flow.set()
+            await asyncio.gather(*flood)
+            await connection.api("INFO")
+
+
 @asynccontextmanager
 async def connected(settings: JetStreamSettings) -> AsyncIterator[JetStreamConnection]:
     connection = await JetStreamConnection.open(settings)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tocsin.relay import Rank, Telling, pack
@@ -33,8 +33,15 @@ def works(draw: st.DrawFn) -> list[Telling]:
     ]
 
 
+LET_GO_BEFORE_A_FULL_REQUEST = [
+    Telling(_key(1), int(Rank.LOWER), 0, 0),
+    *(Telling(_key(number), int(Rank.RAISE_HIGH), 3, NOW_MS + LEAST_LIFE_MS) for number in range(2, 1002)),
+]
+
+
 @settings(max_examples=60, deadline=None)
 @given(works())
+@example(LET_GO_BEFORE_A_FULL_REQUEST)
 def test_every_request_is_legal_and_tells_the_best_that_fit(work: list[Telling]) -> None:
     request = pack(work, now_ms=NOW_MS)
     assert conforms(risk_events(request))
@@ -74,6 +81,11 @@ def test_nothing_is_claimed_longer_than_its_source_said(work: list[Telling]) -> 
             assert subject.risk_level == (
                 RiskLevel.of_severity(telling.severity) if telling.severity else RiskLevel.LOW
             )
+
+
+def test_what_has_ended_while_it_waited_is_claimed_for_the_least_that_an_org_takes() -> None:
+    (event,) = pack([Telling(_key(1), int(Rank.RAISE_HIGH), 3, NOW_MS - 1)], now_ms=NOW_MS).events
+    assert event.until_ms == NOW_MS + LEAST_LIFE_MS
 
 
 @given(st.lists(st.integers(1, 2**31), min_size=2, max_size=1000, unique=True))

@@ -23,6 +23,12 @@ def test_the_highest_level_counts_and_only_enforcing_providers_have_an_effect() 
     assert [word.assertion.provider_id for word in decision.words] == ["b", "a"]
 
 
+def test_of_equal_levels_the_one_that_holds_longest_says_until_when() -> None:
+    words = [said("a", 2, expires_ms=NOW_MS + 5), said("b", 2, expires_ms=NOW_MS + 9), said("c", 2)]
+    for order in (words, words[::-1]):
+        assert decide(order, dict.fromkeys("abc", ENFORCE), now_ms=NOW_MS).until_ms == NOW_MS + 9
+
+
 def test_an_assertion_ends_at_its_expiry_and_is_still_told() -> None:
     decision = decide([said("a", 3, expires_ms=NOW_MS)], {"a": ENFORCE}, now_ms=NOW_MS)
     assert decision.level is None

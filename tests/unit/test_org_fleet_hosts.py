@@ -272,6 +272,7 @@ async def test_names_and_hosts_are_given_once_and_another_secret_is_noticed() ->
         ("bolt", "https://ACME.example:8443", "where acme is reached"),
         ("Bolt", "https://bolt.example", "no name of an org"),
         ("b.c", "https://bolt.example", "no name of an org"),
+        ("bolt", "https://bölt.example", "no request names the host"),
     ):
         with pytest.raises(OrgError, match=why):
             await orgs.add(name, url, at_ms=2)

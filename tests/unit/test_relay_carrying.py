@@ -6,12 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.relay import Outbox, TargetBook
+from tocsin.journal.protocol import MAX_ENTRY_BYTES
+from tocsin.relay import Kind, Outbox, Refusal, TargetBook
+from tocsin.relay.carrying import RECORDS_IN_A_PART, REFUSED_IN_A_PART
 from tocsin.relay.changes import Served
+from tocsin.relay.fleet.fenced import sealed
 from tocsin.relay.intake import Prepared
 from tocsin.relay.ledger import Answered, Carried, Held, Intent, Outcome, Page, Spent, Told
+from tocsin.relay.okta_target import REASON_CHARS
 from tocsin.relay.reconcile import Policy
 from tocsin.relay.record import Standing
+from tocsin.signals.limits import MESSAGE_CHARS
 
 NOW_MS = 1_770_110_100_000
 HOUR_MS = 3_600_000
@@ -63,6 +68,25 @@ def test_a_request_without_an_answer_is_settled_in_what_is_carried_forward(outbo
     assert (book.told_ms, book.left, book.closes_ms) == (NOW_MS, 3, NOW_MS + 60_000)
     _learns(outbox, Intent(Told(NOW_MS + 1, {OTHER_IP: (3, NOW_MS + HOUR_MS)}), SPENT))
     assert not _standing(outbox, IP).unsure
+
+
+def test_the_largest_part_fits_into_an_entry() -> None:
+    refusals = [
+        Refusal(
+            kind=Kind.SUBJECT,
+            by="a" * 100,
+            reason="\U0001f600" * REASON_CHARS,
+            first_ms=NOW_MS,
+            last_ms=NOW_MS,
+            source="s" * 100,
+            ip="ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+            level="MEDIUM",
+            message="m" * MESSAGE_CHARS,
+        )
+    ]
+    held = {number.to_bytes(16): HOLDS for number in range(RECORDS_IN_A_PART)}
+    part = Carried(NOW_MS, SPENT, b"", OTHER_IP, held, refusals * 3 * REFUSED_IN_A_PART)
+    assert len(sealed(part, by="w" * 200, at_ms=NOW_MS)) < MAX_ENTRY_BYTES
 
 
 def test_a_part_says_nothing_about_what_lies_outside_its_range(outbox: Outbox) -> None:

@@ -29,8 +29,20 @@ def test_a_limit_of_zero_is_the_one_of_concurrency_and_not_of_the_window() -> No
 
 
 def test_an_org_cannot_make_us_sleep_for_longer_than_a_window() -> None:
-    window = _after_one().heard(Allowance(30, 0, timedelta(days=3650)), now=NOW)
-    assert window.spend(NOW)[1] == timedelta(seconds=60)
+    for window in (Window(), _after_one()):
+        told = window.heard(Allowance(30, 0, timedelta(days=3650)), now=NOW)
+        assert told.spend(NOW)[1] == timedelta(seconds=60)
+
+
+def test_a_window_that_the_request_opened_is_as_long_as_its_answer_says() -> None:
+    answered = NOW + timedelta(seconds=1)
+    window = _after_one().heard(Allowance(30, 29, timedelta(seconds=60)), now=answered)
+    assert window.closes_at == answered + timedelta(seconds=60)
+
+
+def test_what_is_granted_beyond_our_share_is_left_to_others() -> None:
+    window = Window(at_most=10).heard(Allowance(30, 25, timedelta(seconds=20)), now=NOW)
+    assert (window.limit, window.left) == (10, 5)
 
 
 def test_37_requests_take_a_window_and_a_bit() -> None:

@@ -1,19 +1,17 @@
 """`tocsin bouncer`: who may ask the org over the CrowdSec API."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tocsin.cli.data_folder import NewOption, expect_org
+from tocsin.cli.opened import opened_registry
 from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption
 
 if TYPE_CHECKING:  # imported by the functions that need them
     from pathlib import Path
 
-    from tocsin.org.registry import Registry
 
 app = typer.Typer(help="The bouncers that may ask an org over the CrowdSec API.", no_args_is_help=True)
 _Name = Annotated[str, typer.Argument(help="What to call it; each name is given once.")]
@@ -50,14 +48,14 @@ def delete(
 async def _create(name: str, data: "Path", org: str | None) -> str:
     from tocsin.org.records import local_deed
 
-    async with _registry(data, org, create=True) as registry:
+    async with opened_registry(data, org, create=True) as (_, registry):
         return await registry.bouncers.create(name, deed=local_deed(registry.now_ms))
 
 
 async def _list(data: "Path", org: str | None) -> list[str]:
     from tocsin.signals import format_timestamp, from_ms
 
-    async with _registry(data, org) as registry:
+    async with opened_registry(data, org) as (_, registry):
         known = registry.bouncers.all()
         return [f"{one.name}\t{one.id}\t{format_timestamp(from_ms(one.created_ms))}" for one in known]
 
@@ -65,14 +63,5 @@ async def _list(data: "Path", org: str | None) -> list[str]:
 async def _delete(name: str, data: "Path", org: str | None) -> None:
     from tocsin.org.records import local_deed
 
-    async with _registry(data, org) as registry:
+    async with opened_registry(data, org) as (_, registry):
         await registry.bouncers.delete(name, deed=local_deed(registry.now_ms))
-
-
-@asynccontextmanager
-async def _registry(data: "Path", org: str | None, *, create: bool = False) -> AsyncIterator["Registry"]:
-    from tocsin.org.data import open_folder
-    from tocsin.org.opening import open_registry
-
-    async with open_folder(data, org, create=create) as folder, open_registry(folder) as registry:
-        yield registry

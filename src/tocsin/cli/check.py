@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from tocsin.cli.credentials import read_token
+from tocsin.cli.opened import opened_folder
 from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption, TokenFileOption
 from tocsin.cli.printable import printable
 from tocsin.errors import TocsinError
@@ -93,11 +94,10 @@ def _canonical(ip: str) -> str:
 
 
 async def _read(addresses: Sequence[str], data: Path, name: str | None) -> list["IpView"]:
-    from tocsin.org.data import open_folder
     from tocsin.org.http.views import ip_view
     from tocsin.org.opening import open_org
 
-    async with open_folder(data, name, create=False) as folder, open_org(folder) as org:
+    async with opened_folder(data, name) as folder, open_org(folder) as org:
         keys = [ip_key(address) for address in addresses]
         return [ip_view(key, await org.look_up(key)) for key in keys]
 

@@ -29,7 +29,9 @@ def expect_org(data: Path, *, new: bool) -> None:
         return
     if not new and data != DEFAULT_DATA and (meant := _nearly(data)):
         raise NoSuchOrg(f"there is no org at {data}", hint=f"did you mean {meant}? --new makes one of that name")
-    typer.echo(f"there is no data folder {data} yet: it is made now", err=True)
+    typer.echo(
+        f"there is no data folder {data} yet: it is made now; `tocsin serve` makes a node's of a fleet", err=True
+    )
 
 
 def _nearly(data: Path) -> Path | None:

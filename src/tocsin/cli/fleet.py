@@ -170,18 +170,26 @@ async def _remove(folder: Path, name: str) -> None:
 
 @asynccontextmanager
 async def as_admin(folder: Path) -> AsyncIterator[tuple["JetStreamConnection", "NodeSettings"]]:
-    """A connection of the role that sets up. Raises ConfigError, JournalError."""
-    from tocsin.cli import fleet_files
+    """A connection of the role that sets up, saying whom it asks. Raises ConfigError, JournalError."""
+    from tocsin.cli.fleet_files import ADMIN
+
+    settings = told(folder, ADMIN)
+    with telling_of(settings):
+        async with connected_admin(settings) as connection:
+            yield connection, settings
+
+
+@asynccontextmanager
+async def connected_admin(settings: "NodeSettings") -> AsyncIterator["JetStreamConnection"]:
+    """The connection alone. Raises JournalError."""
     from tocsin.journal.jetstream import JetStreamConnection
     from tocsin.org.fleet.roles import ADMIN
 
-    settings = told(folder, fleet_files.ADMIN)
-    with telling_of(settings):
-        connection = await JetStreamConnection.open(settings, role=ADMIN)
-        try:
-            yield connection, settings
-        finally:
-            await connection.close()
+    connection = await JetStreamConnection.open(settings, role=ADMIN)
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def told(folder: Path, name: str) -> "NodeSettings":

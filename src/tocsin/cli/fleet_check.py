@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.cli import fleet_files
-from tocsin.cli.fleet import as_admin, told
+from tocsin.cli.fleet import connected_admin, told
 from tocsin.cli.fleet_copies import Shown, compare_copies
 from tocsin.cli.fleet_roles import SYSTEM, declared
 from tocsin.cli.waiting import telling_of
@@ -54,8 +54,8 @@ async def look(folder: Path, tell: Tell) -> bool:
                 tell(line)
         finally:
             await asyncio.gather(*(one.close() for one in reached))
-    if reached:
-        await _look_at_streams(folder, tell)
+        if reached:
+            await _look_at_streams(told(folder, fleet_files.ADMIN), tell)
     return bool(reached)
 
 
@@ -82,9 +82,9 @@ async def _of_servers(connection: JetStreamConnection) -> list[Line]:
     return well + [_problem(fault.where, fault.text, fault.hint) for fault in wrong]
 
 
-async def _look_at_streams(folder: Path, tell: Tell) -> None:
+async def _look_at_streams(settings: NodeSettings, tell: Tell) -> None:
     try:
-        async with as_admin(folder) as (connection, settings):
+        async with connected_admin(settings) as connection:
             lease_s = await lease_of(connection)
             for one in declared(lease_s):
                 name = one.config()["name"]

@@ -11,6 +11,7 @@ from msgspec import Struct
 from tocsin.cli.durations import about
 from tocsin.cli.relay_file import RelayFile
 from tocsin.cli.status import status_lines
+from tocsin.cli.waiting import telling_of
 from tocsin.journal.jetstream.settings import JetStreamSettings
 from tocsin.relay import Status, open_outbox, status_of
 from tocsin.relay.fleet.opening import open_stores
@@ -54,8 +55,9 @@ def fleet_lines(status: FleetStatus) -> Iterator[str]:
 
 
 async def _who(file: RelayFile, settings: JetStreamSettings) -> Who:
-    async with open_stores(settings, file.of_fleet) as stores:
-        return who_has_what(await stores.workers.all(), await stores.owners.all())
+    with telling_of(settings):
+        async with open_stores(settings, file.of_fleet) as stores:
+            return who_has_what(await stores.workers.all(), await stores.owners.all())
 
 
 def _status_in(state: Path) -> Status:

@@ -13,6 +13,7 @@ import typer
 from tocsin.cli.guards import keep_guards
 from tocsin.cli.relay import RequestLog, stop_signals
 from tocsin.cli.relay_file import RelayFile
+from tocsin.cli.waiting import telling_of
 from tocsin.descriptors import make_room_for
 from tocsin.journal.jetstream.settings import JetStreamSettings
 from tocsin.relay import Guards, only_relay
@@ -32,7 +33,8 @@ async def run_worker(file: RelayFile, settings: JetStreamSettings, sources: "lis
     _make_room(len(file.targets))
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(only_relay(Path(file.state)))
-        stores = await stack.enter_async_context(open_stores(settings, file.of_fleet))
+        with telling_of(settings):
+            stores = await stack.enter_async_context(open_stores(settings, file.of_fleet))
         name = worker_name(Path(file.state))
         stream = SharedStream(stores.signals, Turns(TURNS_AT_ONCE))
         serving = Serving(file.relay, file.of_fleet, stores, stream, watcher=RequestLog(), guards=guards)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tocsin.cli.data_folder import NewOption, expect_org
+from tocsin.cli.opened import opened_registry
 from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption
 from tocsin.org.records import Role
 
@@ -54,11 +55,9 @@ def revoke(
 
 async def _rows(data: Path, org: str | None) -> list[tuple[str, ...]]:
     """A head, and a row for each token. Raises OrgError or JournalError."""
-    from tocsin.org.data import open_folder
-    from tocsin.org.opening import open_registry
     from tocsin.signals import format_timestamp, from_ms
 
-    async with open_folder(data, org, create=False) as folder, open_registry(folder) as registry:
+    async with opened_registry(data, org) as (folder, registry):
         async with folder.backing.last_uses(folder) as uses:
             used = await uses.all()
         rows: list[tuple[str, ...]] = [("NAME", "ID", "ROLE", "CREATED", "LAST USED")]
@@ -72,19 +71,15 @@ async def _rows(data: Path, org: str | None) -> list[tuple[str, ...]]:
 
 async def _revoke(name: str, data: Path, org: str | None) -> None:
     """Raises OrgError or JournalError."""
-    from tocsin.org.data import open_folder
-    from tocsin.org.opening import open_registry
     from tocsin.org.records import local_deed
 
-    async with open_folder(data, org, create=False) as folder, open_registry(folder) as registry:
+    async with opened_registry(data, org) as (_, registry):
         await registry.tokens.revoke(name, deed=local_deed(registry.now_ms))
 
 
 async def make_token(name: str, data: Path, role: Role, *, org: str | None = None) -> str:
     """A new API token for the org of `data`, which may run meanwhile. Raises OrgError or JournalError."""
-    from tocsin.org.data import open_folder
-    from tocsin.org.opening import open_registry
     from tocsin.org.records import local_deed
 
-    async with open_folder(data, org) as folder, open_registry(folder) as registry:
+    async with opened_registry(data, org, create=True) as (_, registry):
         return await registry.tokens.create(name, role, deed=local_deed(registry.now_ms))

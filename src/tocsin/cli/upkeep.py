@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tocsin.cli.bar import bar
+from tocsin.cli.opened import opened_folder
 from tocsin.cli.options import DEFAULT_DATA, DataOption, OrgOption
 
 if TYPE_CHECKING:  # imported by the functions that need it
@@ -91,10 +92,9 @@ def rebuild_command(data: DataOption = DEFAULT_DATA, org: OrgOption = None) -> N
 
 
 async def _rebuild(data: Path, org: str | None, on_progress: Callable[[int, int], None]) -> int:
-    from tocsin.org.data import open_folder
     from tocsin.org.rebuild import rebuild
 
-    async with open_folder(data, org, create=False) as folder:
+    async with opened_folder(data, org) as folder:
         return await rebuild(folder, on_progress=on_progress)
 
 

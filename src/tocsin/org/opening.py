@@ -1,8 +1,10 @@
 """From a data folder to what is open: an org, or its registry alone; caught up with the journal, or behind it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import TypeVar
 
 from tocsin.org.config import OrgConfig
 from tocsin.org.crowdsec.feed import Feed
@@ -14,6 +16,7 @@ from tocsin.org.risk_index import RiskIndex
 from tocsin.org.trimmed import Whole, begin_anew_if_outrun
 
 _DEFAULTS = OrgConfig()
+_T = TypeVar("_T")
 
 
 @asynccontextmanager
@@ -45,14 +48,11 @@ async def org_behind(
     clock = clock or folder.backing.now
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(folder.backing.opened())
-        index = RiskIndex(folder.index)
-        stack.callback(index.close)
-        feed = Feed(folder.feed)
-        stack.callback(feed.close)
-        log_index = LogIndex(folder.log)
-        stack.callback(log_index.close)
-        registry = Registry(journal, folder.directory, [index, feed, log_index], clock=clock)
-        stack.push_async_callback(registry.close)
+        index = await _opened(stack, partial(RiskIndex, folder.index), _close)
+        feed = await _opened(stack, partial(Feed, folder.feed), _close)
+        log_index = await _opened(stack, partial(LogIndex, folder.log), _close)
+        make = partial(Registry, journal, folder.directory, (index, feed, log_index), clock=clock)
+        registry = await _opened(stack, make, Registry.close)
         kept = folder.backing.stores(folder, journal, registry.projector, feed, clock())
         stores = await stack.enter_async_context(kept)
         org = Org(
@@ -95,6 +95,27 @@ async def registry_of(folder: DataFolder) -> AsyncIterator[Registry]:
     """`registry_behind` for one who holds the folder already."""
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(folder.backing.opened())
-        registry = Registry(journal, folder.directory, clock=folder.backing.now)
-        stack.push_async_callback(registry.close)
-        yield registry
+        make = partial(Registry, journal, folder.directory, clock=folder.backing.now)
+        yield await _opened(stack, make, Registry.close)
+
+
+async def _opened(stack: AsyncExitStack, make: Callable[[], _T], close: Callable[[_T], Awaitable[None]]) -> _T:
+    """
+    What `make` opens; `stack` closes it.
+
+    In a thread: a node opens orgs beside others that answer, and a new file, or what SQLite and LMDB find after a
+    crash, takes tens of milliseconds.
+    """
+    opening = asyncio.create_task(asyncio.to_thread(make))
+
+    async def close_it() -> None:
+        await asyncio.wait([opening])
+        if not opening.cancelled() and opening.exception() is None:
+            await close(opening.result())
+
+    stack.push_async_callback(close_it)  # before it is waited for: whoever waits may be cancelled, the thread is not
+    return await asyncio.shield(opening)
+
+
+async def _close(file: RiskIndex | Feed | LogIndex) -> None:
+    await asyncio.to_thread(file.close)

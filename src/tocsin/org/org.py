@@ -154,7 +154,11 @@ class Org:
                 if entry := await self.journal.get(said.seq):
                     messages[said.provider_id] = risk_message(entry, said.event, said.subject)
 
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._messages_within_s):
-                await asyncio.gather(*map(read, holding))
+        if self._messages_within_s is None:
+            for said in holding:  # a file has one reader: to ask it for all at once takes longer
+                await read(said)
+        else:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._messages_within_s):
+                    await asyncio.gather(*map(read, holding))
         return messages

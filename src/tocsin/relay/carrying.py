@@ -19,8 +19,8 @@ from tocsin.relay.store import Store, Txn, between, walk
 from tocsin.signals import ip_key
 
 RECORDS_IN_A_PART = 4_000
-REFUSED_IN_A_PART = 500
-"""Each comes with its reason: so many keep a part well below what an entry may hold."""
+REFUSED_IN_A_PART = 100
+"""Each comes with the target's reason for each level: so many keep a part below what an entry may hold."""
 
 
 def carried(store: Store, txn: Txn, name: str, book: TargetBook, first: bytes, *, now_ms: int, records: int) -> Carried:

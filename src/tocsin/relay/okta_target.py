@@ -26,7 +26,7 @@ from tocsin.relay.window import Allowance, Window
 from tocsin.signals import RiskEvent, RiskEventSubject, from_ms
 from tocsin.signals.limits import SUBJECTS_PER_REQUEST
 
-_REASON_CHARS = 300
+REASON_CHARS = 300
 _LONGEST_WAIT_S = 24 * 3600  # a header can name more than a timedelta, or a date, can hold
 
 
@@ -131,4 +131,4 @@ def _wait(seconds: float | None) -> timedelta | None:
 
 def _clean(text: str) -> str:
     """What another machine wrote, fit for a terminal and a log line."""
-    return "".join(char if char.isprintable() else " " for char in text)[:_REASON_CHARS].strip()
+    return "".join(char if char.isprintable() else " " for char in text)[:REASON_CHARS].strip()

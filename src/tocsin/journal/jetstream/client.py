@@ -1,11 +1,22 @@
-"""The client of `nats-py`, but that `tls://` is kept to. Imported only where the extra is needed."""
+"""The client of `nats-py`, stricter. Imported only where the extra is needed."""
 
 from nats.aio.client import Client, Srv
 from nats.errors import Error
 
 
 class StrictClient(Client):
-    """Says nothing to a server that was to speak TLS and does not: nats-py would go on in clear text."""
+    """
+    Says nothing to a server that was to speak TLS and does not: nats-py would go on in clear text.
+
+    Waits for nothing of a connection that it leaves: nats-py would wait until a server that hangs has taken what is
+    on its way to it, and leave open what came to nothing.
+    """
+
+    def abort(self) -> None:
+        """End the connection to the server. What has not been sent is lost."""
+        writer = getattr(self._transport, "_io_writer", None)
+        if writer is not None:
+            writer.transport.abort()
 
     def _connect_command(self) -> bytes:
         server = self._current_server
@@ -14,6 +25,9 @@ class StrictClient(Client):
         return super()._connect_command()
 
     async def _connect_to_server(self, s: Srv) -> None:
-        if self._transport:  # of an attempt that came to nothing; nats-py would let it lie open
-            self._transport.close()  # type: ignore[no-untyped-call]
+        self.abort()
         await super()._connect_to_server(s)
+
+    async def _attempt_reconnect(self) -> None:
+        self.abort()
+        await super()._attempt_reconnect()

@@ -17,12 +17,13 @@ import structlog
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream.asking import ATTEMPT_S
 from tocsin.journal.jetstream.denials import Denials
-from tocsin.journal.jetstream.settings import EXTRA_HINT, JetStreamSettings, credentials, tls
+from tocsin.journal.jetstream.settings import EXTRA_HINT, JetStreamSettings, credentials, tls, who_asks
 from tocsin.journal.protocol import JournalError
 
 if TYPE_CHECKING:
-    from nats.aio.client import Client
     from nats.aio.msg import Msg
+
+    from tocsin.journal.jetstream.client import StrictClient
 
 _PING_S, _PINGS = 1.0, 2  # a server that hangs is left after three seconds: well inside the patience of an append
 _RECONNECT_S, _LONGEST_PAUSE_S = 0.2, 2.0
@@ -45,7 +46,7 @@ class Link:
 
     def __init__(self, settings: JetStreamSettings, role: str = "") -> None:
         self.settings = settings
-        self._client: Client | None = None
+        self._client: StrictClient | None = None
         self.denials = Denials(self.where, settings.inbox_prefix, role)
         self._listening: list[Listening] = []
         self._no = ""
@@ -120,14 +121,14 @@ class Link:
         if self._client is not None:
             await _let_go(self._client)
 
-    def _there(self) -> "Client":
+    def _there(self) -> "StrictClient":
         if self._closed:
             raise JournalError("the connection to the servers is closed")
         if self._client is None or not self._client.is_connected:
             raise ConnectionError(f"not connected: {self._no}" if self._no else "not connected")
         return self._client
 
-    async def _connected(self) -> "Client":
+    async def _connected(self) -> "StrictClient":
         """A new client, connected. Raises JournalError."""
         refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         told = list[Exception]()
@@ -174,7 +175,7 @@ class Link:
             "pending_size": 0,  # nothing is kept while no server is there: whoever asks is told, and asks again
         }
 
-    async def _subscribe(self, client: "Client", one: Listening) -> None:
+    async def _subscribe(self, client: "StrictClient", one: Listening) -> None:
         async def hear(message: "Msg") -> None:
             if not one.ended:
                 one.heard(message)
@@ -221,7 +222,7 @@ class Link:
         if refusal is not None:
             return JournalError(
                 f"{self.where} does not let this user in",
-                hint="check the credentials, and that the servers know this user",
+                hint=f"check {who_asks(self.settings)}, and that the servers know this user",
             )
         why = failed or (told[-1] if told else "no answer")
         refused = isinstance(why, ConnectionError) and why.errno  # whose text quotes a tuple of Python
@@ -252,7 +253,7 @@ def _is_no(error: Exception) -> bool:
     return "authorization violation" in text or "authentication" in text or "nkey" in text
 
 
-def _new_client() -> "Client":
+def _new_client() -> "StrictClient":
     """Raises JournalError, where the extra is not installed."""
     try:
         from tocsin.journal.jetstream.client import StrictClient
@@ -261,11 +262,9 @@ def _new_client() -> "Client":
     return StrictClient()
 
 
-async def _let_go(client: "Client") -> None:
+async def _let_go(client: "StrictClient") -> None:
     with suppress(Exception):  # it is over, whatever the server says to that
         async with asyncio.timeout(ATTEMPT_S):
             await client.close()
-    writer: Any = getattr(client._transport, "_io_writer", None)
-    if writer is not None:  # left open where no connection came about, or a server that hangs takes nothing more
-        writer.transport.abort()
-        await asyncio.sleep(0)  # which closes it
+    client.abort()
+    await asyncio.sleep(0)  # it is closed in the loop's next turn

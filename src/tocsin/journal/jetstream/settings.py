@@ -88,6 +88,17 @@ def credentials(settings: JetStreamSettings) -> dict[str, Any]:
     return {}
 
 
+def who_asks(settings: JetStreamSettings) -> str:
+    """What says it, for messages."""
+    if settings.credentials_file is not None:
+        return f"credentials_file {settings.credentials_file}"
+    if settings.nkey_file is not None:
+        return f"nkey_file {settings.nkey_file}, which may be another fleet's"
+    return (
+        f"user and password_file {settings.password_file}" if settings.user is not None else "who asks: nothing says so"
+    )
+
+
 def tls(settings: JetStreamSettings) -> ssl.SSLContext | None:
     """The context for TLS, or None when all servers are plain. Raises: JournalError, when a file cannot be used."""
     if not any(url.startswith("tls://") for url in settings.servers):

@@ -77,9 +77,12 @@ class Registered:
 
         Args:
             url: scheme and host, perhaps a port; without a slash at its end.
-        Raises: OrgError, when it is no name, or that or the host of `url` is another's.
+        Raises: OrgError, when it is no name, no request names the host of `url` so, or one of the two is another's.
         """
         added = RegisteredOrg(url, at_ms)
+        if not added.host.isascii():
+            text = f"no request names the host {added.host} so"
+            raise OrgError(text, hint="write it in ASCII, as clients send it: xn--...")
         for other, known in (await self.all()).items():
             if other != name and known.host == added.host:
                 raise _taken(known.host, other)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -49,6 +50,12 @@ SLOWEST_S = 30.0
 
 class ClientGone(Exception):
     """The client hung up before its request was whole, or does not take its answer."""
+
+
+@lru_cache(maxsize=1)
+def date_header(second: int) -> tuple[bytes, bytes]:
+    """The Date of the answers of one second of the epoch."""
+    return b"date", formatdate(second, usegmt=True).encode()
 
 
 class Exchange:
@@ -207,7 +214,7 @@ class Exchange:
         await self._send(message)
 
     def _common_headers(self, status: int, own: Headers) -> Headers:
-        headers = [(b"date", formatdate(self.now, usegmt=True).encode()), *_ALWAYS]
+        headers = [date_header(int(self.now)), *_ALWAYS]
         if self._https:
             headers += _HTTPS_ONLY
         says_cache = any(name == b"cache-control" for name, _ in own)

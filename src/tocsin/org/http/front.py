@@ -1,8 +1,7 @@
 """The front door: every request passes here once, for authorization, rate limit, routing, refusals and headers."""
 
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from traceback import format_exception
 
@@ -133,7 +132,7 @@ class Front:
         )
         area = area_of(exchange.path)
         try:
-            async with self._in_flight_with(exchange, area):
+            with self._in_flight_with(exchange, area):
                 await self._serve(exchange, area)
         except Exception as error:  # the one place where a mistake of ours becomes an answer
             await self._refuse(exchange, error)
@@ -152,18 +151,15 @@ class Front:
         if not exchange.started:
             await exchange.refuse(refusal)
 
-    @asynccontextmanager
-    async def _in_flight_with(self, exchange: Exchange, area: Area) -> AsyncIterator[None]:
+    def _in_flight_with(self, exchange: Exchange, area: Area) -> AbstractContextManager[None]:
         """One more request under way, where they are limited. Raises Refusal when there are as many as may be."""
         if area.bucket is None:
-            yield
-            return
+            return nullcontext()
         if self._in_flight.is_full:
             # D: limit and remaining are 0, which tells it from a window that is full. When one ends nobody knows.
             exchange.grant = Grant(allowed=False, limit=0, remaining=0, reset=math.ceil(exchange.now) + 1)
             raise too_many_requests()
-        with self._in_flight.one_more():
-            yield
+        return self._in_flight.one_more()
 
     async def _serve(self, exchange: Exchange, area: Area) -> None:
         method, path = exchange.method, exchange.path

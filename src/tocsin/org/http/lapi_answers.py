@@ -4,10 +4,9 @@ import asyncio
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from email.utils import formatdate
 
 from tocsin.org.crowdsec.decisions import go_json
-from tocsin.org.http.exchange import SLOWEST_S, ClientGone, Headers, Message, Send
+from tocsin.org.http.exchange import SLOWEST_S, ClientGone, Headers, Message, Send, date_header
 
 _JSON = (b"content-type", b"application/json; charset=utf-8")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
@@ -20,7 +19,6 @@ class Answers:
 
     def __init__(self, clock: Callable[[], float], counts: Counter[tuple[str, int]]) -> None:
         self._clock, self._counts = clock, counts
-        self._date = (0, b"")
 
     async def whole(self, send: Send, status: int, body: bytes, more: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """A JSON body."""
@@ -43,10 +41,7 @@ class Answers:
 
     def start(self, status: int, headers: Headers) -> Message:
         """The message with status and headers, with the date; it counts as an answer."""
-        now = int(self._clock())
-        if now != self._date[0]:
-            self._date = (now, formatdate(now, usegmt=True).encode())
-        headers.append((b"date", self._date[1]))
+        headers.append(date_header(int(self._clock())))
         self._counts[AREA, status] += 1
         return {"type": "http.response.start", "status": status, "headers": headers}
 

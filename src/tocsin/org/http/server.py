@@ -1,4 +1,4 @@
-"""Serves the front door over HTTP: one process, one event loop, Granian embedded."""
+"""Serves the front door over HTTP: one process, one event loop."""
 
 import asyncio
 import errno
@@ -7,18 +7,12 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.net import SocketHolder  # type: ignore[attr-defined]
-from granian.server.embed import Server
-
 from tocsin.descriptors import make_room_for
+from tocsin.http_server import OneSocketServer
 from tocsin.org.config import Http
 from tocsin.org.errors import OrgError
 
 _BACKLOG = 1024
-_HEADERS_MAX_BYTES = 64 * 1024
 _CLOSE_AT_MOST_S = 10
 
 
@@ -58,7 +52,14 @@ async def serve(
     Args:
         on_stop: told first when that comes, to end answers that would go on for ever.
     """
-    server = _OneSocketServer(application, listening, settings)
+    server = OneSocketServer(
+        application,
+        listening,
+        backlog=_BACKLOG,
+        header_timeout_s=settings.header_timeout_s,
+        close_at_most_s=_CLOSE_AT_MOST_S,
+        connections=make_room_for(settings.connections),
+    )
 
     def stop() -> None:
         on_stop()
@@ -73,32 +74,6 @@ async def serve(
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-
-
-class _OneSocketServer(Server):
-    """Granian on a socket that listens already."""
-
-    def __init__(self, application: Any, listening: socket.socket, settings: Http) -> None:
-        self._listening = listening
-        super().__init__(
-            application,
-            interface=Interfaces.ASGINL,
-            log_level=LogLevels.error,
-            websockets=False,
-            # Not HTTP/2 in the clear: while the server waits to learn which of the two it will be, no timeout runs.
-            http=HTTPModes.http1,
-            http1_settings=HTTP1Settings(
-                header_read_timeout=int(settings.header_timeout_s * 1000), max_buffer_size=_HEADERS_MAX_BYTES
-            ),
-            backlog=_BACKLOG,
-            backpressure=make_room_for(settings.connections),
-        )
-        self.workers_kill_timeout = _CLOSE_AT_MOST_S
-
-    def _init_shared_socket(self) -> None:
-        # Granian's own types do not say that it takes a socket; its worker processes are handed one this way.
-        holder: Any = SocketHolder(self._listening.detach(), False, _BACKLOG)  # type: ignore[call-arg]
-        self._shd = holder
 
 
 def _why(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""Granian on a socket of ours, in the event loop that runs already."""
+"""Where a source listens, and the server that answers there for as long as it is read."""
 
 import asyncio
 import socket
@@ -10,6 +10,7 @@ from tocsin.sources.errors import SourceError
 
 LOOPBACK = "127.0.0.1"
 _BACKLOG = 128
+_HEADER_TIMEOUT_S = 15.0
 _CLOSE_AT_MOST_S = 5
 
 
@@ -38,21 +39,15 @@ def listening_on(place: str) -> Iterator[socket.socket]:
 @asynccontextmanager
 async def serving(application: Any, listening: socket.socket) -> AsyncIterator[None]:
     """Answers requests for as long as it is open; those under way are answered before it closes."""
-    from granian.constants import Interfaces  # here: only who listens pays for it
-    from granian.log import LogLevels
-    from granian.net import SocketHolder  # type: ignore[attr-defined]
-    from granian.server.embed import Server
-
-    class OneSocketServer(Server):
-        def _init_shared_socket(self) -> None:
-            # Granian's own types do not say that it takes a socket; its worker processes are handed one this way.
-            holder: Any = SocketHolder(listening.detach(), False, _BACKLOG)  # type: ignore[call-arg]
-            self._shd = holder
+    from tocsin.http_server import OneSocketServer  # here: only who listens pays for it
 
     server = OneSocketServer(
-        application, interface=Interfaces.ASGINL, log_level=LogLevels.error, websockets=False, backlog=_BACKLOG
+        application,
+        listening,
+        backlog=_BACKLOG,
+        header_timeout_s=_HEADER_TIMEOUT_S,
+        close_at_most_s=_CLOSE_AT_MOST_S,
     )
-    server.workers_kill_timeout = _CLOSE_AT_MOST_S
     ready = asyncio.Event()
     server.on_startup(ready.set)
     task = asyncio.create_task(server.serve())
