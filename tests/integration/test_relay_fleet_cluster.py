@@ -285,7 +285,7 @@ def test_what_keeps_a_put_from_the_fleet_is_one_line_and_a_hint(tmp_path: Path) 
     config.write_text('[journal]\nservers = ["nats://127.0.0.1:1"]\nconnect_s = 1.0\n')
     refused = tocsin("relay", "put", str(signals), "--config", str(config))
     assert refused.returncode == 1
-    assert refused.stderr.startswith("tocsin: no NATS server answers at 127.0.0.1:1")
+    assert "tocsin: no NATS server answers at 127.0.0.1:1: Connection refused\n" in refused.stderr
     refused = tocsin("relay", "put", str(signals), "-", "--source", "mine", "--config", str(config))
     assert refused.returncode == 2
     assert "names one FILE" in refused.stderr

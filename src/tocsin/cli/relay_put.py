@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from tocsin.cli.config import load_config
 from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
 from tocsin.cli.progress import say
 from tocsin.cli.reading_options import ReadingOptions, with_options
+from tocsin.cli.waiting import telling_of
 from tocsin.journal.jetstream.settings import JetStreamSettings
 from tocsin.relay.fleet.config import FleetConfig
 from tocsin.wall_clock import utc_now
@@ -81,7 +83,9 @@ async def _hand_over(file: PutFile, intake: "Intake", paths: Sequence[str], how:
     from tocsin.relay.fleet.opening import open_detector
 
     assert file.journal is not None
-    async with open_detector(file.journal, file.fleet) as detector:
+    async with AsyncExitStack() as stack:
+        with telling_of(file.journal):
+            detector = await stack.enter_async_context(open_detector(file.journal, file.fleet))
         batches = intake.batches(paths, how)
         # In a thread: a pipe may be silent for long, and the servers want to hear from us.
         while (batch := await asyncio.to_thread(_next, batches)) is not None:
