@@ -289,6 +289,9 @@ def test_what_keeps_a_put_from_the_fleet_is_one_line_and_a_hint(tmp_path: Path) 
     refused = tocsin("relay", "put", str(signals), "-", "--source", "mine", "--config", str(config))
     assert refused.returncode == 2
     assert "names one FILE" in refused.stderr
+    refused = tocsin("relay", "put", "-", "--config", str(config))
+    assert refused.returncode == 2
+    assert "is needed for standard input" in refused.stderr
 
 
 async def test_many_targets_over_four_workers_are_balanced_and_only_what_must_move_moves(

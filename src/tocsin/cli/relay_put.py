@@ -61,6 +61,9 @@ def put_command(
     """
     if source and len(files) > 1:
         raise typer.BadParameter("names one FILE, and there are several", param_hint="--source")
+    if not source and _STDIN in files:
+        # With one name for all of them, the list of one machine would replace that of another.
+        raise typer.BadParameter("is needed for standard input, which has no name", param_hint="--source")
     from tocsin.cli.intake import Intake, all_expired
     from tocsin.cli.send_report import broken_lines, file_lines, skipped_lines
 

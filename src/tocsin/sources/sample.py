@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from tocsin.sources.framing.journal import journal_or_lines
-from tocsin.sources.framing.json_values import closed, json_values
+from tocsin.sources.framing.json_values import closed, is_carried, json_values
 from tocsin.sources.framing.rows import rows
 
 _MOST = 100
@@ -44,7 +44,7 @@ class Sample:
     def values(self) -> list[Any]:
         """The first JSON values; of a document that is larger than the sample, what can be told of it."""
         start = self.head.lstrip()
-        if not start.startswith((b"{", b"[")):
+        if not start.startswith((b"{", b"[")) and not is_carried(start):
             return []
         head = self.head
         found = [value for block in json_values([head]) for value in block.records][:_MOST]
