@@ -38,7 +38,7 @@ LEVELS = list(RiskLevel)
 class _Remembers(MemoryJournal):
     """Forgets nothing."""
 
-    async def forget(self, branch: str, before: int) -> int:
+    async def forget(self, topic: str, before: int) -> int:
         return 0
 
 
