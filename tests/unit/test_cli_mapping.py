@@ -7,7 +7,7 @@ from backports import zstd
 from typer.testing import CliRunner, Result
 
 from tocsin.cli.main import app
-from tocsin.sources import SourceError
+from tocsin.sources import SourceError, mapping_format
 from tocsin.sources.sample import PARQUET_MAGIC
 
 MAPPING = """
@@ -66,3 +66,33 @@ def test_map_says_that_a_file_is_not_the_parquet_it_was_said_to_be(tmp_path: Pat
     assert result.exit_code == 1
     assert "Parquet is not read" in result.output
     assert "spelled right" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "says", "hint"),
+    [
+        ('paths = ["client"]', 'paths = ["Quell IP"]', "ip.paths: 'Quell IP' is not JMESPath", """'"Quell IP"'"""),
+        ('paths = ["client"]', 'paths = ["Score (0-100)"]', "ip.paths: 'Score (0-100)'", """'"Score (0-100)"'"""),
+        ('always = "LOW"', 'path = "a =="\ntable = { 1 = "LOW" }', "level: 'a =='", """'"Source IP"'"""),
+        ('message = "blocked"', 'message = "[{rule}]"', "message: '[{rule}]' names rule", "add fields.rule"),
+        ('profile = "my', 'profil = "my', "there is no key profil", "did you mean profile?"),
+        ('always = "LOW"', 'alway = "LOW"', "there is no key level.alway", "did you mean always?"),
+        ('message = "blocked"', "", "the key message is missing", "add message = ..."),
+        ('format = "json"', 'format = "jsn"', "reader.format: invalid enum value 'jsn'", "one of csv, json,"),
+        ('format = "json"', 'format = "lines"\npattern = "("', "reader.pattern: the pattern '('", "(?P<name>...)"),
+    ],
+)
+def test_what_is_wrong_in_a_mapping_is_told_with_its_file_key_and_mend(
+    tmp_path: Path, line: str, instead: str, says: str, hint: str
+) -> None:
+    path = _mapping(tmp_path, MAPPING.format(form="json").replace(line, instead))
+    with pytest.raises(SourceError) as caught:
+        mapping_format(path)
+    assert str(caught.value).startswith(f"{path}: {says}")
+    assert hint in str(caught.value.hint)
+
+
+def test_the_quoting_that_the_hint_shows_finds_the_column(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("Quell IP\n8.8.8.8\n")
+    mapping = _mapping(tmp_path, MAPPING.format(form="csv").replace('"client"', """'"Quell IP"'"""))
+    assert "=> signal 8.8.8.8 LOW" in _run("explain", tmp_path / "rows.csv", "--mapping", mapping).output

@@ -9,6 +9,7 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from tocsin.mistakes import mistake
 from tocsin.signals import RiskLevel
 from tocsin.sources.config import Life
 from tocsin.sources.errors import SourceError
@@ -163,9 +164,10 @@ def parse_profile(content: str, *, name: str, toml: bool = False) -> Profile:
     try:
         return msgspec.convert(_text_keys(values), Profile, strict=False)
     except msgspec.ValidationError as error:
-        hints = (hint for word, hint in _HINTS.items() if word in str(error))
-        hint = next(hints, "`tocsin formats NAME` prints a mapping to start from")
-        raise SourceError(f"{name}: {error}", hint=hint) from None
+        what, hint = mistake(Profile, str(error))
+        hints = (better for word, better in _HINTS.items() if word in str(error))
+        is_of_a_key = " field `" in str(error)
+        raise SourceError(f"{name}: {what}", hint=hint if is_of_a_key else next(hints, hint)) from None
 
 
 def _text_keys(value: Any) -> Any:
