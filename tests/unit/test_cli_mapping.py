@@ -1,5 +1,6 @@
 """What a person sees whose own files, or mappings of them, are not as the command thinks."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,26 @@ def test_the_quoting_that_the_hint_shows_finds_the_column(tmp_path: Path) -> Non
     (tmp_path / "rows.csv").write_text("Quell IP\n8.8.8.8\n")
     mapping = _mapping(tmp_path, MAPPING.format(form="csv").replace('"client"', """'"Quell IP"'"""))
     assert "=> signal 8.8.8.8 LOW" in _run("explain", tmp_path / "rows.csv", "--mapping", mapping).output
+
+
+def test_an_export_with_semicolons_and_days_first_is_told_how_to_be_read_and_then_is(tmp_path: Path) -> None:
+    export, how = tmp_path / "fw.csv", ("--as-of", "2026-11-25T23:00:00Z")
+    export.write_bytes(b"\xef\xbb\xbfZeitstempel;Quell IP;Regel-Name\r\n25.11.2026 19:57:29;8.8.8.8;ssh\r\n")
+    error = _error(_run("explain", export))
+    assert "in no format" in str(error)
+    assert "--mapping FILE" in str(error.hint)
+    (account,) = map(json.loads, _run("send", export, "--dry-run", "--json").stdout.splitlines())
+    assert "--mapping FILE" in account["hint"]
+    mapping = MAPPING.format(form="csv").replace('"client"', """'"Quell IP"'""")
+    mapping += '[timestamp]\npaths = ["Zeitstempel"]\n'
+    tried = _run("map", "--try", _mapping(tmp_path, mapping), export, *how).output
+    assert "the first record has Zeitstempel;Quell IP;Regel-Name\n" in tried
+    assert "delimiter = ';' under [reader]" in tried
+    mapping = mapping.replace("[reader]\n", "[reader]\ndelimiter = ';'\n")
+    tried = _run("map", "--try", _mapping(tmp_path, mapping), export, *how).output
+    assert "is no time in the form" in tried
+    (line,) = (line.strip() for line in tried.splitlines() if "under [timestamp]" in line)
+    read = _run("map", "--try", _mapping(tmp_path, f"{mapping}{line.partition(' under')[0]}\n"), export, *how)
+    assert read.exit_code == 0
+    assert "signal 8.8.8.8 LOW, observed 2026-11-25T19:57:29+00:00" in read.output
+    assert "the first record has" not in read.output
