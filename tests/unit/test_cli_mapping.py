@@ -1,13 +1,17 @@
 """What a person sees whose own files, or mappings of them, are not as the command thinks."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from backports import zstd
 from typer.testing import CliRunner, Result
 
+from tocsin.cli.intake import Intake
 from tocsin.cli.main import app
+from tocsin.cli.send_report import INTERRUPTED, Report, lines
+from tocsin.relay import Tally
 from tocsin.sources import SourceError, mapping_format
 from tocsin.sources.sample import PARQUET_MAGIC
 
@@ -120,3 +124,40 @@ def test_an_export_with_semicolons_and_days_first_is_told_how_to_be_read_and_the
     assert read.exit_code == 0
     assert "signal 8.8.8.8 LOW, observed 2026-11-25T19:57:29+00:00" in read.output
     assert "the first record has" not in read.output
+
+
+def test_one_file_that_cannot_be_read_keeps_all_from_being_sent_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_TOKEN", "s3cret")
+    (tmp_path / "good.txt").write_text("8.8.8.8\n")
+    files = (tmp_path / "good.txt", tmp_path / "no.log")
+    error = _error(_run("send", *files, "--to", "http://127.0.0.1:1"))
+    assert str(error).endswith("No such file or directory; nothing was sent, of the other files neither")
+    tried = _run("send", *files, "--dry-run")
+    assert tried.exit_code == 1
+    assert "good.txt: ip-list: 1 records, 1 signals" in tried.stdout
+    assert "1 IP (1 MEDIUM): 1 request" in tried.stdout
+    assert f"{tmp_path}/no.log: not read" in tried.stdout
+    assert f"{tmp_path}/no.log cannot be read: No such file or directory\n  hint: check the path" in tried.stderr
+    for command in (("explain",), ("send", "--dry-run", files[0])):
+        result = _run(*command, tmp_path)
+        assert "name the files in it" in f"{result.stderr}{getattr(result.exception, 'hint', '')}"
+
+
+@pytest.mark.parametrize(
+    ("requests", "stopped", "says"),
+    [
+        (0, "it would travel in the clear", ("nothing was sent", "mend what stopped it first, then the same command")),
+        (3, "no connection", ("nothing was delivered to o.example in 3 attempts", "mend what stopped it first")),
+        (0, INTERRUPTED, ("nothing was sent", "not delivered 2: the same command again goes on from here")),
+    ],
+)
+def test_what_was_not_delivered_names_what_comes_before_the_same_command(
+    tmp_path: Path, requests: int, stopped: str, says: tuple[str, str]
+) -> None:
+    tally, took = Tally(requests=requests), timedelta(0)
+    report = Report(Intake(), tally, "o.example", took, subjects=2, left=2, stopped=stopped, kept_in=tmp_path)
+    first, last = lines(report)
+    assert first == says[0]
+    assert says[1] in last
