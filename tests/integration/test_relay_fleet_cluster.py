@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -269,6 +270,8 @@ async def test_what_files_say_is_handed_over_to_the_fleet(tmp_path: Path, cluste
             handed = put(str(mine), "--source", "mine")
             assert (handed.returncode, handed.stderr) == (0, "")
             assert "2 signals (2 HIGH)" in handed.stdout
+            instead = "2 signals, in place of what it said before"
+            assert f"handed over to all targets of the fleet as source mine (put): {instead}\n" in handed.stdout
             _until(lambda: {"9.9.9.1", "9.9.9.2"} <= set(org.ips), workers)
             write_list(mine, {"9.9.9.2": "HIGH"}, at=datetime.now(UTC))
             assert put(str(mine), "--source", "mine").returncode == 0
@@ -277,9 +280,16 @@ async def test_what_files_say_is_handed_over_to_the_fleet(tmp_path: Path, cluste
             broken = put(str(other), "--format", "ipsum", "--json")
             assert broken.returncode == 1, broken.stderr
             assert msgspec.json.decode(broken.stdout)["quarantined"] == 1
+            source = f"{socket.gethostname()}:{other}"
+            assert msgspec.json.decode(broken.stdout)["source"] == source
             assert broken.stderr.startswith(f"{other}:2: ")
             _until(lambda: "9.9.9.3" in org.ips, workers)
             assert org.ips.count("9.9.9.2") == 1
+            other.write_text("9.9.9.4\t9\n")
+            (tmp_path / "there").mkdir()
+            one_list = put(f"{tmp_path}/there/.././other.txt", "--format", "ipsum")
+            assert f"source {source} (put): 1 signals, in place" in one_list.stdout
+            _until(lambda: org.ips.count("9.9.9.3") == 2, workers)  # it is let go
 
     await asyncio.to_thread(main)
 
