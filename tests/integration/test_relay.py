@@ -52,7 +52,9 @@ def test_an_org_follows_the_lists_of_its_sources(tmp_path: Path, org: OrgProcess
         (acme,) = relay.status()["targets"]
         assert acme["delivered"] == 3 + 4
         assert "request.delivered" in relay.log.read_text()
+        assert tocsin("status", "--check", "--config", str(config)).returncode == 0
         assert relay.stop() == 0
+    assert tocsin("status", "--check", "--config", str(config)).returncode == 1
 
 
 @pytest.mark.parametrize("dpop", [False, True])
@@ -120,6 +122,12 @@ def test_a_source_that_stops_and_a_paused_target_are_told(tmp_path: Path, org: O
         assert "gone.txt cannot be read" in status["sources"][0]["stopped"]
         told = tocsin("status", "--config", str(config)).stdout
         assert "paused: it answered 401: Invalid token provided" in told
+        assert "; tried again in about " in told
+        assert tocsin("status", "--check", "--config", str(config)).returncode == 1
+        log = relay.log.read_text()
+        (paused,) = [line for line in log.splitlines() if "request.paused" in line]
+        assert "remedy=" in paused
+        assert "again_in_s=" in paused
         assert "stopped: " in told
         shown = _metrics_until(port, 'tocsin_relay_paused{target="acme"} 1.0')
         assert 'tocsin_relay_pending{level="HIGH",target="acme"} 1.0' in shown

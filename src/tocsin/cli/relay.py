@@ -68,7 +68,13 @@ class RequestLog:
 
     def sent(self, sent: Sent) -> None:
         say = self._log.info if sent.outcome == "delivered" else self._log.warning
-        facts = {"status": sent.status, "reason": sent.reason} if sent.reason or sent.outcome != "delivered" else {}
+        facts: dict[str, object] = {}
+        if sent.reason or sent.outcome != "delivered":
+            facts = {"status": sent.status, "reason": sent.reason}
+        if sent.remedy:
+            facts["remedy"] = sent.remedy
+        if sent.again_in:
+            facts["again_in_s"] = round(sent.again_in.total_seconds(), 3)
         say(
             f"request.{sent.outcome}",
             target=sent.target,
