@@ -26,11 +26,6 @@ from tocsin.journal.jetstream.declared import make
 SOON_S = 10.0
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(params=["memory", "sqlite", pytest.param("jetstream", marks=pytest.mark.slow)])
 async def writers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Journal, Journal]]:
     """Two who share one journal, as two processes would."""
@@ -268,11 +263,22 @@ async def test_many_are_forgotten_while_others_append_and_follow(writers: tuple[
     assert await is_left(writers[0], sorted(new))
 
 
-@pytest.mark.parametrize("branch", ["", ".", "risk", "risk..", "ri*.", "risk.>"])
-async def test_a_branch_is_whole_words_and_a_dot(journal: Journal, branch: str) -> None:
+async def test_what_is_forgotten_of_a_topic_is_of_no_other(journal: Journal) -> None:
+    topics = ["risk", "risk", "risk.a", "risk.a", "risks", "risks", "Risk", "Risk", "risk"]
+    seqs = [await journal.append(topic, b"") for topic in topics]
+    assert await journal.forget("risk", seqs[8]) == 2
+    assert await is_left(journal, seqs[2:])
+    assert await journal.forget("risk", 10**30) == 0
+    assert await journal.forget("token", 10**30) == 0
+    assert await journal.last("risk") == seqs[8]
+    assert await is_left(journal, seqs[2:])
+
+
+@pytest.mark.parametrize("topic", ["", ".", "risk..", "ri*.", "ris*", "risk.>", ">"])
+async def test_what_is_forgotten_is_whole_words(journal: Journal, topic: str) -> None:
     seqs = [await journal.append("risk.a", b"") for _ in range(2)]
-    with pytest.raises(ValueError, match="is not a branch"):
-        await journal.forget(branch, 10**30)
+    with pytest.raises(ValueError, match="neither a topic nor a branch"):
+        await journal.forget(topic, 10**30)
     assert [entry.seq for entry in await read_on(journal)] == seqs
 
 

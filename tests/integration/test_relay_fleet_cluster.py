@@ -24,6 +24,7 @@ from support.relay_process import RelayProcess, write_list
 from tocsin.journal.jetstream import JetStreamKeyValue, JetStreamSettings
 from tocsin.journal.jetstream.declared import make
 from tocsin.relay.fleet import FleetConfig, Holding, Worker
+from tocsin.relay.fleet.assignment import owner_of
 from tocsin.relay.fleet.declared import OWNERS_BUCKET, WORKERS_BUCKET, declared
 from tocsin.relay.fleet.membership import owned, present
 from tocsin.relay.fleet.opening import open_detector, open_stores
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.slow
 FLEET = FleetConfig(lease_s=3)
 IPS = {f"8.8.8.{n}": "HIGH" for n in range(1, 9)}
 SEEN_WITHIN_S = 30.0
+TARGET = "target.acme"
 
 
 @pytest.fixture
@@ -83,7 +85,12 @@ class _Workers:
         """Who has the target now, by the name of its process; empty for nobody who is there."""
         names = {(self._folder / name / "state" / "worker").read_text().strip(): name for name in self.running}
         held = asyncio.run(self._who()).workers
-        return next((names.get(worker, worker) for worker, items in held.items() if "target.acme" in items), "")
+        return next((names.get(worker, worker) for worker, items in held.items() if TARGET in items), "")
+
+    def has_settled(self) -> bool:
+        """Whether all that run are there, and the target is with who shall have it."""
+        held = asyncio.run(self._who()).workers
+        return len(held) == len(self.running) and TARGET in held[owner_of(TARGET, held) or ""]
 
     async def _who(self) -> Who:
         async with jetstream(self._cluster) as connection:
@@ -182,6 +189,7 @@ async def test_a_worker_that_was_stopped_and_goes_on_sends_nothing(tmp_path: Pat
         with _workers(tmp_path, cluster) as (workers, org):
             workers.start("w1", "w2")
             _until(lambda: set(org.ips) == set(IPS), workers)
+            _until(workers.has_settled, workers)  # it may have begun with the first to come
             zombie = workers.owner()
             pid = workers.running[zombie].pid
             os.kill(pid, signal.SIGSTOP)
@@ -333,7 +341,8 @@ async def test_many_targets_over_four_workers_are_balanced_and_only_what_must_mo
             while True:
                 there = {one.worker for one in present(await stores[0].workers.all())}
                 found = {item: (one.worker, rev) for item, (one, rev) in owned(await stores[0].owners.all()).items()}
-                if len(there) == live and len(found) == len(items) and {name for name, _ in found.values()} <= there:
+                has = {item: name for item, (name, _) in found.items()}
+                if len(there) == live and has == {item: owner_of(item, there) for item in items}:
                     return found
                 await asyncio.sleep(0.2)
 

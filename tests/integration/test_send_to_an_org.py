@@ -61,7 +61,7 @@ def test_a_wrong_token_is_one_clear_line_and_not_repeated(org: OrgProcess, tmp_p
     run = tocsin("send", path, "--to", org.url, "--allow-non-global", "--token-file", str(token_file))
     assert run.returncode == 1
     assert "has stopped: it answered 401: Invalid token provided" in run.stderr
-    assert "not delivered 10: the same command again goes on from here" in run.stdout
+    assert "not delivered 10: mend what stopped it first, then the same command again goes on from here" in run.stdout
     assert "00wrong" not in run.stdout + run.stderr
     assert "Traceback" not in run.stderr
 
@@ -97,7 +97,7 @@ def test_what_someone_else_used_of_the_window_is_respected(tmp_path: Path) -> No
         assert run.returncode == 0, run.stderr
         summary = json.loads(run.stdout)
         assert (summary["subjects"], summary["delivered"], summary["requests"], summary["left"]) == (1600, 1600, 2, 0)
-        assert list((tmp_path / "state-home" / "tocsin" / "send").iterdir()) == []
+        assert list((Path(os.environ["XDG_STATE_HOME"]) / "tocsin" / "send").iterdir()) == []
 
 
 def test_a_state_folder_remembers_what_was_sent_for_next_time(org: OrgProcess, tmp_path: Path) -> None:

@@ -97,9 +97,9 @@ class FarJournal:
         batch = await self._journal.read(after, limit=limit)
         return batch[: self._way.dice.randint(1, len(batch))] if batch else batch
 
-    async def forget(self, branch: str, before: int) -> int:
+    async def forget(self, topic: str, before: int) -> int:
         await self._way.there()
-        return await self._journal.forget(branch, before)
+        return await self._journal.forget(topic, before)
 
     def follow(self, after: int = 0) -> AsyncIterator[list[Entry]]:
         return follow(self.read, self._bell, after, look_again_s=1.0)

@@ -76,8 +76,8 @@ class FarJournal:
     async def read(self, after: int = 0, *, limit: int = READ_LIMIT) -> list[Entry]:
         return await self._machine.to_the_cluster(lambda: self._shared.read(after, limit=limit))
 
-    async def forget(self, branch: str, before: int) -> int:
-        return await self._machine.to_the_cluster(lambda: self._shared.forget(branch, before))
+    async def forget(self, topic: str, before: int) -> int:
+        return await self._machine.to_the_cluster(lambda: self._shared.forget(topic, before))
 
     async def follow(self, after: int = 0) -> AsyncGenerator[list[Entry], None]:
         async for entries in self._shared.follow(after):

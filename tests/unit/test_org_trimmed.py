@@ -36,10 +36,10 @@ class Watched(MemoryJournal):
         super().__init__()
         self.said_before = list[int]()
 
-    async def forget(self, branch: str, before: int) -> int:
+    async def forget(self, topic: str, before: int) -> int:
         entries = await self.read(limit=1000)
         said = [record.before for entry in entries if isinstance(record := directory_record(entry), JournalTrimmed)]
-        gone = await super().forget(branch, before)
+        gone = await super().forget(topic, before)
         assert not gone or before <= max(said)
         self.said_before = said
         return gone

@@ -13,11 +13,12 @@ from support.relay_fleet import Fleet
 from support.virtual_time import T0, run_virtually
 from tocsin.journal import Entry, MemoryJournal
 from tocsin.journal.protocol import READ_LIMIT
-from tocsin.relay.fleet import Detector, SharedStream
+from tocsin.relay.fleet import Detector, Holding, SharedStream
+from tocsin.relay.fleet.detector import SourceDoor
 from tocsin.relay.fleet.feeding import PAGE_ENTRIES, RECENT_BYTES
 from tocsin.relay.fleet.fenced import opened
 from tocsin.relay.fleet.turns import TURNS_AT_ONCE, Turns
-from tocsin.signals import RiskLevel, Signal
+from tocsin.signals import Batch, RiskLevel, Signal
 
 
 async def test_entries_are_dated_when_they_are_written() -> None:
@@ -102,6 +103,50 @@ def test_engines_that_catch_up_take_turns_and_small_pages(tmp_path: Path) -> Non
         assert all(len(org.taken) == 2 * PAGE_ENTRIES + 1 for org in fleet.orgs.values())
         assert journal.most_at_once == TURNS_AT_ONCE
         assert journal.limits - {1, READ_LIMIT} == {PAGE_ENTRIES}
+        await fleet.close()
+
+    run_virtually(main)
+
+
+class _Meanwhile(MemoryJournal):
+    """Once a page has been read by who is behind, something else happens."""
+
+    then: Callable[[], Awaitable[object]] | None = None
+
+    async def read(self, after: int = 0, *, limit: int = READ_LIMIT) -> list[Entry]:
+        found = await super().read(after, limit=limit)
+        if limit == PAGE_ENTRIES and self.then is not None:
+            then, self.then = self.then, None
+            await then()
+        return found
+
+
+def test_a_list_that_becomes_whole_while_a_worker_catches_up_is_taken_in_to_its_end(tmp_path: Path) -> None:
+    """With its end the reading before is forgotten: what the worker has not taken in of that is in this one's rest."""
+
+    async def main() -> None:
+        org, rows = FakeOrg(), range(8 * PAGE_ENTRIES)
+        fleet = Fleet(tmp_path, {"acme": org})
+        fleet.signals = journal = _Meanwhile()
+        holding = Holding("source.list", by="reader/1", holds=lambda: True)
+        door = SourceDoor(journal, "list", holding, clock=fleet.clock, life=timedelta(days=7))
+        await door.begin_reading("list")
+
+        async def read(numbers: range) -> None:
+            now = fleet.clock()
+            for number in numbers:
+                claim = Signal(address(number), RiskLevel.HIGH, now, now + timedelta(days=1), "", "list")
+                await door.put(Batch(source="list", claims=[claim], ends_list=number == rows[-1]))
+
+        await read(rows)
+        first = fleet.start("w1")
+        await asyncio.sleep(60)
+        await first.kill()
+        await read(rows[:5])
+        journal.then = lambda: read(rows[5:])
+        fleet.start("w2")
+        await asyncio.sleep(60)
+        assert org.taken == [(address(number), "HIGH") for number in rows]
         await fleet.close()
 
     run_virtually(main)

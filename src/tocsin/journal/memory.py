@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 
 from tocsin.journal.following import Bell, follow
 from tocsin.journal.protocol import READ_LIMIT, Entry, JournalConflict, JournalError
-from tocsin.journal.rules import check_append, check_branch, check_limit, one_batch
+from tocsin.journal.rules import check_append, check_limit, check_topic_or_branch, is_of, one_batch
 
 
 class MemoryJournal:
@@ -40,9 +40,7 @@ class MemoryJournal:
         await asyncio.sleep(0)
         if topic is None:
             return self._seq
-        if topic.endswith("."):
-            return max((seq for other, seq in self._last.items() if other.startswith(topic)), default=0)
-        return self._last.get(topic, 0)
+        return max((seq for other, seq in self._last.items() if is_of(other, topic)), default=0)
 
     async def get(self, seq: int) -> Entry | None:
         """See `Journal.get`."""
@@ -57,13 +55,13 @@ class MemoryJournal:
         await asyncio.sleep(0)
         return one_batch(self._beyond(after, limit))
 
-    async def forget(self, branch: str, before: int) -> int:
+    async def forget(self, topic: str, before: int) -> int:
         """See `Journal.forget`."""
-        check_branch(branch)
+        check_topic_or_branch(topic)
         self._refuse_when_closed()
         await asyncio.sleep(0)
         there = len(self._entries)
-        self._entries = [entry for entry in self._entries if not self._forgets(entry, branch, before)]
+        self._entries = [entry for entry in self._entries if not self._forgets(entry, topic, before)]
         return there - len(self._entries)
 
     def follow(self, after: int = 0) -> AsyncGenerator[list[Entry], None]:
@@ -82,8 +80,8 @@ class MemoryJournal:
         start = bisect_right(self._entries, after, key=lambda entry: entry.seq)
         return self._entries[start : start + limit]
 
-    def _forgets(self, entry: Entry, branch: str, before: int) -> bool:
-        return entry.topic.startswith(branch) and entry.seq < min(before, self._last[entry.topic])
+    def _forgets(self, entry: Entry, topic: str, before: int) -> bool:
+        return is_of(entry.topic, topic) and entry.seq < min(before, self._last[entry.topic])
 
     def _refuse_when_closed(self) -> None:
         if self._bell.closed:

@@ -67,7 +67,8 @@ class Journal(Protocol):
         The seq of the last entry, of `topic` or of the whole journal; 0 when there is none.
 
         Args:
-            topic: with a dot at its end it is a branch, as for `forget`, and the last of all its topics is meant.
+            topic: with a dot at its end it is a branch, and the last of all its topics is meant: `risk.` for `risk.a`
+                and `risk.a.b`.
         """
         ...
 
@@ -85,19 +86,19 @@ class Journal(Protocol):
         """
         ...
 
-    async def forget(self, branch: str, before: int) -> int:
+    async def forget(self, topic: str, before: int) -> int:
         """
-        Delete the entries of all topics of `branch` with a seq below `before`, but keep the last entry of each topic.
+        Delete the entries of a topic with a seq below `before`, but keep its last one.
 
         So `last`, and what `expect_last` is compared with, stay what they were. It goes in small steps, and appends
         go on between them; after a crash some steps are done, in any order, and the rest can be asked for again.
         What was deleted makes room for new entries: a file does not shrink, and grows no further. On a replicated
-        stream it is a purge of each subject under the branch up to a sequence.
+        stream it is a purge of each subject up to a sequence.
 
         Args:
-            branch: whole words that the topics begin with, and a dot: `risk.` for `risk.a` and `risk.a.b`.
+            topic: or a branch, as for `last`: then of all its topics, and the last entry of each is kept.
         Returns: how many entries were deleted.
-        Raises: ValueError, if `branch` is not one.
+        Raises: ValueError, if `topic` is neither.
         """
         ...
 

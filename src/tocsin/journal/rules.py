@@ -17,10 +17,15 @@ def check_append(topic: str, body: bytes) -> None:
         raise ValueError(f"{topic}: a body of {len(body)} bytes is too long, at most {MAX_ENTRY_BYTES} are allowed")
 
 
-def check_branch(branch: str) -> None:
-    """Raises ValueError when `branch` is not whole words, and a dot."""
-    if not branch.endswith(".") or not _TOPIC.fullmatch(branch[:-1]):
-        raise ValueError(f"{branch[:_QUOTED_CHARS]!r} is not a branch of topics: whole words, and a dot")
+def check_topic_or_branch(topic: str) -> None:
+    """Raises ValueError when `topic` is not whole words, with a dot at the end or without."""
+    if not _TOPIC.fullmatch(topic.removesuffix(".")):
+        raise ValueError(f"{topic[:_QUOTED_CHARS]!r} is neither a topic nor a branch: whole words, joined by dots")
+
+
+def is_of(topic: str, asked: str) -> bool:
+    """Whether `topic` is the one that was asked for, or of that branch."""
+    return topic.startswith(asked) if asked.endswith(".") else topic == asked
 
 
 def check_name(name: str) -> None:

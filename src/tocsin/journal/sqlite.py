@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 from tocsin.journal.following import Bell, follow
 from tocsin.journal.group_commit import Append, Failed, GroupCommit, Stale, Written
 from tocsin.journal.protocol import READ_LIMIT, Entry, JournalConflict, JournalError
-from tocsin.journal.rules import check_append, check_branch, check_limit
+from tocsin.journal.rules import check_append, check_limit, check_topic_or_branch
 from tocsin.journal.sqlite_errors import journal_error
 from tocsin.journal.sqlite_file import JournalFile
 
@@ -75,12 +75,12 @@ class SqliteJournal:
         check_limit(limit)
         return await self._reading(lambda: self._file.read(after, limit))
 
-    async def forget(self, branch: str, before: int) -> int:
+    async def forget(self, topic: str, before: int) -> int:
         """See `Journal.forget`."""
-        check_branch(branch)
+        check_topic_or_branch(topic)
         total, deleted = 0, _FORGET_AT_ONCE
         while deleted == _FORGET_AT_ONCE:
-            deleted = await self._commits.between(lambda: self._file.forget(branch, before, _FORGET_AT_ONCE))
+            deleted = await self._commits.between(lambda: self._file.forget(topic, before, _FORGET_AT_ONCE))
             total += deleted
         return total
 

@@ -68,7 +68,7 @@ class JournalFile:
             raise
         return outcomes
 
-    def forget(self, branch: str, before: int, limit: int) -> int:
+    def forget(self, topic: str, before: int, limit: int) -> int:
         """
         At most `limit` entries of what `Journal.forget` deletes, in one transaction; for the thread that writes.
 
@@ -78,11 +78,11 @@ class JournalFile:
         with self._telling("cannot be trimmed"):
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
-                for topic in _topics(self._writer, branch):
+                for one in _topics(self._writer, topic):
                     if deleted == limit:
                         break
-                    end = min(_storable(before), last_seq(self._writer, topic))
-                    deleted += self._writer.execute(_FORGET, (topic, end, limit - deleted)).rowcount
+                    end = min(_storable(before), last_seq(self._writer, one))
+                    deleted += self._writer.execute(_FORGET, (one, end, limit - deleted)).rowcount
                 self._writer.execute("COMMIT")
             except BaseException:
                 self._writer.rollback()
@@ -173,9 +173,12 @@ def last_seq(connection: sqlite3.Connection, topic: str | None) -> int:
     return last or 0
 
 
-def _topics(connection: sqlite3.Connection, branch: str) -> Iterator[str]:
-    """Those of `branch`: one step of the index for each, however many entries it has."""
-    topic, beyond = branch, branch[:-1] + chr(ord(".") + 1)
+def _topics(connection: sqlite3.Connection, asked: str) -> Iterator[str]:
+    """The one, or those of a branch: one step of the index for each, however many entries it has."""
+    if not asked.endswith("."):
+        yield asked
+        return
+    topic, beyond = asked, asked[:-1] + chr(ord(".") + 1)
     while (topic := connection.execute(_NEXT_TOPIC, (topic, beyond)).fetchone()[0]) is not None:
         yield topic
 

@@ -7,7 +7,7 @@ import msgspec
 
 from tocsin.signals import Skipped
 from tocsin.sources.mapping.mapped import MappedReader
-from tocsin.sources.read import Input
+from tocsin.sources.read import Input, broken_off
 from tocsin.sources.reading import Block, Claim, Found, Reading
 from tocsin.sources.vetting import Vetting
 
@@ -43,6 +43,8 @@ def explanations(source: Input, reading: Reading) -> Iterator[Explanation]:
                 texts = [f"{step.what}: {step.found}" for step in steps]
                 yield Explanation(number, _text(record), texts, *_outcomes(found, vetting))
     yield from _held(reader.end(), 0, vetting)
+    if source.opened.cut_off is not None:
+        yield _of_broken(broken_off(source.opened, block))
 
 
 def _held(found: Found, number: int, vetting: Vetting) -> Iterator[Explanation]:
@@ -85,14 +87,26 @@ def _text(record: Any) -> str:
     return msgspec.json.encode(record, enc_hook=str)[:_RECORD_CHARS].decode(errors="replace")
 
 
-def paths_found(source: Input, reading: Reading) -> tuple[int, dict[str, int]]:
-    """How many records there are, and in how many each path of a mapping finds something: a typo finds nothing."""
+class PathsFound(NamedTuple):
+    """What the paths of a mapping find in an input: a typo finds nothing."""
+
+    records: int
+    """How many there are."""
+    found: dict[str, int]
+    """In how many each path finds something, by what it is for."""
+    names: list[str]
+    """What the first record has: columns, or the keys of an object."""
+
+
+def paths_found(source: Input, reading: Reading) -> PathsFound:
+    """See `PathsFound`."""
     reader = source.form.reader(reading)
     at_paths = reader.at_paths if isinstance(reader, MappedReader) else dict[str, Any]
-    records, found = 0, dict.fromkeys(at_paths({}), 0)
+    records, found, names = 0, dict.fromkeys(at_paths({}), 0), list[str]()
     for block in source.form.records(source.opened):
         records += len(block.records)
         for record in block.records:
+            names = names or (list(record) if isinstance(record, dict) else [])
             for what, value in at_paths(record).items():
                 found[what] += value is not None
-    return records, found
+    return PathsFound(records, found, names)

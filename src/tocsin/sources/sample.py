@@ -11,6 +11,8 @@ from tocsin.sources.framing.rows import rows
 _MOST = 100
 SQLITE_MAGIC = b"SQLite format 3\x00"
 PARQUET_MAGIC = b"PAR1"
+BINARY = {SQLITE_MAGIC: "an SQLite database", PARQUET_MAGIC: "Parquet"}
+"""What is no text, by what it begins with."""
 
 
 class Sample:
@@ -30,7 +32,7 @@ class Sample:
     @cached_property
     def is_binary(self) -> bool:
         """Whether it is no text."""
-        return self.head.startswith((SQLITE_MAGIC, PARQUET_MAGIC))
+        return self.head.startswith(tuple(BINARY))
 
     @cached_property
     def lines(self) -> list[str]:

@@ -20,7 +20,7 @@ from tocsin.journal.jetstream.followed import Followed
 from tocsin.journal.jetstream.link import Listening
 from tocsin.journal.jetstream.stream import last_of, message_at, read_on, refused_error
 from tocsin.journal.protocol import READ_LIMIT, Entry, JournalError, JournalUnreachable
-from tocsin.journal.rules import check_append, check_branch, check_limit, check_name
+from tocsin.journal.rules import check_append, check_limit, check_name, check_topic_or_branch
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -106,11 +106,11 @@ class JetStreamJournal:
         with self._asking():
             return await self._read(max(after, 0) + 1, limit)
 
-    async def forget(self, branch: str, before: int) -> int:
+    async def forget(self, topic: str, before: int) -> int:
         """See `Journal.forget`."""
-        check_branch(branch)
+        check_topic_or_branch(topic)
         with self._asking():
-            return await self._forget(branch, before)
+            return await self._forget(topic, before)
 
     def follow(self, after: int = 0) -> AsyncGenerator[list[Entry], None]:
         """
@@ -141,8 +141,8 @@ class JetStreamJournal:
         return seq
 
     async def _last(self, topic: str | None) -> int:
-        subject = self._branch + (">" if topic is None else f"{topic}>" if topic.endswith(".") else topic)
-        last = await self._leading.told(lambda: last_of(self._connection, self.stream, subject))
+        subjects = self._pattern(topic or "")
+        last = await self._leading.told(lambda: last_of(self._connection, self.stream, subjects))
         seq = 0 if last is None else last.seq
         self._followed.know(seq)
         return seq
@@ -156,16 +156,20 @@ class JetStreamJournal:
         stored = await read_on(self._connection, self.stream, f"{self._branch}>", first, most=most)
         return [self._entry(one) for one in stored]
 
-    async def _forget(self, branch: str, before: int) -> int:
+    async def _forget(self, topic: str, before: int) -> int:
         total = 0
         self._followed.forget()
-        for subject in await self._subjects(f"{self._branch}{branch}>"):
+        for subject in await self._subjects(self._pattern(topic)):
             last = await last_of(self._connection, self.stream, subject)
             end = min(before, last.seq if last is not None else 0)
             if end > 1:
                 question = {"filter": subject, "seq": end}
                 total += (await self._api(f"STREAM.PURGE.{self.stream}", question))["purged"]
         return total
+
+    def _pattern(self, topic: str) -> str:
+        """The subjects of a topic or a branch; of everything when it is empty."""
+        return f"{self._branch}{topic}" if topic and not topic.endswith(".") else f"{self._branch}{topic}>"
 
     async def _subjects(self, pattern: str) -> list[str]:
         """Those with more than one entry: of the others nothing can be forgotten."""

@@ -80,7 +80,7 @@ class OutboxFeed:
     def __init__(self, stream: SharedStream) -> None:
         self._stream = stream
         self.caught_up = asyncio.Event()
-        """Set once the outbox has decided all that was in the stream when the feeding began: lists to their ends."""
+        """Set once the outbox has come to the end of the stream, and decided all of it: lists to their ends."""
 
     async def feed(self, relay: Relay) -> None:
         """For ever. Raises: RelayError, from the outbox; JournalError, for what cannot be read."""
@@ -95,8 +95,11 @@ class OutboxFeed:
                     await relay.put_prepared(partial(taken, entries))
                     after = entries[-1].seq
                 if after >= until and not self.caught_up.is_set():
-                    await relay.settled()
-                    self.caught_up.set()
+                    # A list may have come to its end since: what was forgotten then is said again up to there.
+                    until = await self._stream.last()
+                    if after >= until:
+                        await relay.settled()
+                        self.caught_up.set()
             if not entries:
                 await news.wait()
 

@@ -54,7 +54,9 @@ def cut(batch: Prepared, *, ends_ms: int) -> Iterator[Prepared]:
     Args:
         ends_ms: nothing is claimed beyond this moment, for the stream does not remember for longer.
     """
-    rows = [row if row[3] <= ends_ms else (*row[:3], ends_ms, row[4]) for row in batch.rows]
+    # What is taken back stays so for as long as the stream could claim it: who comes to know of it may never have seen
+    # that claim, since the list that made it has been read again.
+    rows = [row if row[1] and row[3] <= ends_ms else (*row[:3], ends_ms, row[4]) for row in batch.rows]
     parts = max(1, -(-len(rows) // ROWS_PER_ENTRY), -(-len(batch.skipped) // SKIPPED_PER_ENTRY))
     for part in range(parts):
         last = part == parts - 1

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from tocsin.signals import Skipped, SkipReason
+from tocsin.sources.framing.carriers import BY_ANY
 from tocsin.sources.framing.lines import line_chunks
 from tocsin.sources.reading import Block, excerpt
 
@@ -29,7 +30,8 @@ _BLANK = b" \t\r\n"
 # Up to the next bracket that stands in no string. Possessive, so that hostile input costs linear time.
 _BRACKET = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL)
 _SCALAR = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s,\[\]{}"]+', re.DOTALL)
-_BEFORE = re.compile(rb"^[^{\n]++(?=\{)", re.MULTILINE)
+# The object is all that was said: one that stands within what a program says may be an attacker's word.
+_BEFORE = re.compile(rb"^" + BY_ANY.encode() + rb"(?:@cee: ?)?(?=\{)", re.MULTILINE)
 _BETWEEN = re.compile(rb"\}\s*,\s*(?=\{)")
 _CUTS_TRIED = 8
 _LOOKED_AT = 20
@@ -54,7 +56,7 @@ def is_carried(start: bytes) -> bool:
     if start.startswith((b"{", b"[")):
         return False
     lines = start[:_BUFFER_BYTES].split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
-    return any((at := line.find(b"{")) > 0 and _decodes(line[at:]) for line in lines)
+    return any((before := _BEFORE.match(line)) is not None and _decodes(line[before.end() :]) for line in lines)
 
 
 def _is_lines(start: bytes) -> bool:
