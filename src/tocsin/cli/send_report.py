@@ -128,7 +128,9 @@ def lines(report: Report) -> Iterator[str]:
     retries = f", {tally.retries:,} of them again" if tally.retries else ""
     seconds = f"{report.took.total_seconds():.1f} s"
     if not tally.requests:
-        yield "nothing was sent"
+        known = report.kept_in and not report.subjects and report.intake.signals > report.intake.ended
+        remembered = f": all of it was told before, or decided about, as {report.kept_in} remembers" if known else ""
+        yield f"nothing was sent{remembered}"
     elif not (tally.delivered or tally.refused or tally.in_flight):
         attempts = "1 attempt" if tally.requests == 1 else f"{tally.requests:,} attempts"
         yield f"nothing was delivered to {report.to} in {attempts}"
