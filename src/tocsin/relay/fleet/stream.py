@@ -1,8 +1,8 @@
 """The stream of signals: what every target's outbox of the fleet takes in, in one order. Pure.
 
 An entry holds one batch as it goes into an outbox (`intake.Prepared`), cut so that it fits. Who reads a source writes
-to the topic `signals.<source>.read.log`, and its last entry tells where the next one goes on; what a program hands over
-itself goes to `signals.<source>.put`, where anyone may write.
+to the topic `signals.<source>`, and its last entry tells where the next one goes on; what a program hands over itself
+goes to `signals.<source>.put`, where anyone may write.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,14 +31,9 @@ class Published(Struct, frozen=True, array_like=True):
     """Where the source goes on from after this, whether this batch brought it there or one before."""
 
 
-def branch_of(source: str) -> str:
-    """Of the one topic of what the holder of a source reads."""
-    return f"{BRANCH}{word(source)}.read."
-
-
 def topic_of(source: str) -> str:
     """Of what the holder of a source reads."""
-    return f"{branch_of(source)}log"
+    return BRANCH + word(source)
 
 
 def put_topic_of(source: str) -> str:
