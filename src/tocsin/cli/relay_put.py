@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -68,6 +69,8 @@ def put_command(
     paths = [file if file == _STDIN else str(Path(file).absolute()) for file in files]
     file = load_config(config, PutFile)
     os.chdir(config.absolute().parent)
+    # The thread that reads a silent pipe ends with the process alone, and there is nothing to clean up.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     asyncio.run(_hand_over(file, intake, paths, how, source))
     for line in broken_lines(intake):
         say(line)
