@@ -48,9 +48,11 @@ docs: setup-dev
 	$(RUN) python docs/sources_page.py
 
 setup: $(UV)
+	@test -d .venv || echo "setting up .venv: once, less than a minute" >&2
 	@$(UV) sync --frozen --quiet --inexact --no-dev --python $(PYTHON)
 
 setup-dev: $(UV)
+	@test -d .venv || echo "setting up .venv: once, about a minute" >&2
 	@$(UV) sync --frozen --quiet --inexact --python $(PYTHON)
 
 .tools/bin/uv: uv.lock scripts/get_uv.py

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from load import CONNECTIONS, EVENTS, SUBJECTS, asker, get, in_parallel, sender
+from load import CONNECTIONS, EVENTS, SUBJECTS, asker, in_parallel, sender, until_applied
 from support.fleet import TestFleet
 from support.flood import Flood
 from support.jetstream import STREAM, jetstream
@@ -106,7 +106,7 @@ def measure(nodes: list[OrgProcess], requests: int, looks: int, *org: str) -> Me
     token, urls = nodes[0].token(f"bench-{time.monotonic_ns()}", *org), [node.url for node in nodes]
     begun, ended, seqs = in_parallel(sender, urls, token, requests, 0)
     for url in urls:
-        get(url, token, f"/risk/v1/ips/192.0.2.1?after={max(seqs)}")
+        until_applied(url, token, max(seqs))
     indexed = time.monotonic()
     subjects = CONNECTIONS * requests * PER_REQUEST
     asked, told, _ = in_parallel(asker, urls, token, looks, 1)
@@ -134,7 +134,7 @@ def costs(fleet: TestFleet, cluster: NatsCluster, count: int) -> None:
         before = {name: _cpu_s(pids) for name, pids in parts.items()}
         begun, ended, seqs = in_parallel(sender, urls, token, COSTED, 1 + count)
         for url in urls:
-            get(url, token, f"/risk/v1/ips/192.0.2.1?after={max(seqs)}")
+            until_applied(url, token, max(seqs))
         used = (f"{name} {(_cpu_s(pids) - before[name]) / len(seqs) * 1e3:.2f} ms" for name, pids in parts.items())
         print(f"CPU of a request of {PER_REQUEST:,}, {count} nodes: {', '.join(used)}", end="; ")
         print(f"{len(seqs) / (ended - begun):,.0f} requests/s")

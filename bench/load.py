@@ -146,9 +146,16 @@ def held_ips(count: int) -> Iterator[str]:
     return islice(chain.from_iterable(of_requests), count)
 
 
-def get(url: str, token: str, path: str) -> None:
-    """Ask once."""
-    host, _, port = url.removeprefix("http://").rpartition(":")
-    with socket.create_connection((host, int(port))) as connection:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: SSWS {token}\r\n\r\n".encode())
-        assert _answer(connection).startswith(b"HTTP/1.1 200")
+def until_applied(url: str, token: str, seq: int) -> None:
+    """Wait until the index has the entry `seq`, and so all before it: an org answers after 10 s with what it has."""
+    tail = f" HTTP/1.1\r\nHost: bench\r\nAuthorization: SSWS {token}\r\n\r\n"
+    request = f"GET /risk/v1/ips/192.0.2.1?after={seq}{tail}".encode()
+    cursor = 0
+    while cursor < seq:
+        with _connected(url) as connection:
+            head, _, body = _asked(connection, request).partition(b"\r\n\r\n")
+        if head.startswith(b"HTTP/1.1 503"):  # a node that is far behind tells no decisions
+            time.sleep(_AGAIN_S)
+            continue
+        assert head.startswith(b"HTTP/1.1 200"), head
+        cursor = json.loads(body)["cursor"]

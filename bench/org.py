@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import crowdsec_peer
-from load import CONNECTIONS, EVENTS, MAPPED, SUBJECTS, asker, get, held_ips, in_parallel, sender
+from load import CONNECTIONS, EVENTS, MAPPED, SUBJECTS, asker, held_ips, in_parallel, sender, until_applied
 from support.org import OrgProcess
 from tocsin.org.folder import DataFolder
 from tocsin.org.opening import open_org
@@ -61,7 +61,7 @@ def take_in(org: OrgProcess, token: str, rounds: int, requests: int) -> float:
     durable, indexed = [], []
     for number in range(rounds):
         started, ended, seqs = in_parallel(sender, [org.url], token, requests, number)
-        get(org.url, token, f"/risk/v1/ips/192.0.2.1?after={max(seqs)}")
+        until_applied(org.url, token, max(seqs))
         subjects = CONNECTIONS * requests * EVENTS * SUBJECTS
         durable.append(subjects / (ended - started))
         indexed.append(subjects / (time.monotonic() - started))

@@ -26,11 +26,6 @@ from tocsin.journal.jetstream.declared import make
 SOON_S = 10.0
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(params=["memory", "sqlite", pytest.param("jetstream", marks=pytest.mark.slow)])
 async def writers(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Journal, Journal]]:
     """Two who share one journal, as two processes would."""

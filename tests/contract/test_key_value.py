@@ -17,11 +17,6 @@ LIFE_S = 1.0
 SOON_S = 10.0
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(params=["memory", pytest.param("jetstream", marks=pytest.mark.slow)])
 async def tables(request: pytest.FixtureRequest) -> AsyncIterator[tuple[KeyValue, KeyValue]]:
     """Two who share one table, as two processes would."""

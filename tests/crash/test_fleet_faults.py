@@ -36,7 +36,7 @@ RARELY = range(int(os.environ.get("TOCSIN_SOAK_ROUNDS", "0")))
 SETTLED_S = 1.0
 """What was acknowledged before a fault is answered within that."""
 DEAF_S = 30.0
-"""A leader that hears nothing leads on for most of that, then calls elections: what is accepted is chance."""
+"""A leader that is heard but hears nothing leads on for most of that; then elections follow on each other."""
 _FULL_AT_BYTES = 32 * 1024
 names = (f"org-{number}" for number in count(1))
 

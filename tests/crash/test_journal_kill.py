@@ -21,11 +21,6 @@ APPENDERS = 2
 APPENDER = Path(__file__).parents[1] / "support" / "journal_appender.py"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Appender:
     """A process that appends until it is killed, and the file it says so in."""
 

@@ -127,7 +127,7 @@ async def test_too_few_servers_for_the_replicas_are_told_and_nothing_is_made(tmp
     with NatsCluster(tmp_path / "nats", size=1) as cluster:
         write_files(folder, [f"nats://127.0.0.1:{port}" for port in (1, 2, 3)])
         told = f'[journal]\nservers = ["{cluster.urls[0]}"]\nsecret_file = "fleet.secret"\n'
-        for name in ("admin.toml", "system.toml"):
+        for name in ("admin.toml", "relay-admin.toml", "system.toml"):
             (folder / name).write_text(told)
         refused("cannot be made", "as many servers in one cluster", "fleet", "init", str(folder))
         async with jetstream(cluster) as connection:

@@ -26,6 +26,7 @@ from tocsin.journal.jetstream import JetStreamConnection, JetStreamJournal, JetS
 from tocsin.journal.jetstream.servers import Fault, Server, faults
 from tocsin.org.fleet.declared import ORGS_BUCKET
 from tocsin.org.fleet.registered import Registered
+from tocsin.relay.fleet.declared import TOLD_ROOT, TOLD_STREAM
 
 pytestmark = pytest.mark.slow
 
@@ -105,6 +106,7 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(
             assert "this user may not ask" in str(error)
         await journal.close()
         await orgs.close()
+        await _an_answer_reaches_no_other_account(worker, node_user)
     _a_server_without_the_password_is_kept_out(fleet)
     _a_copy_that_is_cut_is_found(fleet, running)
     removed = tocsin("fleet", "org", "remove", "acme", *at)
@@ -115,6 +117,20 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(
     with pytest.raises(JournalError, match="certificate"):
         async with as_role(fleet, "fleet.toml", connect_s=0.5):
             pass
+
+
+async def _an_answer_reaches_no_other_account(worker: JetStreamConnection, node_user: JetStreamConnection) -> None:
+    """Servers send what a user may read wherever it says: here into an org's journal, and to where relays told it."""
+    before = (await node_user.api("STREAM.INFO.TOCSIN"))["state"]["last_seq"]
+    told = await JetStreamJournal.open(worker, "acme", stream=TOLD_STREAM, root=TOLD_ROOT)
+    seq = await told.append("a", b"forged")
+    for to in ("tocsin.journal.acme.directory.token", f"{TOLD_ROOT}.acme.a"):
+        await worker.publish(f"$JS.API.DIRECT.GET.{TOLD_STREAM}", b'{"seq":%d}' % seq, to)
+    async with asyncio.timeout(30):
+        while await told.last("a") == seq:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+    await told.close()
+    assert (await node_user.api("STREAM.INFO.TOCSIN"))["state"]["last_seq"] == before
 
 
 def _a_copy_that_is_cut_is_found(fleet: Path, running: dict[str, subprocess.Popen[bytes]]) -> None:

@@ -26,11 +26,6 @@ async def send_async(host: str, **settings: object) -> None:
         await okta.AsyncRiskEventApi(client).send_risk_events([EVENT])
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

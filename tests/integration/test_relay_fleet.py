@@ -17,8 +17,12 @@ from support.virtual_time import T0, Clock, run_virtually
 from tocsin.journal import MemoryJournal, MemoryKeyValue
 from tocsin.relay import BudgetConfig, Guards
 from tocsin.relay.fleet import Holding, Timing, Worker, share_of
+from tocsin.relay.fleet.fenced import sealed
 from tocsin.relay.fleet.membership import owned
-from tocsin.signals import Batch, Retraction, RiskLevel, Signal
+from tocsin.relay.fleet.names import handed_over
+from tocsin.relay.fleet.stream import STREAM, Published, put_topic_of
+from tocsin.relay.intake import Prepared, prepare_signals
+from tocsin.signals import Batch, Retraction, RiskLevel, Signal, to_ms
 
 pytestmark = pytest.mark.slow
 DAY = timedelta(days=1)
@@ -461,6 +465,30 @@ def test_a_new_owner_tells_nothing_that_a_list_dropped_before_it_came(tmp_path: 
         fleet.start("w1")
         await asyncio.sleep(60)
         assert {ip for ip, _ in fleet.orgs["acme"].taken} == {address(number) for number in range(10)}
+        await fleet.close()
+
+    run_virtually(main)
+
+
+@pytest.mark.parametrize("name", ["list", STREAM, "x" * 600])
+def test_what_is_handed_over_takes_the_place_of_nothing_that_a_worker_reads(tmp_path: Path, name: str) -> None:
+    """Whatever it is called by whoever has a detector's key, the position in the stream that it names too."""
+
+    async def main() -> None:
+        fleet = Fleet(tmp_path, _orgs("acme"))
+        org = fleet.orgs["acme"]
+        worker = fleet.start("w1", sources=[_List("list", [[1, 2]])])
+        await asyncio.sleep(30)
+        forged = Prepared(name, prepare_signals([_signal(3)])[0].rows, position=b"999", ends_list=True, begins=True)
+        body = sealed(Published(forged), by="put/forged", at_ms=to_ms(fleet.clock()))
+        await fleet.signals.append(put_topic_of(name), body)
+        await asyncio.sleep(60)
+        assert set(org.picture(fleet.clock())) == {address(number) for number in (1, 2, 3)}
+        taken = {source.name: source.taken for source in (await worker.serving.status()).sources}
+        assert taken == {"list": 2, handed_over(name): 1}
+        await fleet.detector.put(Batch(source=name, claims=[_signal(4)], ends_list=True))
+        await asyncio.sleep(60)
+        assert set(org.picture(fleet.clock())) == {address(number) for number in (1, 2, 4)}
         await fleet.close()
 
     run_virtually(main)

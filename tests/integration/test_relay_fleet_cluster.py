@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, PIPE
@@ -25,6 +26,7 @@ from support.relay_process import RelayProcess, write_list
 from tocsin.journal.jetstream import JetStreamKeyValue, JetStreamSettings
 from tocsin.journal.jetstream.declared import make
 from tocsin.relay.fleet import FleetConfig, Holding, Worker
+from tocsin.relay.fleet.assignment import owner_of
 from tocsin.relay.fleet.declared import OWNERS_BUCKET, WORKERS_BUCKET, declared
 from tocsin.relay.fleet.membership import owned, present
 from tocsin.relay.fleet.opening import open_detector, open_stores
@@ -35,6 +37,7 @@ pytestmark = pytest.mark.slow
 FLEET = FleetConfig(lease_s=3)
 IPS = {f"8.8.8.{n}": "HIGH" for n in range(1, 9)}
 SEEN_WITHIN_S = 30.0
+TARGET = "target.acme"
 
 
 @pytest.fixture
@@ -84,7 +87,12 @@ class _Workers:
         """Who has the target now, by the name of its process; empty for nobody who is there."""
         names = {(self._folder / name / "state" / "worker").read_text().strip(): name for name in self.running}
         held = asyncio.run(self._who()).workers
-        return next((names.get(worker, worker) for worker, items in held.items() if "target.acme" in items), "")
+        return next((names.get(worker, worker) for worker, items in held.items() if TARGET in items), "")
+
+    def has_settled(self) -> bool:
+        """Whether all that run are there, and the target is with who shall have it."""
+        held = asyncio.run(self._who()).workers
+        return len(held) == len(self.running) and TARGET in held[owner_of(TARGET, held) or ""]
 
     async def _who(self) -> Who:
         async with jetstream(self._cluster) as connection:
@@ -183,6 +191,7 @@ async def test_a_worker_that_was_stopped_and_goes_on_sends_nothing(tmp_path: Pat
         with _workers(tmp_path, cluster) as (workers, org):
             workers.start("w1", "w2")
             _until(lambda: set(org.ips) == set(IPS), workers)
+            _until(workers.has_settled, workers)  # it may have begun with the first to come
             zombie = workers.owner()
             pid = workers.running[zombie].pid
             os.kill(pid, signal.SIGSTOP)
@@ -263,6 +272,8 @@ async def test_what_files_say_is_handed_over_to_the_fleet(tmp_path: Path, cluste
             handed = put(str(mine), "--source", "mine")
             assert (handed.returncode, handed.stderr) == (0, "")
             assert "2 signals (2 HIGH)" in handed.stdout
+            instead = "2 signals, in place of what it said before"
+            assert f"handed over to all targets of the fleet as source mine (put): {instead}\n" in handed.stdout
             _until(lambda: {"9.9.9.1", "9.9.9.2"} <= set(org.ips), workers)
             write_list(mine, {"9.9.9.2": "HIGH"}, at=datetime.now(UTC))
             assert put(str(mine), "--source", "mine").returncode == 0
@@ -271,9 +282,16 @@ async def test_what_files_say_is_handed_over_to_the_fleet(tmp_path: Path, cluste
             broken = put(str(other), "--format", "ipsum", "--json")
             assert broken.returncode == 1, broken.stderr
             assert msgspec.json.decode(broken.stdout)["quarantined"] == 1
+            source = f"{socket.gethostname()}:{other}"
+            assert msgspec.json.decode(broken.stdout)["source"] == source
             assert broken.stderr.startswith(f"{other}:2: ")
             _until(lambda: "9.9.9.3" in org.ips, workers)
             assert org.ips.count("9.9.9.2") == 1
+            other.write_text("9.9.9.4\t9\n")
+            (tmp_path / "there").mkdir()
+            one_list = put(f"{tmp_path}/there/.././other.txt", "--format", "ipsum")
+            assert f"source {source} (put): 1 signals, in place" in one_list.stdout
+            _until(lambda: org.ips.count("9.9.9.3") == 2, workers)  # it is let go
 
     await asyncio.to_thread(main)
 
@@ -310,6 +328,9 @@ def test_what_keeps_a_put_from_the_fleet_is_one_line_and_a_hint(tmp_path: Path) 
     refused = tocsin("relay", "put", str(signals), "-", "--source", "mine", "--config", str(config))
     assert refused.returncode == 2
     assert "names one FILE" in refused.stderr
+    refused = tocsin("relay", "put", "-", "--config", str(config))
+    assert refused.returncode == 2
+    assert "is needed for standard input" in refused.stderr
 
 
 async def test_many_targets_over_four_workers_are_balanced_and_only_what_must_move_moves(
@@ -340,7 +361,8 @@ async def test_many_targets_over_four_workers_are_balanced_and_only_what_must_mo
             while True:
                 there = {one.worker for one in present(await stores[0].workers.all())}
                 found = {item: (one.worker, rev) for item, (one, rev) in owned(await stores[0].owners.all()).items()}
-                if len(there) == live and len(found) == len(items) and {name for name, _ in found.values()} <= there:
+                has = {item: name for item, (name, _) in found.items()}
+                if len(there) == live and has == {item: owner_of(item, there) for item in items}:
                     return found
                 await asyncio.sleep(0.2)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.nats_cluster import NatsCluster
-from tocsin.cli.fleet_roles import declared, permissions
+from tocsin.cli.fleet_roles import OF_RELAYS, accounts, declared_of_relays
 from tocsin.journal import JournalError
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamJournal, JetStreamSettings
 from tocsin.journal.jetstream.declared import make
@@ -29,7 +29,7 @@ def _user(role: str, allowed: Permissions) -> str:
 
 
 async def test_each_role_of_the_relay_does_its_part_and_no_other(tmp_path: Path) -> None:
-    users = "\n".join(_user(role, allowed) for role, allowed in permissions().items())
+    users = "\n".join(_user(role, allowed) for role, allowed in accounts()[OF_RELAYS].items())
     with NatsCluster(tmp_path / "nats", more=f"authorization {{ users: [\n{users}\n] }}") as cluster:
 
         def settings(role: str) -> JetStreamSettings:
@@ -37,8 +37,8 @@ async def test_each_role_of_the_relay_does_its_part_and_no_other(tmp_path: Path)
             file, inbox = str(tmp_path / role), inbox_of(role)
             return JetStreamSettings(tuple(cluster.urls), user=role, password_file=file, inbox_prefix=inbox)
 
-        admin = await JetStreamConnection.open(settings("admin"))
-        await make(admin, declared())
+        admin = await JetStreamConnection.open(settings("relay-admin"))
+        await make(admin, declared_of_relays())
         await admin.close()
         now = datetime.now(UTC)
         async with open_detector(settings("detector"), FLEET) as detector:

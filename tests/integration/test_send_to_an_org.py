@@ -97,7 +97,7 @@ def test_what_someone_else_used_of_the_window_is_respected(tmp_path: Path) -> No
         assert run.returncode == 0, run.stderr
         summary = json.loads(run.stdout)
         assert (summary["subjects"], summary["delivered"], summary["requests"], summary["left"]) == (1600, 1600, 2, 0)
-        assert list((tmp_path / "state-home" / "tocsin" / "send").iterdir()) == []
+        assert list((Path(os.environ["XDG_STATE_HOME"]) / "tocsin" / "send").iterdir()) == []
 
 
 def test_a_state_folder_remembers_what_was_sent_for_next_time(org: OrgProcess, tmp_path: Path) -> None:

@@ -111,3 +111,13 @@ def test_what_no_type_can_say_is_named_with_its_key_too(tmp_path: Path, kind: ty
     with pytest.raises(ConfigError) as caught:
         load_config(path, kind)
     assert str(caught.value).startswith(f"{path}: {key}")
+
+
+def test_the_sources_of_a_target_are_those_that_are_read_or_else_what_is_handed_over(tmp_path: Path) -> None:
+    path = tmp_path / "relay.toml"
+    told = "[targets.acme]\nurl = 'https://a.example'\ntoken_env = 'T'\nsources = ['read', 'handed']\n"
+    read = "[sources.read]\npath = 'a'\n"
+    path.write_text(f"{told}{read}[journal]\nservers = ['nats://127.0.0.1:4222']\n")
+    assert load_config(path, RelayFile).relay.targets["acme"].sources == ["read", "handed (put)"]
+    path.write_text(f"{told}{read}[sources.handed]\npath = 'b'\n")
+    assert load_config(path, RelayFile).relay.targets["acme"].sources == ["read", "handed"]

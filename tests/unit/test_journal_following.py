@@ -2,15 +2,8 @@
 
 import asyncio
 
-import pytest
-
 from tocsin.journal import Entry
 from tocsin.journal.following import Bell, follow
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 async def test_a_ring_during_a_read_that_finds_nothing_is_heard() -> None:

@@ -19,11 +19,6 @@ from tocsin.journal.group_commit import (
 )
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class SlowDisk:
     """Remembers the batches it was given; the first one takes until `let_go`."""
 

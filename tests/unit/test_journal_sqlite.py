@@ -16,11 +16,6 @@ from tocsin.journal.sqlite_file import FORMAT
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
 

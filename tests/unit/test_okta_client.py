@@ -485,11 +485,6 @@ async def test_the_typed_async_face_is_awaited() -> None:
         okta.AsyncRiskEventApi(okta.ApiClient())  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def test_sync_and_async_faces_offer_the_same_methods() -> None:
     for sync, other in (
         (okta.RiskEventApi, okta.AsyncRiskEventApi),

@@ -293,7 +293,12 @@ IN_NO_FORMAT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.file)
+def _row(row: Row) -> pytest.ParameterSet:
+    many = sum(row.levels) > 100_000
+    return pytest.param(row, id=row.file, marks=[pytest.mark.slow] if many else [])
+
+
+@pytest.mark.parametrize("row", [_row(row) for row in ROWS])
 def test_real_records_come_to_what_an_independent_count_says(row: Row) -> None:
     day = datetime.fromisoformat(row.as_of).replace(tzinfo=UTC)
     long = timedelta(days=90)

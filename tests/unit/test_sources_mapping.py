@@ -62,6 +62,20 @@ def test_what_is_wrong_in_a_mapping_is_named_before_anything_is_read(tmp_path: P
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("mapping", "hint"),
+    [
+        (MINIMAL.replace("always: LOW", "always: SEVERE"), "a level is HIGH, MEDIUM, LOW or none"),
+        (MINIMAL + "expires: {after: 1 day}\n", "90m, 24h or 7d"),
+        (MINIMAL + "whenn: a\n", "tocsin formats NAME"),
+    ],
+)
+def test_the_hint_says_how_it_is_written(tmp_path: Path, mapping: str, hint: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        _found(tmp_path, mapping, "{}")
+    assert hint in str(caught.value.hint)
+
+
 def test_a_mapping_is_toml_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('profile = "mine"\nmessage = "seen"\n[ip]\npaths = ["ip"]\n[level]\nalways = "LOW"\n')

@@ -125,6 +125,14 @@ VARIANTS: dict[str, tuple[str, tuple[str, list[str], dict[str, int]]]] = {
         ),
         ("zeek-notice", HIGH, {"no_claim": 2}),
     ),
+    "suricata: EVE through syslog": (
+        _lines(
+            "Jan  5 10:00:00 fw kernel: {",
+            f"Jan  5 10:00:00 fw mail[1]: greeted as {EVE % ('alert', ALERT % 1)}",
+            *(f"Jan  5 10:00:00 fw suricata[1]: @cee: {EVE % ('alert', ALERT % severity)}" for severity in (1, 4)),
+        ),
+        ("suricata-eve", HIGH, {"below_bands": 1, "not_a_record": 2}),
+    ),
     "snort: alert_full": (
         _lines(
             "[**] [1:469:3] ICMP PING NMAP [**]",

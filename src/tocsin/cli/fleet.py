@@ -126,16 +126,17 @@ def remove(name: _Name, folder: _DirOption = _DEFAULT_DIR) -> None:
 
 async def _make(folder: Path, config: Path | None) -> list[str]:
     """Returns: what was done, a line for each."""
-    from tocsin.cli.fleet_roles import declared
+    from tocsin.cli.fleet_roles import declared_of_orgs, declared_of_relays
     from tocsin.cli.relay_file import RelayFile
     from tocsin.journal.jetstream.declared import make
     from tocsin.relay.fleet.set_lease import lease_of, set_lease
 
     wanted_s = load_config(config, RelayFile).of_fleet.lease_s if config is not None else None
-    async with as_admin(folder) as (connection, settings):
-        is_changed = wanted_s is not None and await set_lease(connection, wanted_s)
-        lease_s = wanted_s or await lease_of(connection)
-        made = [f"made {name}" for name in await make(connection, declared(lease_s))]
+    async with as_admin(folder) as (connection, settings), as_relay_admin(folder) as relays:
+        is_changed = wanted_s is not None and await set_lease(relays, wanted_s)
+        lease_s = wanted_s or await lease_of(relays)
+        names = await make(connection, declared_of_orgs()) + await make(relays, declared_of_relays(lease_s))
+        made = [f"made {name}" for name in names]
         if is_changed:
             made.append(f"the lease of relay workers is {lease_s:g} s now")
         async with _registered(connection) as registered:
@@ -171,21 +172,33 @@ async def _remove(folder: Path, name: str) -> None:
 @asynccontextmanager
 async def as_admin(folder: Path) -> AsyncIterator[tuple["JetStreamConnection", "NodeSettings"]]:
     """A connection of the role that sets up, saying whom it asks. Raises ConfigError, JournalError."""
-    from tocsin.cli.fleet_files import ADMIN
+    from tocsin.cli import fleet_files
+    from tocsin.org.fleet.roles import ADMIN
 
-    settings = told(folder, ADMIN)
+    settings = told(folder, fleet_files.ADMIN)
     with telling_of(settings):
-        async with connected_admin(settings) as connection:
+        async with connected_as(ADMIN, settings) as connection:
             yield connection, settings
 
 
 @asynccontextmanager
-async def connected_admin(settings: "NodeSettings") -> AsyncIterator["JetStreamConnection"]:
+async def as_relay_admin(folder: Path) -> AsyncIterator["JetStreamConnection"]:
+    """A connection of the role that sets up what relay workers share. Raises ConfigError, JournalError."""
+    from tocsin.cli import fleet_files
+    from tocsin.cli.fleet_roles import RELAY_ADMIN
+
+    async with connected_as(RELAY_ADMIN, told(folder, fleet_files.RELAY_ADMIN)) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def connected_as(
+    role: str, settings: "NodeSettings", *, jetstream: bool = True
+) -> AsyncIterator["JetStreamConnection"]:
     """The connection alone. Raises JournalError."""
     from tocsin.journal.jetstream import JetStreamConnection
-    from tocsin.org.fleet.roles import ADMIN
 
-    connection = await JetStreamConnection.open(settings, role=ADMIN)
+    connection = await JetStreamConnection.open(settings, role=role, jetstream=jetstream)
     try:
         yield connection
     finally:

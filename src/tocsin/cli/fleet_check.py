@@ -1,24 +1,25 @@
 """What `tocsin fleet check` looks at: the servers, then the streams and buckets, then the secret."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.cli import fleet_files
-from tocsin.cli.fleet import connected_admin, told
+from tocsin.cli.fleet import as_relay_admin, connected_as, told
 from tocsin.cli.fleet_copies import Shown, compare_copies
-from tocsin.cli.fleet_roles import SYSTEM, declared
+from tocsin.cli.fleet_roles import SYSTEM, declared, declared_of_orgs, declared_of_relays
 from tocsin.cli.waiting import telling_of
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream import JetStreamConnection, JetStreamKeyValue
-from tocsin.journal.jetstream.declared import differences
+from tocsin.journal.jetstream.declared import Declared, differences
 from tocsin.journal.jetstream.servers import copies_lost, faults, servers
 from tocsin.org.fleet.declared import ORGS_BUCKET, REPLICAS
 from tocsin.org.fleet.fleet import secret_of
 from tocsin.org.fleet.registered import Registered
+from tocsin.org.fleet.roles import ADMIN
 from tocsin.org.fleet.settings import NodeSettings
 from tocsin.relay.fleet.set_lease import lease_of
 
@@ -55,7 +56,8 @@ async def look(folder: Path, tell: Tell) -> bool:
         finally:
             await asyncio.gather(*(one.close() for one in reached))
         if reached:
-            await _look_at_streams(told(folder, fleet_files.ADMIN), tell)
+            await _look_at_orgs(told(folder, fleet_files.ADMIN), tell)
+            await _look_at_relays(folder, tell)
     return bool(reached)
 
 
@@ -82,25 +84,37 @@ async def _of_servers(connection: JetStreamConnection) -> list[Line]:
     return well + [_problem(fault.where, fault.text, fault.hint) for fault in wrong]
 
 
-async def _look_at_streams(settings: NodeSettings, tell: Tell) -> None:
+async def _look_at_orgs(settings: NodeSettings, tell: Tell) -> None:
     try:
-        async with connected_admin(settings) as connection:
-            lease_s = await lease_of(connection)
-            for one in declared(lease_s):
-                name = one.config()["name"]
-                unlike = await differences(connection, [one])
-                for each in unlike:
-                    tell(_problem(name, each.text, each.hint))
-                if not unlike:
-                    tell(_ok(name, f"as declared, {one.replicas} replicas"))
-            if lease_s is not None:
-                tell(_ok("lease", f"of relay workers {lease_s:g} s"))
+        async with connected_as(ADMIN, settings) as connection:
+            await _look_at_streams(connection, declared_of_orgs(), tell)
             table = await JetStreamKeyValue.open(connection, ORGS_BUCKET)
             await Registered(table).check(secret_of(settings))
             await table.close()
             tell(_ok("secret", "the fleet's own"))
     except TocsinError as error:
         tell(_problem("fleet", error.summary, error.hint))
+
+
+async def _look_at_relays(folder: Path, tell: Tell) -> None:
+    try:
+        async with as_relay_admin(folder) as connection:
+            lease_s = await lease_of(connection)
+            await _look_at_streams(connection, declared_of_relays(lease_s), tell)
+            if lease_s is not None:
+                tell(_ok("lease", f"of relay workers {lease_s:g} s"))
+    except TocsinError as error:
+        tell(_problem("relays", error.summary, error.hint))
+
+
+async def _look_at_streams(connection: JetStreamConnection, wanted: Sequence[Declared], tell: Tell) -> None:
+    for one in wanted:
+        name = one.config()["name"]
+        unlike = await differences(connection, [one])
+        for each in unlike:
+            tell(_problem(name, each.text, each.hint))
+        if not unlike:
+            tell(_ok(name, f"as declared, {one.replicas} replicas"))
 
 
 async def look_at_copies(folder: Path, shown: Shown, tell: Tell) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from tocsin.cli import fleet_files
-from tocsin.cli.fleet import told
-from tocsin.cli.fleet_roles import AUDITOR, SYSTEM, declared
+from tocsin.cli.fleet import connected_as, told
+from tocsin.cli.fleet_roles import AUDITOR, RELAY_ADMIN, SYSTEM, declared, declared_of_relays
 from tocsin.journal.jetstream import JetStreamConnection
 from tocsin.journal.jetstream.copies import MOST_UNLIKE, Damage, damages
 from tocsin.journal.jetstream.journal import JOURNALS
@@ -31,29 +31,28 @@ class Compared(Struct, frozen=True):
 async def compare_copies(folder: Path, shown: Shown) -> AsyncIterator[Compared]:
     """Of each stream and bucket, one for each server that holds something else, or one. Raises TocsinError."""
     names = [one.config()["name"] for one in declared()]
-    system = await JetStreamConnection.open(told(folder, fleet_files.SYSTEM), role=SYSTEM, jetstream=False)
-    try:
+    async with connected_as(SYSTEM, told(folder, fleet_files.SYSTEM), jetstream=False) as system:
         held = await copies_told(system, names)
-    finally:
-        await system.close()
-    auditor = await JetStreamConnection.open(told(folder, fleet_files.AUDITOR), role=AUDITOR)
-    try:
+    of_relays = {one.config()["name"] for one in declared_of_relays()}
+    async with (
+        connected_as(AUDITOR, told(folder, fleet_files.AUDITOR)) as auditor,
+        connected_as(RELAY_ADMIN, told(folder, fleet_files.RELAY_ADMIN)) as relay_admin,
+    ):
         last = {stream: min((copy.last_seq for copy in copies), default=0) for stream, copies in held.items()}
         total, before = sum(last.values()), 0
         for stream, copies in held.items():
-            for one in await _of_stream(auditor, stream, copies, partial(_tell, shown, before, total)):
+            reader = relay_admin if stream in of_relays else auditor
+            for one in await _of_stream(reader, stream, copies, partial(_tell, shown, before, total)):
                 yield one
             before += last[stream]
-    finally:
-        await auditor.close()
 
 
 async def _of_stream(
-    auditor: JetStreamConnection, stream: str, copies: Sequence[Replica], on_progress: Callable[[int], None]
+    reader: JetStreamConnection, stream: str, copies: Sequence[Replica], on_progress: Callable[[int], None]
 ) -> list[Compared]:
     if len(copies) < 2:  # of what is missing the other checks tell
         return []
-    found = await damages(auditor, stream, copies, on_progress)
+    found = await damages(reader, stream, copies, on_progress)
     all_same = Compared(stream, f"{', '.join(copy.server for copy in copies)} hold the same", None)
     return [said_of(damage) for damage in found] or [all_same]
 

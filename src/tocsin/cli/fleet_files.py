@@ -4,11 +4,11 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from tocsin.cli.fleet_roles import permissions
+from tocsin.cli.fleet_roles import SYSTEM_ACCOUNT, accounts
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream.permissions import Permissions
 from tocsin.loopback import is_loopback
@@ -17,6 +17,7 @@ from tocsin.org.fleet.roles import inbox_of
 from tocsin.org.fleet.secret import FleetSecret
 
 NODE, ADMIN, AUDITOR, SYSTEM = "fleet.toml", "admin.toml", "auditor.toml", "system.toml"
+RELAY_ADMIN = "relay-admin.toml"
 RELAY, DETECTOR = "relay-journal.toml", "detector-journal.toml"
 """The table `[journal]` of the configuration of a relay worker, and of a program that hands signals over."""
 _ROUTES_ABOVE, _HIGHEST_PORT = 2000, 65535
@@ -42,20 +43,16 @@ cluster {{
 {route_tls}
 }}
 accounts {{
-  TOCSIN {{
-    jetstream: enabled
+{accounts}
+}}
+system_account: {system}
+"""
+_ACCOUNT = """\
+  {name} {{{jetstream}
     users: [
 {users}
     ]
-  }}
-  SYS {{
-    users: [
-{system}
-    ]
-  }}
-}}
-system_account: SYS
-"""
+  }}"""
 _TLS = 'tls {{ cert_file: "server.pem", key_file: "server-key.pem"{more} }}'
 _SETTINGS = """\
 # {what}
@@ -120,11 +117,8 @@ def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
     """Returns: the names of the folders of the servers."""
     plain = not urls[0].startswith("tls://")
     (folder / "keys").mkdir(mode=0o700)
-    allowed = permissions()
-    keys = {role: _key(folder / "keys" / f"{role}.nk") for role in allowed}
     _write(folder / "fleet.secret", FleetSecret.new_text())
-    users = "\n".join(_user(keys[role], may) for role, may in allowed.items() if role != "system")
-    system = _user(keys["system"], allowed["system"])
+    written = "\n".join(_account(name, roles, folder / "keys") for name, roles in accounts().items())
     hosts = [urlsplit(url) for url in urls]
     password = secrets.token_hex(32)
     routes = ", ".join(f'"nats-route://{_ROUTE_USER}:{password}@{_host(host)}:{_route_port(host)}"' for host in hosts)
@@ -142,8 +136,8 @@ def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
             routes=routes,
             tls="" if plain else _TLS.format(more=""),
             route_tls="" if plain else "  " + _TLS.format(more=', ca_file: "ca.pem", verify: true'),
-            users=users,
-            system=system,
+            accounts=written,
+            system=SYSTEM_ACCOUNT,
         )
         _write(folder / names[-1] / "server.conf", text)
     servers = ", ".join(f'"{url}"' for url in urls)
@@ -168,6 +162,7 @@ def _told(plain: bool) -> Iterator[tuple[str, str, str, str]]:
     here = "Its paths begin in the folder of this file."
     yield NODE, "org", f"For nodes: tocsin serve --config {NODE}. {here}", secret
     yield ADMIN, "admin", f"For tocsin fleet. {here}", secret
+    yield RELAY_ADMIN, "relay-admin", f"For tocsin fleet, of what relay workers share. {here}", trusted
     yield AUDITOR, "auditor", f"For tocsin fleet check --deep. {here}", trusted
     yield SYSTEM, "system", f"For tocsin fleet check. {here}", trusted
     files = "keys/{}.nk" if plain else "keys/{}.nk and ca.pem"
@@ -178,6 +173,13 @@ def _told(plain: bool) -> Iterator[tuple[str, str, str, str]]:
         f"How a program of yours reaches the fleet to hand signals over. {beside.format(files.format('detector'))}"
     )
     yield DETECTOR, "detector", detector, trusted
+
+
+def _account(name: str, roles: Mapping[str, Permissions], keys: Path) -> str:
+    users = "\n".join(_user(_key(keys / f"{role}.nk"), may) for role, may in roles.items())
+    return _ACCOUNT.format(
+        name=name, jetstream="" if name == SYSTEM_ACCOUNT else "\n    jetstream: enabled", users=users
+    )
 
 
 def _user(public_key: str, allowed: Permissions) -> str:

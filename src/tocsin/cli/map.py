@@ -56,6 +56,9 @@ def _show(found: "Iterable[Explanation]", file: str, records: int) -> int:
 
 
 def _show_paths(records: int, found: dict[str, int]) -> None:
+    if not records:
+        typer.echo("it holds no records, so no path was looked for")
+        return
     for what, number in found.items():
         missing = "   <- nothing anywhere: is it spelled right?" if not number else ""
         typer.echo(f"{what}: in {number:,} of {records:,}{missing}")

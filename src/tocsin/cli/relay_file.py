@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from tocsin.cli.config import load_config
 from tocsin.journal.jetstream.settings import JetStreamSettings
 from tocsin.relay import RelayConfig, TargetConfig
 from tocsin.relay.config import Name
 from tocsin.relay.fleet.config import FleetConfig
+from tocsin.relay.fleet.names import handed_over
 from tocsin.sources import SourceConfig
 
 
@@ -57,7 +59,13 @@ class RelayFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def relay(self) -> RelayConfig:
         """The part that is not about sources."""
-        return RelayConfig(state=self.state, targets=self.targets)
+        return RelayConfig(state=self.state, targets={name: self._told(one) for name, one in self.targets.items()})
+
+    def _told(self, target: TargetConfig) -> TargetConfig:
+        """With its `sources` as the outboxes call them: in a fleet what no worker reads is handed over."""
+        if self.journal is None or target.sources is None:
+            return target
+        return replace(target, sources=[one if one in self.sources else handed_over(one) for one in target.sources])
 
 
 def load_relay_file(path: Path) -> RelayFile:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,6 +21,7 @@ from tocsin.cli.reading_options import ReadingOptions, with_options
 from tocsin.cli.waiting import telling_of
 from tocsin.journal.jetstream.settings import JetStreamSettings
 from tocsin.relay.fleet.config import FleetConfig
+from tocsin.relay.fleet.names import handed_over
 from tocsin.wall_clock import utc_now
 
 if TYPE_CHECKING:  # the readers are imported by the functions that need them: they are slow to start
@@ -51,7 +53,7 @@ def put_command(
     reading: ReadingOptions,
     config: ConfigOption = DEFAULT_CONFIG,
     source: Annotated[
-        str, typer.Option("--source", metavar="NAME", help="What to call it, in place of the path of the one FILE.")
+        str, typer.Option("--source", metavar="NAME", help="What to call the one FILE; else by machine and path.")
     ] = "",
     json_: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")] = False,
 ) -> None:
@@ -62,6 +64,9 @@ def put_command(
     """
     if source and len(files) > 1:
         raise typer.BadParameter("names one FILE, and there are several", param_hint="--source")
+    if not source and _STDIN in files:
+        # With one name for all of them, the list of one machine would replace that of another.
+        raise typer.BadParameter("is needed for standard input, which has no name", param_hint="--source")
     from tocsin.cli.intake import Intake, all_expired
     from tocsin.cli.send_report import broken_lines, file_lines, skipped_lines
 
@@ -74,8 +79,11 @@ def put_command(
     asyncio.run(_hand_over(file, intake, paths, how, source))
     for line in broken_lines(intake):
         say(line)
-    accounts = [msgspec.json.encode(account.as_json()).decode() for account in intake.files]
-    typer.echo("\n".join(accounts if json_ else [*file_lines(intake), *skipped_lines(intake)]))
+    if json_:
+        accounts = [account.as_json() | {"source": source or _name_of(account.file)} for account in intake.files]
+        typer.echo("\n".join(msgspec.json.encode(account).decode() for account in accounts))
+    else:
+        typer.echo("\n".join([*file_lines(intake), *skipped_lines(intake), *_handed_lines(intake, source)]))
     if expired := all_expired(intake, how):
         raise expired
     if intake.broken:
@@ -92,7 +100,19 @@ async def _hand_over(file: PutFile, intake: "Intake", paths: Sequence[str], how:
         batches = intake.batches(paths, how)
         # In a thread: a pipe may be silent for long, and the servers want to hear from us.
         while (batch := await asyncio.to_thread(_next, batches)) is not None:
-            await detector.put(replace(batch, source=source) if source else batch)
+            await detector.put(replace(batch, source=source or _name_of(batch.source)))
+
+
+def _name_of(file: str) -> str:
+    """The same for the same file, however it is reached; not that of another machine's. Links stay: they move on."""
+    return f"{socket.gethostname()}:{os.path.normpath(file)}"
+
+
+def _handed_lines(intake: "Intake", source: str) -> Iterator[str]:
+    for account in intake.files:
+        name = handed_over(source or _name_of(account.file))
+        instead = ", in place of what it said before" if account.whole else ""
+        yield f"handed over to all targets of the fleet as source {name}: {account.signals:,} signals{instead}"
 
 
 def _next(batches: "Iterator[Batch]") -> "Batch | None":

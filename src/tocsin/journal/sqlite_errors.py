@@ -23,7 +23,10 @@ _LOCKED = _Meaning(
 _DAMAGED = _Meaning(
     "it is damaged", "stop what uses it, keep a copy, then restore a backup or run `sqlite3 FILE .recover`"
 )
-_FOREIGN = _Meaning("it is not a Tocsin journal", "name another folder for Tocsin's data, or move that file away")
+_FOREIGN = _Meaning(
+    "it is not a Tocsin journal",
+    "name another folder for Tocsin's data; to restore, name a file that `tocsin backup` wrote",
+)
 _UNREACHABLE = _Meaning(
     "there is none, or no access to it",
     "check the path, that its disk can be written, and who may read and write in that folder",

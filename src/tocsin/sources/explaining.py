@@ -7,7 +7,7 @@ import msgspec
 
 from tocsin.signals import Skipped
 from tocsin.sources.mapping.mapped import MappedReader
-from tocsin.sources.read import Input
+from tocsin.sources.read import Input, broken_off
 from tocsin.sources.reading import Block, Claim, Found, Reading
 from tocsin.sources.vetting import Vetting
 
@@ -43,6 +43,8 @@ def explanations(source: Input, reading: Reading) -> Iterator[Explanation]:
                 texts = [f"{step.what}: {step.found}" for step in steps]
                 yield Explanation(number, _text(record), texts, *_outcomes(found, vetting))
     yield from _held(reader.end(), 0, vetting)
+    if source.opened.cut_off is not None:
+        yield _of_broken(broken_off(source.opened, block))
 
 
 def _held(found: Found, number: int, vetting: Vetting) -> Iterator[Explanation]:

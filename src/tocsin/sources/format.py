@@ -37,6 +37,8 @@ class Format(Struct, frozen=True, kw_only=True):
     reader: Callable[[Reading], Reader]
     records: Callable[[Opened], Iterator[Block]] = text_lines
     """Cuts an input into records."""
+    magic: bytes = b""
+    """Of a format that is no text: with what a file of it begins."""
     full_list: bool = False
     """Whether an input holds all there is to say: what is no longer in it is let go."""
     grows: bool = False

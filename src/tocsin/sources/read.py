@@ -11,7 +11,7 @@ from tocsin.sources.format import Format
 from tocsin.sources.formats import format_of
 from tocsin.sources.opening import Opened, open_input
 from tocsin.sources.reading import Block, Found, Reading
-from tocsin.sources.sample import Sample
+from tocsin.sources.sample import BINARY, Sample
 from tocsin.sources.vetting import SIGNALS_AT_ONCE, Vetting
 
 
@@ -56,7 +56,7 @@ class Input(NamedTuple):
         part = piece(reader.end(), last, vetting)
         seen.note(part, last)
         if self.opened.cut_off is not None:
-            part = _broken_off(self.opened, part, block)
+            part = part._replace(skipped=[*part.skipped, broken_off(self.opened, block)])
         self.opened.cut_off = self.opened.cut_off or seen.why_not_whole
         yield part._replace(latest_ended=vetting.latest_ended)
 
@@ -66,11 +66,30 @@ def open_source_input(path: str, form: Format | None = None) -> Iterator[Input]:
     """
     The input at `path`, or standard input for `-`; its format is found by content when None.
 
-    Raises: SourceError, when it cannot be opened or is in no known format.
+    Raises: SourceError, when it cannot be opened, is in no known format or is not of the kind that `form` reads.
     """
     with open_input(path) as opened:
         sample = Sample(opened.head, name=path, whole=opened.whole)
-        yield Input(opened, form or format_of(sample, name=opened.name), sample)
+        yield Input(opened, _form_of(opened, sample) if form is None else _fitting(form, sample, opened.name), sample)
+
+
+def _form_of(opened: Opened, sample: Sample) -> Format:
+    try:
+        return format_of(sample, name=opened.name)
+    except SourceError:
+        if opened.cut_off is None:
+            raise
+        text = f"{opened.name} breaks off before its format can be told: {opened.cut_off}"
+        raise SourceError(text, hint="fetch it again; --format NAME reads what there is of it") from None
+
+
+def _fitting(form: Format, sample: Sample, name: str) -> Format:
+    for magic, kind in BINARY.items():
+        if sample.head.startswith(magic) and form.magic != magic:
+            reads = BINARY.get(form.magic, "text")
+            hint = "read it without --format, or by a mapping with the fitting format under [reader]"
+            raise SourceError(f"{name} is {kind}, and {form.name} reads {reads}", hint=hint)
+    return form
 
 
 def read_source(path: str, reading: Reading, *, form: Format | None = None) -> Iterator[Signal | Retraction | Skipped]:
@@ -134,7 +153,8 @@ class _Seen:
 _LOST = (SkipReason.CUT_OFF, SkipReason.TOO_LONG)
 
 
-def _broken_off(opened: Opened, part: Piece, block: Block) -> Piece:
+def broken_off(opened: Opened, block: Block) -> Skipped:
+    """What there is to say of an input that broke off, after the last `block` of it."""
     number = block.numbers[-1] if block.numbers else 0
     detail = f"{opened.name} breaks off after record {number:,}: {opened.cut_off}"
-    return part._replace(skipped=[*part.skipped, Skipped(SkipReason.CUT_OFF, number, detail, "")])
+    return Skipped(SkipReason.CUT_OFF, number, detail, "")

@@ -5,12 +5,14 @@ from functools import cached_property
 from typing import Any
 
 from tocsin.sources.framing.journal import journal_or_lines
-from tocsin.sources.framing.json_values import closed, json_values
+from tocsin.sources.framing.json_values import closed, is_carried, json_values
 from tocsin.sources.framing.rows import rows
 
 _MOST = 100
 SQLITE_MAGIC = b"SQLite format 3\x00"
 PARQUET_MAGIC = b"PAR1"
+BINARY = {SQLITE_MAGIC: "an SQLite database", PARQUET_MAGIC: "Parquet"}
+"""What is no text, by what it begins with."""
 
 
 class Sample:
@@ -30,7 +32,7 @@ class Sample:
     @cached_property
     def is_binary(self) -> bool:
         """Whether it is no text."""
-        return self.head.startswith((SQLITE_MAGIC, PARQUET_MAGIC))
+        return self.head.startswith(tuple(BINARY))
 
     @cached_property
     def lines(self) -> list[str]:
@@ -44,7 +46,7 @@ class Sample:
     def values(self) -> list[Any]:
         """The first JSON values; of a document that is larger than the sample, what can be told of it."""
         start = self.head.lstrip()
-        if not start.startswith((b"{", b"[")):
+        if not start.startswith((b"{", b"[")) and not is_carried(start):
             return []
         head = self.head
         found = [value for block in json_values([head]) for value in block.records][:_MOST]

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +16,19 @@ _SHORTEST_ATTEMPT_S = 0.1  # a shorter one finds nothing out, and would be what 
 # JetStream not enabled, not enabled for the account: these are also said with the code 503.
 _LASTING = frozenset({10039, 10076})
 _Answer = TypeVar("_Answer")
+
+
+@contextmanager
+def heeding_cancellation() -> Iterator[None]:
+    """Raise what 3.11's `wait_for` does not pass on: a cancellation that comes as what it waits for ends."""
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    try:
+        yield
+    finally:
+        if task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 class Refused(Exception):

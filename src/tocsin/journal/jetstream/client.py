@@ -3,6 +3,8 @@
 from nats.aio.client import Client, Srv
 from nats.errors import Error
 
+from tocsin.journal.jetstream.asking import heeding_cancellation
+
 
 class StrictClient(Client):
     """
@@ -26,7 +28,12 @@ class StrictClient(Client):
 
     async def _connect_to_server(self, s: Srv) -> None:
         self.abort()
-        await super()._connect_to_server(s)
+        with heeding_cancellation():  # else it would try again for ever
+            await super()._connect_to_server(s)
+
+    async def _process_connect_init(self) -> None:
+        with heeding_cancellation():
+            await super()._process_connect_init()
 
     async def _attempt_reconnect(self) -> None:
         self.abort()

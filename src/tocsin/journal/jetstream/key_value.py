@@ -6,6 +6,7 @@ deleted leaves a message that says so, until a value takes its place or the life
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from datetime import datetime
 from typing import Self
 
@@ -21,6 +22,8 @@ from tocsin.journal.protocol import JournalConflict, JournalError, JournalUnreac
 LOOK_AGAIN_S = 1.0
 _OPERATION = "KV-Operation"
 _AT_ONCE = 1000
+_REPLICA_PAUSE_S = 0.02
+"""Read one by one as they are written, so many entries as move in a fleet at once would take a minute."""
 
 
 class JetStreamKeyValue:
@@ -76,21 +79,16 @@ class JetStreamKeyValue:
 
     async def watch(self) -> AsyncGenerator[dict[str, Kept | None], None]:
         """See `KeyValue.watch`; while no quorum answers it waits."""
-        known, told = 0, False
+        known: int | None = None
         while not self._bell.closed:
             closing = self._bell.next
-            try:
-                changed, known = await self._changed("", known)
-            except JournalUnreachable:
-                changed = {}
-            else:
-                if not told:
-                    told, changed = True, {key: kept for key, kept in changed.items() if kept is not None}
+            with suppress(JournalUnreachable):
+                if known is None:
+                    changed, known = await self._changed("", 0)
+                    yield {key: kept for key, kept in changed.items() if kept is not None}
+                while some := await self._some_changed("", known):
+                    changed, known = some
                     yield changed
-                    continue
-            if changed:
-                yield changed
-                continue
             try:
                 async with asyncio.timeout(self._look_again_s):
                     await closing.wait()
@@ -129,11 +127,18 @@ class JetStreamKeyValue:
     async def _changed(self, branch: str, known: int) -> tuple[dict[str, Kept | None], int]:
         """What was written beyond the revision `known`, by key, and the last revision of it."""
         changed: dict[str, Kept | None] = {}
-        pattern = f"{self._branch}{branch}>"
-        while stored := await read_on(self._connection, self._stream, pattern, known + 1, most=_AT_ONCE):
-            changed |= {one.subject.removeprefix(self._branch): kept_of(one) for one in stored}
-            known = stored[-1].seq
+        while some := await self._some_changed(branch, known):
+            changed |= some[0]
+            known = some[1]
         return changed, known
+
+    async def _some_changed(self, branch: str, known: int) -> tuple[dict[str, Kept | None], int] | None:
+        """The same of the first of it; None when nothing was written."""
+        stored = await read_on(self._connection, self._stream, f"{self._branch}{branch}>", known + 1, most=_AT_ONCE)
+        if len(stored) == 1:  # from the leader, for the replica is behind: where others write, more is on its way
+            await asyncio.sleep(_REPLICA_PAUSE_S)
+        changed = {one.subject.removeprefix(self._branch): kept_of(one) for one in stored}
+        return (changed, stored[-1].seq) if stored else None
 
     def _refuse_when_closed(self) -> None:
         if self._bell.closed:

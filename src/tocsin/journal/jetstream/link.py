@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from tocsin.errors import TocsinError
-from tocsin.journal.jetstream.asking import ATTEMPT_S
+from tocsin.journal.jetstream.asking import ATTEMPT_S, heeding_cancellation
 from tocsin.journal.jetstream.denials import Denials
 from tocsin.journal.jetstream.settings import EXTRA_HINT, JetStreamSettings, credentials, tls, who_asks
 from tocsin.journal.protocol import JournalError
@@ -71,14 +71,9 @@ class Link:
     async def ask(self, subject: str, payload: bytes, headers: dict[str, str] | None, timeout_s: float) -> "Msg":
         """One answer to a question. Raises: OSError or nats.errors.Error, when none came; JournalError, if denied."""
         client = self._there()
-        task = asyncio.current_task()
-        assert task is not None
-        cancelled = task.cancelling()
-        async with self.denials.told(subject):
-            answer = await client.request(subject, payload, timeout=timeout_s, headers=headers)
-        if task.cancelling() > cancelled:  # by 3.11's `wait_for`, when the answer comes at that moment, not passed on
-            raise asyncio.CancelledError
-        return answer
+        with heeding_cancellation():
+            async with self.denials.told(subject):
+                return await client.request(subject, payload, timeout=timeout_s, headers=headers)
 
     async def tell(self, subject: str, payload: bytes) -> None:
         """Publish without an answer; lost when no server is there."""

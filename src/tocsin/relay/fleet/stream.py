@@ -2,7 +2,8 @@
 
 An entry holds one batch as it goes into an outbox (`intake.Prepared`), cut so that it fits. Who reads a source writes
 to the topic `signals.<source>`, and its last entry tells where the next one goes on; what a program hands over itself
-goes to `signals.<source>.put`, where anyone may write.
+goes to `signals.<source>.put`, where anyone may write. The topic alone tells which of both it is: what is handed over
+is another source to the outboxes, whatever name it gives itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 
 from tocsin.journal import Entry
 from tocsin.relay.fleet.fenced import opened, unreadable
-from tocsin.relay.fleet.names import word
+from tocsin.relay.fleet.names import handed_over, word
 from tocsin.relay.intake import Prepared
 
 BRANCH, PUT = "signals.", "put"
@@ -48,9 +49,7 @@ def cut(batch: Prepared, *, ends_ms: int) -> Iterator[Prepared]:
     Args:
         ends_ms: nothing is claimed beyond this moment, for the stream does not remember for longer.
     """
-    # What is taken back stays so for as long as the stream could claim it: who comes to know of it may never have seen
-    # that claim, since the list that made it has been read again.
-    rows = [row if row[1] and row[3] <= ends_ms else (*row[:3], ends_ms, row[4]) for row in batch.rows]
+    rows = [row if row[3] <= ends_ms else (*row[:3], ends_ms, row[4]) for row in batch.rows]
     parts = max(1, -(-len(rows) // ROWS_PER_ENTRY), -(-len(batch.skipped) // SKIPPED_PER_ENTRY))
     for part in range(parts):
         last = part == parts - 1
@@ -75,7 +74,12 @@ def published(entry: Entry) -> Published:
 def taken(entries: Sequence[Entry]) -> list[Prepared]:
     """What entries of the stream say to an outbox, and how far it has come with them: kept together, or not at all."""
     seq = entries[-1].seq
-    return [*(published(entry).batch for entry in entries), Prepared(STREAM, [], position=b"%d" % seq)]
+    return [*(_batch(entry) for entry in entries), Prepared(STREAM, [], position=b"%d" % seq)]
+
+
+def _batch(entry: Entry) -> Prepared:
+    batch = published(entry).batch
+    return batch if entry.topic == topic_of(batch.source) else replace(batch, source=handed_over(batch.source))
 
 
 def seq_of(position: bytes) -> int:

@@ -14,7 +14,8 @@ from tocsin.relay.errors import LeaseLost, RelayError
 from tocsin.relay.fleet.faults import AGAIN_AFTER_S, Faults
 from tocsin.relay.fleet.fenced import Holding
 from tocsin.relay.fleet.lease import NO_LEASE, Timing, renewed
-from tocsin.relay.fleet.membership import Owner, Presence, digest_of, falls_to, key_of, may_take, owned, present
+from tocsin.relay.fleet.membership import Owner, Presence, digest_of, falls_to, key_of, may_take, present
+from tocsin.relay.fleet.ownership import Ownership, written_by_another
 
 LEAVE_WITHIN_S = 10.0
 """A request that is on its way when its target is to be left may take so long."""
@@ -66,7 +67,7 @@ class Worker:
             monotonic_s: a clock that only goes forward, best also while the machine sleeps.
         """
         self.name, self._works = name, works
-        self._workers, self._owners = workers, owners
+        self._workers, self._owners, self._ownership = workers, owners, Ownership(owners)
         self._timing, self._monotonic_s, self._log = timing, monotonic_s, log
         self._presence = Presence(name, token_hex(8), digest_of(works))
         self._revision: int | None = None
@@ -79,6 +80,7 @@ class Worker:
         self._held: dict[str, _Held] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._to_give_back: dict[str, int] = {}
+        self._giving_back = asyncio.Lock()
         self._faults = Faults()
 
     @property
@@ -94,22 +96,24 @@ class Worker:
         """
         # Apart from the rest: what is taken may be much, and the lease does not wait for it.
         renewing = asyncio.create_task(self._renew_for_ever())
+        following = asyncio.create_task(self._ownership.follow(warn=self._cut_off))
         watch = asyncio.create_task(self._watch())
         try:
             while not stopped.is_set():
                 await self._settle()
                 await _wait(stopped, self._timing.round_s)
-                if renewing.done():
-                    renewing.result()
+                for task in (renewing, following):
+                    if task.done():
+                        task.result()
             await self._leave(list(self._held))
             renewing.cancel()
             await asyncio.gather(renewing, return_exceptions=True)
             await self._absent()
         finally:
-            renewing.cancel()
-            watch.cancel()
+            for task in (renewing, following, watch):
+                task.cancel()
             await self._drop(list(self._held))
-            await asyncio.gather(renewing, watch, *self._leaving, return_exceptions=True)
+            await asyncio.gather(renewing, following, watch, *self._leaving, return_exceptions=True)
 
     async def _renew_for_ever(self) -> None:
         while True:
@@ -118,7 +122,7 @@ class Worker:
                 await self._renew(asked_s)
                 pause_s = self._timing.pause_s(asked_s=asked_s, now_s=self._monotonic_s())
             except JournalError as error:
-                self._log.warning("worker.cut_off", reason=error.summary)
+                self._cut_off(error.summary)
                 pause_s = self._timing.round_s / 2
             await asyncio.sleep(pause_s)
 
@@ -132,11 +136,12 @@ class Worker:
             await self._give_back({})
             await self._take()
         except JournalError as error:
-            self._log.warning("worker.cut_off", reason=error.summary)
+            self._cut_off(error.summary)
         except msgspec.DecodeError as error:
-            raise RelayError(
-                f"a table of the fleet was written by another version: {error}", hint="run one version on all workers"
-            ) from None
+            raise written_by_another(error) from None
+
+    def _cut_off(self, reason: str) -> None:
+        self._log.warning("worker.cut_off", reason=reason)
 
     def _look_at(self, live: list[Presence]) -> None:
         # Of this worker it is known here, and not from a server that may be behind.
@@ -182,10 +187,9 @@ class Worker:
         wanted = [
             item for item in (self._mine | self._of_unlike) - self._held.keys() if not self._faults.waits(item, now_s)
         ]
-        if not wanted:
+        if not wanted or not self._ownership.is_known:
             return
-        standing = owned(await self._owners.all())
-        owners = {item: standing.get(item, (None, 0)) for item in sorted(wanted)}
+        owners = {item: self._ownership.of(item) for item in sorted(wanted)}
         live = await self._alive(owner.worker for owner, _ in owners.values() if owner is not None)
         free = {item: revision for item, (owner, revision) in owners.items() if may_take(owner, self.name, live=live)}
         since_s = {item: self._free_since_s.get(item, now_s) for item in free.keys() & self._of_unlike}
@@ -265,11 +269,12 @@ class Worker:
     async def _give_back(self, revisions: dict[str, int]) -> None:
         """Say that others may have these. What the cluster does not take now is said again at the next look."""
         self._to_give_back |= revisions
-        waiting = list(self._to_give_back.items())
-        for at in range(0, len(waiting), AT_ONCE):
-            some = [self._gave_back(item, revision) for item, revision in waiting[at : at + AT_ONCE]]
-            if not all(await asyncio.gather(*some)):
-                return  # it cannot be reached; when our presence has ended, all is free
+        async with self._giving_back:  # what one says the next one need not
+            waiting = list(self._to_give_back.items())
+            for at in range(0, len(waiting), AT_ONCE):
+                some = [self._gave_back(item, revision) for item, revision in waiting[at : at + AT_ONCE]]
+                if not all(await asyncio.gather(*some)):
+                    return  # it cannot be reached; when our presence has ended, all is free
 
     async def _gave_back(self, item: str, revision: int) -> bool:
         value = msgspec.json.encode(Owner(item, ""))

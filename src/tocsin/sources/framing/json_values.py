@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from tocsin.signals import Skipped, SkipReason
+from tocsin.sources.framing.carriers import BY_ANY
 from tocsin.sources.framing.lines import line_chunks
 from tocsin.sources.reading import Block, excerpt
 
@@ -29,8 +30,11 @@ _BLANK = b" \t\r\n"
 # Up to the next bracket that stands in no string. Possessive, so that hostile input costs linear time.
 _BRACKET = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL)
 _SCALAR = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s,\[\]{}"]+', re.DOTALL)
+# The object is all that was said: one that stands within what a program says may be an attacker's word.
+_BEFORE = re.compile(rb"^" + BY_ANY.encode() + rb"(?:@cee: ?)?(?=\{)", re.MULTILINE)
 _BETWEEN = re.compile(rb"\}\s*,\s*(?=\{)")
 _CUTS_TRIED = 8
+_LOOKED_AT = 20
 _BUFFER_BYTES = 128 * 1024
 
 
@@ -44,7 +48,15 @@ def json_values(chunks: Iterable[bytes], *, parts: Collection[str] = ()) -> Iter
     start, chunks = _begun(chunks)
     if start.startswith(b"[") or (start.startswith(b"{") and not _is_lines(start)):
         return _Values(chunks, parts).blocks()
-    return _json_lines(chunks)
+    return _json_lines(chunks, carried=is_carried(start))
+
+
+def is_carried(start: bytes) -> bool:
+    """Whether objects stand in lines behind what has carried them, such as `Jan  5 10:00:00 fw suricata[1]: `."""
+    if start.startswith((b"{", b"[")):
+        return False
+    lines = start[:_BUFFER_BYTES].split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
+    return any((before := _BEFORE.match(line)) is not None and _decodes(line[before.end() :]) for line in lines)
 
 
 def _is_lines(start: bytes) -> bool:
@@ -60,7 +72,8 @@ def json_or(
 ) -> Iterator[Block]:
     """JSON values, or what `otherwise` makes of an input that begins like none."""
     start, chunks = _begun(chunks)
-    return json_values(chunks, parts=parts) if start.startswith((b"{", b"[")) else otherwise(chunks)
+    is_json = start.startswith((b"{", b"[")) or is_carried(start)
+    return json_values(chunks, parts=parts) if is_json else otherwise(chunks)
 
 
 def _begun(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -82,8 +95,10 @@ def _decodes(text: bytes) -> bool:
     return True
 
 
-def _json_lines(chunks: Iterable[bytes]) -> Iterator[Block]:
+def _json_lines(chunks: Iterable[bytes], *, carried: bool) -> Iterator[Block]:
     for first, content, end, broken in line_chunks(chunks):
+        if carried:
+            content = _BEFORE.sub(b"", content)
         count = content.count(b"\n") + (not content.endswith(b"\n"))
         try:
             values = _DECODE_LINES(content)

@@ -16,7 +16,7 @@ from tocsin.sources.mapping.paths import compile_path, compile_test
 from tocsin.sources.mapping.profile import Profile, RecordsRule, parse_profile
 from tocsin.sources.opening import Opened
 from tocsin.sources.reading import Block
-from tocsin.sources.sample import Sample
+from tocsin.sources.sample import PARQUET_MAGIC, Sample
 
 _LOOKED_AT = 20
 
@@ -45,6 +45,7 @@ def profile_format(profile: Profile) -> Format:
         recognises=_recogniser(profile),
         reader=partial(MappedReader, profile),
         records=_records(profile),
+        magic=PARQUET_MAGIC if profile.reader.format == "parquet" else b"",
         full_list=profile.full_list,
         grows=profile.grows,
         header=_header(profile.reader),

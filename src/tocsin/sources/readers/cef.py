@@ -30,7 +30,7 @@ _LIVES = {RiskLevel.HIGH: timedelta(hours=72)}
 
 
 class CefReader(RecordReader):
-    """Reads one log; what the device let through says nothing."""
+    """Reads one log. What a device did about an event is not asked: an attack that it let through is one."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading

@@ -86,5 +86,6 @@ FORMATS = (
         recognises=_recognises,
         reader=Fail2banSqliteReader,
         records=_rows,
+        magic=SQLITE_MAGIC,
     ),
 )

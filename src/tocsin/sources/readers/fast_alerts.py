@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason
 from tocsin.sources.format import Format
+from tocsin.sources.framing.carriers import carried_by
 from tocsin.sources.mapping.messages import legal_message
-from tocsin.sources.readers.carriers import carried_by
 from tocsin.sources.readers.log_times import LogTimes
 from tocsin.sources.reading import Claim, Found, Reading, RecordReader, skipped
 from tocsin.sources.sample import Sample

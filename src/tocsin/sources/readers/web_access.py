@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from tocsin.signals import RiskLevel, Skipped, SkipReason, ip_key
 from tocsin.signals.skipped import EXCERPT_CHARS
-from tocsin.sources.readers.carriers import CARRIED
+from tocsin.sources.framing.carriers import CARRIED
 from tocsin.sources.readers.counted import Event, Rule
 from tocsin.sources.readers.log_times import LogTimes
 from tocsin.sources.reading import Reading, skipped

@@ -9,7 +9,7 @@ import re
 
 from tocsin.signals import Skipped, SkipReason
 from tocsin.signals.skipped import EXCERPT_CHARS
-from tocsin.sources.readers.carriers import CARRIED, carried_by
+from tocsin.sources.framing.carriers import CARRIED, carried_by
 from tocsin.sources.readers.counted import Event
 from tocsin.sources.readers.log_times import LogTimes
 from tocsin.sources.reading import Reading

@@ -1,25 +1,4 @@
 """See `tocsin.okta.models`."""
 
-from tocsin.okta.models import (
-    HrefObjectHints,
-    HrefObjectSelfLink,
-    HttpMethod,
-    LinksSelf,
-    RiskEvent,
-    RiskEventSubject,
-    RiskEventSubjectRiskLevel,
-    RiskProvider,
-    RiskProviderAction,
-)
-
-__all__ = [
-    "HrefObjectHints",
-    "HrefObjectSelfLink",
-    "HttpMethod",
-    "LinksSelf",
-    "RiskEvent",
-    "RiskEventSubject",
-    "RiskEventSubjectRiskLevel",
-    "RiskProvider",
-    "RiskProviderAction",
-]
+from tocsin.okta.models import *  # noqa: F403
+from tocsin.okta.models import __all__ as __all__
