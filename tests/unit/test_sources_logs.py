@@ -1,7 +1,9 @@
 """Logs are written by attackers as well: who is named last, who is counted, and what is no sign-in."""
 
 import gzip
+import json
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -244,6 +246,51 @@ def test_a_container_of_a_web_server_has_requests_and_errors_in_one_log(tmp_path
             assert isinstance(reader, CountedReader)
             counted = [_counted(reader, line) for line in lines.splitlines()]
         assert counted == [("1.2.3.4", 10 if line + "\n" == request else 1) for line in lines.splitlines()]
+
+
+LONG = '1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET /x HTTP/1.1" 404 1 "-" "%s'
+REST = '2026/01/05 10:00:00 [error] 1#1: ModSecurity: Access denied, client: 9.9.9.9, server: x"'
+CRI = "2026-01-05T10:00:00.1Z std%s %s %s\n"
+
+
+def _of_docker(stream: str, text: str) -> str:
+    return json.dumps({"log": text, "stream": stream, "time": "2026-01-05T10:00:00.1Z"}) + "\n"
+
+
+def _of_journald(text: str, **more: str) -> str:
+    entry = {"__REALTIME_TIMESTAMP": "1767607200000000", "SYSLOG_IDENTIFIER": "nginx", "_PID": "1"}
+    return json.dumps({**entry, "MESSAGE": text, **more}) + "\n"
+
+
+BROKEN_UP = {
+    "docker": (
+        _of_docker("stdout", LONG % ("a" * 16_384)),
+        _of_docker("stderr", "2026/01/05 10:00:00 [notice] 1#1: x\n"),
+        _of_docker("stdout", REST + "\n"),
+        _of_docker("stdout", LONG % 'a"' + "\n"),
+        _of_docker("stdout", LONG % 'a"'),
+        _of_docker("stdout", LONG % 'a"' + "\n"),
+    ),
+    "kubernetes": (
+        *(CRI % ("out", "P", LONG % "a"), CRI % ("err", "F", "2026/01/05 10:00:00 [notice] 1#1: x")),
+        *(CRI % ("out", "F", REST), *[CRI % ("out", "F", LONG % 'a"')] * 3),
+    ),
+    "journald": (
+        *(_of_journald(LONG % "a", _LINE_BREAK="line-max"), _of_journald("2026/01/05 10:00:00 [notice] x", _PID="2")),
+        *(_of_journald(REST), *[_of_journald(LONG % 'a"')] * 3),
+    ),
+}
+
+
+@pytest.mark.parametrize("carrier", BROKEN_UP)
+def test_the_rest_of_a_line_that_was_broken_up_is_no_line(tmp_path: Path, carrier: str) -> None:
+    """Who sends long headers chooses what stands where a container's log begins anew."""
+    one, other, rest, *more = BROKEN_UP[carrier]
+    (tmp_path / "log").write_text("".join([*[one, other, rest] * 5, *more]))
+    with open_source_input(str(tmp_path / "log")) as source:
+        skips = [one for part in source.pieces(_reading()) for one in part.skipped]
+    assert Counter(one.reason for one in skips)[SkipReason.BELOW_BANDS] == 8
+    assert not any("9.9.9.9" in one.excerpt and one.reason != SkipReason.NO_CLAIM for one in skips)
 
 
 def test_an_alert_that_goes_on_in_the_next_portion_is_not_broken() -> None:

@@ -3,6 +3,8 @@
 Source: RFC 3164, 4.1 and RFC 5424, 6; the Container Runtime Interface of Kubernetes writes `TIME stdout F LINE`.
 """
 
+import re
+
 _TIME = r"(?P<carried>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.+Z-]+)"
 
 
@@ -15,3 +17,6 @@ def carried_by(program: str) -> str:
 BY_ANY = carried_by(r"[^][\s:]+")
 CARRIED = rf"(?:{BY_ANY})?"
 """The same for any program, or nothing."""
+RUNTIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.+Z-]+ (?P<stream>std(?:out|err)) (?P<tag>[FP]) ")
+"""What the runtime of a container puts before a line; P where the line goes on."""
+REST_OF_A_LINE = "goes on with a line that was broken up, being a long one"

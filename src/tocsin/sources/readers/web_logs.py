@@ -6,7 +6,9 @@ from functools import partial
 from typing import Protocol
 
 from tocsin.signals import Skipped, SkipReason
+from tocsin.signals.skipped import EXCERPT_CHARS
 from tocsin.sources.format import Format
+from tocsin.sources.framing.carriers import REST_OF_A_LINE, RUNTIME
 from tocsin.sources.readers.counted import CountedReader, Event
 from tocsin.sources.readers.web_access import WEB_RULE, AccessLines
 from tocsin.sources.readers.web_errors import ApacheErrorLines, ApacheSyslogLines, NginxErrorLines
@@ -37,16 +39,26 @@ class WebLogReader(CountedReader):
         """`kinds` are those of lines that it is mostly of, which are tried first."""
         super().__init__(reading)
         known = dict.fromkeys((*kinds, *_ACCESS, *_NGINX, *_APACHE))
+        self._going_on: set[str] = reading.memory.setdefault("lines going on", set())
         self._kinds = [(kind.line.fullmatch, kind(reading).event) for kind in known]
 
     def event(self, number: int, text: str) -> Event | Skipped | None:
         """See `CountedReader`."""
+        if (runtime := RUNTIME.match(text)) and self._is_rest(runtime):
+            return Skipped(SkipReason.NO_CLAIM, number, REST_OF_A_LINE, text[:EXCERPT_CHARS])
         for matches, event in self._kinds:
             if (line := matches(text)) is not None:
                 return event(number, text, line)
         if not text.strip():
             return None
         return skipped(number, text, SkipReason.NOT_A_RECORD, "is no line of a web server's log")
+
+    def _is_rest(self, runtime: re.Match[str]) -> bool:
+        """Whether a line is the rest of one: a client chooses how long its own is, and what that begins with."""
+        stream, going_on = runtime["stream"], self._going_on
+        is_rest = stream in going_on
+        (going_on.add if runtime["tag"] == "P" else going_on.discard)(stream)
+        return is_rest
 
 
 def _mostly(kinds: _Kinds) -> Callable[[Sample], bool]:
