@@ -6,6 +6,7 @@ level is said once, when its count is reached; a level below one that was said a
 latest word about an address is the one that counts.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,7 +46,8 @@ class WindowCounts:
             most_kinds: with so many different kinds of events in a window the last step is reached; 0 for never.
         """
         self._window_s, self._steps, self._most_kinds, self._most_keys = window_s, steps, most_kinds, most_keys
-        self._tallies = dict[str, _Tally]()
+        # A dict would look for its first past all that were let go.
+        self._tallies = OrderedDict[str, _Tally]()
 
     def __len__(self) -> int:
         return len(self._tallies)
@@ -95,7 +97,7 @@ class WindowCounts:
         if before is not None:
             del self._tallies[key]
         elif len(self._tallies) >= self._most_keys:
-            del self._tallies[next(iter(self._tallies))]
+            self._tallies.popitem(last=False)
         tally = self._tallies[key] = _Tally(at)
         if before is not None:
             tally.held, tally.held_until = before.held, before.held_until
