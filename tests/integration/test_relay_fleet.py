@@ -21,8 +21,8 @@ from tocsin.relay.fleet.fenced import sealed
 from tocsin.relay.fleet.membership import owned
 from tocsin.relay.fleet.names import handed_over
 from tocsin.relay.fleet.stream import STREAM, Published, put_topic_of
-from tocsin.relay.intake import Prepared, prepare_signals
-from tocsin.signals import Batch, Retraction, RiskLevel, Signal, to_ms
+from tocsin.relay.intake import SOURCE_BYTES, Prepared, prepare_signals
+from tocsin.signals import Batch, InvalidSignals, Retraction, RiskLevel, Signal, to_ms
 
 pytestmark = pytest.mark.slow
 DAY = timedelta(days=1)
@@ -486,9 +486,14 @@ def test_what_is_handed_over_takes_the_place_of_nothing_that_a_worker_reads(tmp_
         assert set(org.picture(fleet.clock())) == {address(number) for number in (1, 2, 3)}
         taken = {source.name: source.taken for source in (await worker.serving.status()).sources}
         assert taken == {"list": 2, handed_over(name): 1}
-        await fleet.detector.put(Batch(source=name, claims=[_signal(4)], ends_list=True))
-        await asyncio.sleep(60)
-        assert set(org.picture(fleet.clock())) == {address(number) for number in (1, 2, 4)}
+        batch = Batch(source=name, claims=[_signal(4)], ends_list=True)
+        if len(name) > SOURCE_BYTES:
+            with pytest.raises(InvalidSignals, match="has 600 bytes"):
+                await fleet.detector.put(batch)
+        else:
+            await fleet.detector.put(batch)
+            await asyncio.sleep(60)
+            assert set(org.picture(fleet.clock())) == {address(number) for number in (1, 2, 4)}
         await fleet.close()
 
     run_virtually(main)

@@ -4,7 +4,9 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
+from asyncio.subprocess import DEVNULL, PIPE
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -292,6 +294,25 @@ async def test_what_files_say_is_handed_over_to_the_fleet(tmp_path: Path, cluste
             _until(lambda: org.ips.count("9.9.9.3") == 2, workers)  # it is let go
 
     await asyncio.to_thread(main)
+
+
+async def test_a_pipe_that_is_silent_keeps_nobody_from_interrupting(tmp_path: Path, cluster: NatsCluster) -> None:
+    servers = ", ".join(f'"{url}"' for url in cluster.urls)
+    config = tmp_path / "detector-journal.toml"
+    config.write_text(f"[journal]\nservers = [{servers}]\n")
+    line = [sys.executable, "-m", "tocsin", "relay", "put", "-", "--source", "pipe", "--config", str(config)]
+    put = await asyncio.create_subprocess_exec(*line, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL)
+    assert put.stdin is not None
+    put.stdin.write(b"9.9.9.1\n" * 50_000)  # more than a pipe holds: once all is taken, it is being read
+    try:
+        async with asyncio.timeout(SEEN_WITHIN_S):
+            await put.stdin.drain()
+            put.send_signal(signal.SIGINT)
+            assert await put.wait() == -signal.SIGINT
+    finally:
+        if put.returncode is None:
+            put.kill()
+            await put.wait()
 
 
 def test_what_keeps_a_put_from_the_fleet_is_one_line_and_a_hint(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tocsin.journal.jetstream.permissions import Permissions
 from tocsin.org.fleet.roles import inbox_of
 from tocsin.relay.fleet import FleetConfig
 from tocsin.relay.fleet.declared import SIGNALS, SIGNALS_ROOT, SIGNALS_STREAM, TOLD_ROOT, TOLD_STREAM
-from tocsin.relay.fleet.ledger import BRANCH_OF_TOPIC, TOPIC
+from tocsin.relay.fleet.ledger import TOPIC
 from tocsin.relay.fleet.opening import open_detector, open_stores
 from tocsin.relay.fleet.stream import topic_of
 from tocsin.signals import RiskLevel, Signal
@@ -49,7 +49,7 @@ async def test_each_role_of_the_relay_does_its_part_and_no_other(tmp_path: Path)
             first = await told.append(TOPIC, b"1", expect_last=0)
             last = await told.append(TOPIC, b"2", expect_last=first)
             assert [entry.seq for entry in await told.read()] == [first, last]
-            assert await told.forget(BRANCH_OF_TOPIC, last) == 1
+            assert await told.forget(TOPIC, last) == 1
             await told.close()
             revision = await stores.owners.put("target.acme", b"{}", revision=0)
             assert (await stores.owners.all())["target.acme"].revision == revision

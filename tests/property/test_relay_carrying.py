@@ -137,7 +137,7 @@ def test_who_reads_what_was_carried_forward_knows_what_the_whole_ledger_says(
     async def main(stack: ExitStack) -> None:
         short, whole = MemoryJournal(), _Remembers()
         owner, other, cold, scholar = (_Owner(stack.enter_context(_opened())) for _ in range(4))
-        now_ms, first = to_ms(T0), b""
+        now_ms = to_ms(T0)
 
         async def taken_by(one: _Owner, at: int) -> list[FleetLedger]:
             both = [_ledger(whole, f"{at}"), _ledger(short, f"{at}")]
@@ -158,18 +158,18 @@ def test_who_reads_what_was_carried_forward_knows_what_the_whole_ledger_says(
                 case _Request(outcome=None):
                     await _told(owner, ledgers, move, now_ms, left=at)
                     owner.outbox.in_flight.lost("acme", owner.book, now_ms=now_ms)
-                    ledgers, first = await taken_by(owner, at), b""
+                    ledgers = await taken_by(owner, at)
                 case _Request():
                     await _told(owner, ledgers, move, now_ms, left=at)
                 case "part":
-                    part = owner.outbox.in_flight.carried("acme", owner.book, first, now_ms=now_ms, records=3)
+                    part = owner.outbox.in_flight.to_carry("acme", owner.book, now_ms=now_ms, records=3)
                     for ledger in ledgers:
-                        owner.book.ledger_seq = await ledger.carries(part)
-                    first = part.before or b""
+                        seq = await ledger.carries(part)
+                    owner.outbox.in_flight.has_carried("acme", owner.book, part, seq)
                 case _:
                     before = owner.look(now_ms)
                     owner, other = other, owner
-                    ledgers, first = await taken_by(owner, at), b""
+                    ledgers = await taken_by(owner, at)
                     assert owner.look(now_ms) == before
         await cold.take(_ledger(short, "cold"), now_ms)
         await scholar.take(_ledger(whole, "scholar"), now_ms)

@@ -45,6 +45,7 @@ def test_what_is_put_is_there_when_it_returns_whatever_happens_then(tmp_path: Pa
         (Signal("8.8.8.8", RiskLevel.LOW, T0, T0 + HOUR, "who@where"), "who@where"),
         (Signal("8.8.8.8", RiskLevel.LOW, T0.replace(tzinfo=None), T0 + HOUR), "offset-naive"),
         (Signal("8.8.8.8", "SEVERE", T0, T0 + HOUR), "SEVERE"),  # type: ignore[arg-type]
+        (_signal("8.8.8.8", source="ü" * 201), "has 402 bytes"),
     ],
 )
 def test_a_signal_that_no_org_could_take_is_refused_at_once_with_all_that_came_with_it(

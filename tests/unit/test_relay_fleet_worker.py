@@ -8,7 +8,7 @@ from support.virtual_time import Clock, run_virtually
 from tocsin.journal import JournalUnreachable, Kept, MemoryKeyValue
 from tocsin.relay import RelayError
 from tocsin.relay.fleet import Holding, Timing, Worker, share_of
-from tocsin.relay.fleet.faults import Failing
+from tocsin.relay.fleet.faults import Failing, Faults
 from tocsin.relay.fleet.who import who_has_what
 
 TIMING = Timing(LEASE_S)
@@ -121,6 +121,27 @@ def test_what_a_worker_fails_at_it_says_with_the_reason_and_since_when_until_it_
         assert await failing() == {}
 
     _run(main)
+
+
+def test_what_fails_whenever_it_is_tried_again_has_failed_since_it_did_first() -> None:
+    faults, now_s = Faults(), 0.0
+    while now_s < 3600:
+        if not faults.waits(AN_ITEM, now_s) and AN_ITEM not in faults.cannot(now_s):
+            faults.failed(AN_ITEM, now_s, "no token file")
+        now_s += 2
+    (told,) = faults.failing(now_s)
+    assert told.for_s == 3600
+
+
+def test_a_cluster_that_is_away_for_a_moment_is_no_fault_of_a_worker_that_had_others() -> None:
+    faults = Faults()
+    for now_s in (0, 15, 30):
+        faults.failed(AN_ITEM, now_s, "no token file")
+    assert faults.cannot(30) == {AN_ITEM}
+    faults.put_off(AN_ITEM, 3600)
+    assert faults.waits(AN_ITEM, 3601)
+    assert not faults.cannot(3601)
+    assert faults.failing(3601) == []
 
 
 class _Late(MemoryKeyValue):

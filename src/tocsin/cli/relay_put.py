@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -70,6 +71,8 @@ def put_command(
     paths = [file if file == _STDIN else str(Path(file).absolute()) for file in files]
     file, journal = _file(config)
     os.chdir(config.absolute().parent)
+    # The thread that reads a silent pipe ends with the process alone, and there is nothing to clean up.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     asyncio.run(_hand_over(journal, file.fleet, intake, paths, how, source))
     for line in broken_lines(intake):
         say(line)

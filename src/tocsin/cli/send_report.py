@@ -173,9 +173,9 @@ def broken_lines(intake: Intake) -> Iterator[str]:
     if more := intake.broken - len(intake.first_broken):
         yield f"and {more:,} more broken lines"
     for account in intake.files:
-        if account.rather is not None and account.form is not None:
-            nothing = f"nothing was found in {account.file} as {account.form.name}"
-            yield f"  hint: {nothing}; by its content it is {account.rather.name}: name that, or no format"
+        if account.rather is not None:
+            yield f"nothing was found in {account.file} {account.said_by}"
+            yield f"  hint: by its content it is {account.rather.name}: name that, or no format"
 
 
 def skipped_lines(intake: Intake) -> Iterator[str]:

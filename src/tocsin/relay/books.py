@@ -56,6 +56,10 @@ class TargetBook(Struct, kw_only=True):
     """Of its ledger, the last entry that is known here."""
     unwritten: Answered | None = None
     """What came of the last request, while it may stand here alone and not in the ledger, too."""
+    round_from: int = 0
+    """In its ledger, the entry with the first part of the round in which it is carried forward; 0 for none."""
+    round_next: bytes = b""
+    """The key that the next part begins with."""
     paused: str = ""
     """Why nothing is sent to it; empty while it works."""
     remedy: str = ""

@@ -13,18 +13,19 @@ from tocsin.relay.books import TargetBook
 from tocsin.relay.changes import Changes, with_standing
 from tocsin.relay.ledger import Carried, Held, Spent
 from tocsin.relay.quarantine import keep
-from tocsin.relay.record import EMPTY, Standing, decode
+from tocsin.relay.record import EMPTY, Record, Standing, decode
 from tocsin.relay.refusal import Kind, Refusal, load_refusal
-from tocsin.relay.store import Store, Txn, between, walk
+from tocsin.relay.store import Store, Txn, walk
 from tocsin.signals import ip_key
 
-RECORDS_IN_A_PART = 4_000
-REFUSED_IN_A_PART = 100
+RECORDS_IN_A_PART = 1_000
+REFUSED_IN_A_PART = 50
 """Each comes with the target's reason for each level: so many keep a part below what an entry may hold."""
 
 
-def carried(store: Store, txn: Txn, name: str, book: TargetBook, first: bytes, *, now_ms: int, records: int) -> Carried:
-    """What the target `name` holds of the first `records` IPs from `first` on."""
+def carried(store: Store, txn: Txn, name: str, book: TargetBook, *, now_ms: int, records: int) -> Carried:
+    """What the target `name` holds of the next `records` IPs of its round."""
+    first = book.round_next
     held: dict[bytes, Held] = {}
     refused: set[bytes] = set()
     step = walk(store, txn, first, records + 1)
@@ -38,8 +39,8 @@ def carried(store: Store, txn: Txn, name: str, book: TargetBook, first: bytes, *
             held[key] = Held(s.severity, s.unsure, s.told_ms, s.until_ms, s.refused)
         if s.refused:
             refused.add(key)
-    ours = [one for one in _refused_by(store, txn, name) if ip_key(one.ip) in refused] if refused else []
-    return Carried(book.told_ms, Spent(book.limit, book.left, book.closes_ms), first, before, held, ours)
+    spent, ours = Spent(book.limit, book.left, book.closes_ms), _refusals(store, txn, name, refused)
+    return Carried(book.told_ms, spent, book.round_from, first, before, held, ours)
 
 
 def set_carried(store: Store, txn: Txn, changes: Changes, target: int, part: Carried) -> None:
@@ -50,13 +51,26 @@ def set_carried(store: Store, txn: Txn, changes: Changes, target: int, part: Car
         for refusal in part.refusals:
             if (refusal.ip, refusal.level) not in there:
                 keep(store, txn, refusal)
-    known = {key: decode(stored) for key, stored in between(store, txn, part.first, part.before)}
-    for key in sorted(known.keys() | part.held.keys()):
-        record = known.get(key, EMPTY)
-        before = record.standing(target)
-        after = _standing(before, part.held.get(key))
-        if after != before:
-            changes.settle(key, record, with_standing(record.standings, after), record.claims)
+    held = dict(part.held)
+    for key, stored in store.between(txn, part.first, part.before):
+        _set(changes, key, decode(stored), target, held.pop(key, None))
+    for key, one in held.items():
+        _set(changes, key, EMPTY, target, one)
+
+
+def _refusals(store: Store, txn: Txn, target: str, keys: set[bytes]) -> list[Refusal]:
+    """Of these IPs, the last one for each level, but what was given up: that it is not told says its standing."""
+    if not keys:
+        return []
+    found = [one for one in _refused_by(store, txn, target) if not one.dropped and ip_key(one.ip) in keys]
+    return list({(one.ip, one.level): one for one in sorted(found, key=lambda one: one.last_ms)}.values())
+
+
+def _set(changes: Changes, key: bytes, record: Record, target: int, held: Held | None) -> None:
+    before = record.standing(target)
+    after = _standing(before, held)
+    if after != before:
+        changes.settle(key, record, with_standing(record.standings, after), record.claims)
 
 
 def _refused_by(store: Store, txn: Txn, target: str) -> Iterator[Refusal]:

@@ -57,6 +57,8 @@ class InFlight:
 
         Returns: whether the last request has no answer there.
         """
+        if page.seq < book.ledger_seq:  # another ledger than the one that was known
+            book.round_from, book.round_next = 0, b""
         with self._store.writing() as txn:
             for entry in page.entries:
                 match entry:
@@ -75,18 +77,24 @@ class InFlight:
             self._books.keep_target(txn, name, book)
             return self._told(txn, name) is not None
 
-    def carried(
-        self, name: str, book: TargetBook, first: bytes, *, now_ms: int, records: int = RECORDS_IN_A_PART
-    ) -> Carried:
-        """A part of what the target was told, for its ledger. To be asked for while nothing is in flight."""
+    def to_carry(self, name: str, book: TargetBook, *, now_ms: int, records: int = RECORDS_IN_A_PART) -> Carried:
+        """The next part of what the target was told, for its ledger. To be asked for while nothing is in flight."""
         with self._store.reading() as txn:
-            return carried(self._store, txn, name, book, first, now_ms=now_ms, records=records)
+            return carried(self._store, txn, name, book, now_ms=now_ms, records=records)
+
+    def has_carried(self, name: str, book: TargetBook, part: Carried, seq: int) -> None:
+        """It is in the ledger, as the entry `seq`, and need not be read there."""
+        book.ledger_seq = seq
+        _go_on_after(part, book, seq)
+        with self._store.writing() as txn:
+            self._books.keep_target(txn, name, book)
 
     def _set_carried(self, txn: Txn, book: TargetBook, part: Carried, now_ms: int) -> None:
         changes = self._changes(txn, now_ms)
         set_carried(self._store, txn, changes, book.number, part)
         changes.write()
         book.told_ms = max(book.told_ms, part.told_ms)
+        _go_on_after(part, book)
 
     def _hear(self, txn: Txn, name: str, book: TargetBook, answered: Answered, now_ms: int) -> None:
         """What others heard in answer to the request that is in flight."""
@@ -136,3 +144,9 @@ class InFlight:
 
     def _clear(self, txn: Txn, name: str) -> None:
         txn.delete(_IN_FLIGHT + name.encode(), db=self._store.books)
+
+
+def _go_on_after(part: Carried, book: TargetBook, seq: int = 0) -> None:
+    """With the round that `part` is of, which another worker may have begun; `seq` is that of a part of ours."""
+    book.round_from = (part.round_from or seq) if part.before else 0
+    book.round_next = part.before or b""

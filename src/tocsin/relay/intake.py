@@ -13,6 +13,8 @@ from tocsin.signals.limits import MESSAGE_ALLOWED, MESSAGE_CHARS
 
 REMEMBER_RETRACTION_MS = 3_600_000
 """How long an observation that was made before a retraction may arrive after it."""
+SOURCE_BYTES = 400
+"""The longest name of a source, in UTF-8: it is part of a key of the outbox, and of a topic of a fleet's stream."""
 _ALLOWED = re.compile(f"{MESSAGE_ALLOWED}")
 
 Row = tuple[bytes, int, int, int, bytes]
@@ -35,9 +37,10 @@ class Prepared(Struct, frozen=True):
 
 def prepare(batch: Batch) -> Prepared:
     """
-    Raises: InvalidSignals, for a signal that no target could ever take; of the batch nothing is kept then.
+    Raises: InvalidSignals, for a signal that no target could ever take, or a source whose name is too long; of the
+        batch nothing is kept then.
     """
-    return Prepared(batch.source, _rows(batch.claims), batch.skipped, batch.position, batch.ends_list)
+    return Prepared(_name(batch.source), _rows(batch.claims), batch.skipped, batch.position, batch.ends_list)
 
 
 def prepare_signals(claims: Iterable[Signal | Retraction]) -> list[Prepared]:
@@ -45,7 +48,7 @@ def prepare_signals(claims: Iterable[Signal | Retraction]) -> list[Prepared]:
     by_source: dict[str, list[Signal | Retraction]] = {}
     for claim in claims:
         by_source.setdefault(claim.source, []).append(claim)
-    return [Prepared(source, _rows(found)) for source, found in by_source.items()]
+    return [Prepared(_name(source), _rows(found)) for source, found in by_source.items()]
 
 
 def prepared(claims: Iterable[Batch | Iterable[Signal | Retraction]]) -> list[Prepared]:
@@ -138,6 +141,14 @@ def _rows(claims: Sequence[Signal | Retraction]) -> list[Row]:
         about = getattr(claims[len(rows)], "ip", claims[len(rows)])
         raise InvalidSignals([Problem("", f"what is said about {str(about)[:60]!r}: {error}")]) from None
     return rows
+
+
+def _name(source: str) -> str:
+    size = len(source.encode(errors="surrogateescape"))
+    if size > SOURCE_BYTES:
+        text = f"the name of the source {source[:60]!r} has {size} bytes, and {SOURCE_BYTES} at most are kept"
+        raise InvalidSignals([Problem("", text)])
+    return source
 
 
 def _severity(level: RiskLevel) -> int:

@@ -82,13 +82,15 @@ class Carried(Struct, frozen=True, tag="carried"):
     told_ms: int
     """The moment of the last assertion, about whatever IP."""
     spent: Spent
+    round_from: int
+    """The entry with the first part of this round; 0 where that is this one, and nobody knows its seq yet."""
     first: bytes
     """The range begins with this key, which is empty for the first of all."""
     before: bytes | None
     """And ends before this one; None for no end."""
     held: dict[bytes, Held]
     refusals: list[Refusal]
-    """Of the subjects among these that the target would not take."""
+    """Of the subjects among these that the target would not take: one for each level."""
 
 
 Written: TypeAlias = Intent | Answered | Carried
@@ -124,10 +126,10 @@ class Ledger(Protocol):
         """Durable when it returns. Returns: its seq. Raises: LeaseLost."""
         ...
 
-    def carries_from(self, subjects: int, /) -> bytes | None:
+    def carries_after(self, subjects: int, /) -> bool:
         """
-        The target was told about so many more. Returns: where the part begins that is to be carried forward now, so
-        that the ledger does not grow without end; None for not yet.
+        The target was told about so many more. Returns: whether a part is to be carried forward now, so that the ledger
+        does not grow without end.
         """
         ...
 
@@ -153,8 +155,9 @@ class NoLedger:
         """Nobody asks."""
         return 0
 
-    def carries_from(self, _subjects: int) -> None:
+    def carries_after(self, _subjects: int) -> bool:
         """Never."""
+        return False
 
     async def carries(self, _part: Carried) -> int:
         """Nobody asks."""

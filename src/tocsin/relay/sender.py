@@ -213,11 +213,11 @@ class Sender:
 
     async def _carry_forward(self, subjects: int) -> None:
         """Let nobody need the ledger from its start. Between two requests: nothing is in flight."""
-        first = self._ledger.carries_from(subjects)
-        if first is not None:
-            now_ms = to_ms(self._clock())
-            part = await self._box.do(self._box.outbox.in_flight.carried, self.name, self._book, first, now_ms=now_ms)
-            self._book.ledger_seq = await self._ledger.carries(part)
+        if self._ledger.carries_after(subjects):
+            box, now_ms = self._box, to_ms(self._clock())
+            part = await box.do(box.outbox.in_flight.to_carry, self.name, self._book, now_ms=now_ms)
+            seq = await self._ledger.carries(part)
+            await box.do(box.outbox.in_flight.has_carried, self.name, self._book, part, seq)
 
     def _choose(self, now_ms: int) -> tuple[list[Telling], bool]:
         """What to tell now, and whether it is suspected to be refused."""

@@ -98,6 +98,17 @@ class Store:
                 yield key, stored.get(key)
             self._pages.let_go()
 
+    def between(self, txn: Txn, first: bytes, before: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+        """All IP keys from `first` on and below `before` (None for no end) with what is stored about them."""
+        cursor = txn.cursor(db=self.ips)
+        if cursor.set_range(first) if first else cursor.first():
+            for at, (key, stored) in enumerate(cursor, 1):
+                if before is not None and key >= before:
+                    return
+                yield key, stored
+                if not at % LOOK_KEYS:
+                    self._pages.let_go()
+
     def put_all(self, txn: Txn, table: "lmdb._Database", changes: Mapping[bytes, bytes | None]) -> None:
         """Write `changes` in key order, so that neighbours share the pages they are written to; None deletes."""
         keys = sorted(changes)
@@ -169,16 +180,6 @@ def walk(store: Store, txn: Txn, start: bytes, limit: int) -> list[tuple[bytes, 
     if not (cursor.set_range(start) if start else cursor.first()):
         return []
     return [item for _, item in zip(range(limit), cursor.iternext(), strict=False)]
-
-
-def between(store: Store, txn: Txn, first: bytes, before: bytes | None) -> Iterator[tuple[bytes, bytes]]:
-    """All IP keys from `first` on and below `before` (None for no end) with what is stored about them."""
-    cursor = txn.cursor(db=store.ips)
-    if cursor.set_range(first) if first else cursor.first():
-        for key, stored in cursor:
-            if before is not None and key >= before:
-                return
-            yield key, stored
 
 
 def _environment(path: Path, room_bytes: int = ROOM_BYTES) -> lmdb.Environment:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from tocsin.journal import Entry, Journal
 from tocsin.relay.books import SourceBook
 from tocsin.relay.fleet.fenced import FencedTopic, Holding, sealed
-from tocsin.relay.fleet.stream import Published, branch_of, cut, published, put_topic_of, topic_of
+from tocsin.relay.fleet.stream import Published, cut, published, put_topic_of, topic_of
 from tocsin.relay.intake import Prepared, prepare, prepared
 from tocsin.signals import Batch, Retraction, Signal, to_ms
 
@@ -59,7 +59,7 @@ class SourceDoor:
     ) -> None:
         """See `Detector`."""
         self._clock, self._life = clock, life
-        self._topic, self._branch = FencedTopic(journal, topic_of(source), holding, clock=clock), branch_of(source)
+        self._topic = FencedTopic(journal, topic_of(source), holding, clock=clock)
         self._position = b""
         self._reading_from = 0
         """The entry that this reading begins with; 0 when the next one does."""
@@ -79,7 +79,7 @@ class SourceDoor:
         # Who has missed the end of the list before must not take this reading for a part of that.
         await self._publish(found if self._reading_from else replace(found, begins=True))
         if found.ends_list:
-            await self._topic.forget_before(self._branch, self._reading_from)
+            await self._topic.forget_before(self._reading_from)
             self._reading_from = 0
 
     async def note_stopped(self, source: str, why: str) -> None:

@@ -30,25 +30,29 @@ class Faults:
     def __init__(self) -> None:
         self._in_a_row: dict[str, int] = {}
         self._last_s: dict[str, float] = {}
+        self._again_s: dict[str, float] = {}
+        """When it may be tried again."""
         self._why: dict[str, tuple[str, float]] = {}
         """The last reason of what has failed, and when the first of those in a row was."""
 
     def failed(self, item: str, now_s: float, reason: str) -> bool:
         """It could not be served, by this worker's fault for all we know. Returns: whether others shall try it."""
-        before = self._in_a_row.get(item, 0) if now_s - self._last_s.get(item, now_s) < LEFT_FOR_S else 0
-        self._in_a_row[item] = before + 1
-        since_s = self._why[item][1] if before else now_s
+        since_last_s = now_s - self._last_s.get(item, float("-inf"))
+        self._in_a_row[item] = 1 + (self._in_a_row[item] if since_last_s < LEFT_FOR_S else 0)
+        # What was left to others is tried again after that, and may fail still.
+        since_s = self._why[item][1] if since_last_s < LEFT_FOR_S + FAILING_FOR_S else now_s
         self._why[item] = (reason[:_REASON_CHARS], since_s)
+        self._last_s[item] = now_s
         self.put_off(item, now_s)
         return item in self.cannot(now_s)
 
     def put_off(self, item: str, now_s: float) -> None:
         """It could not be served, and that was nobody's fault here."""
-        self._last_s[item] = now_s
+        self._again_s[item] = now_s + AGAIN_AFTER_S
 
     def waits(self, item: str, now_s: float) -> bool:
         """Whether it is too early to try it again."""
-        return now_s < self._last_s.get(item, float("-inf")) + AGAIN_AFTER_S
+        return now_s < self._again_s.get(item, now_s)
 
     def cannot(self, now_s: float) -> frozenset[str]:
         """What others shall try."""

@@ -123,19 +123,19 @@ class FencedTopic:
             self._check()
         return self._last
 
-    async def forget_before(self, branch: str, seq: int) -> None:
+    async def forget_before(self, seq: int) -> None:
         """
-        Let the stream forget what it says before the entry `seq` of ours, which nobody needs any more.
+        Let the topic begin with the entry `seq`: nobody needs what came before.
 
         What cannot be forgotten now is forgotten the next time.
         """
         import structlog
 
         try:
-            await self._journal.forget(branch, seq)
+            await self._journal.forget(self._topic, seq)
         except JournalError as error:
             log = structlog.get_logger("tocsin.relay")
-            log.warning("fleet.not_trimmed", item=self._holding.item, branch=branch, reason=error.summary)
+            log.warning("fleet.not_trimmed", item=self._holding.item, topic=self._topic, reason=error.summary)
 
     async def _marked(self, mark: object) -> Entry | None:
         """The entry of the mark; None when someone was quicker, or nobody knows: then there is more to read."""

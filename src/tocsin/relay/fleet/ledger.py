@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct, msgpack
+from msgspec.structs import replace
 
 from tocsin.journal import Entry
 from tocsin.relay.carrying import RECORDS_IN_A_PART
@@ -14,15 +15,9 @@ from tocsin.relay.ledger import Answered, Carried, Intent, Page, Written
 
 PAGE_ENTRIES = 16
 """Each may tell of a thousand subjects, and all of a page are written down in one transaction."""
-BRANCH_OF_TOPIC = "requests."
-CARRIED_PER_TOLD = 4
-"""
-For each subject that is told, so many records are looked through for what is carried forward. So the ledger of a target
-that holds `n` IPs stays below two rounds: what was told in `n / 2` tellings, and twice what is held.
-"""
 TOLD_PER_ENTRY = 50
 """An entry that tells of one subject is as much work as so many subjects more."""
-TOPIC = f"{BRANCH_OF_TOPIC}log"
+TOPIC = "requests.log"
 """Of the journal that a target has for itself."""
 
 
@@ -44,9 +39,7 @@ class FleetLedger:
             turns: those of everything that is as much work for the engines of this worker.
         """
         self._topic, self._ready, self._turns = topic, ready, turns
-        self._owed = 0
-        self._next: bytes = b""
-        self._round_from = 0
+        self._told = 0
 
     async def begin(self, known: int) -> AsyncIterator[Page]:
         """See `Ledger.begin`."""
@@ -64,22 +57,23 @@ class FleetLedger:
         """See `Ledger.answered`. An answer is worth keeping after the lease has ended, too."""
         return await self._topic.append(answered, although_ended=True)
 
-    def carries_from(self, subjects: int) -> bytes | None:
-        """See `Ledger.carries_from`."""
-        self._owed += CARRIED_PER_TOLD * (subjects + TOLD_PER_ENTRY)
-        if self._owed < RECORDS_IN_A_PART:
-            return None
-        self._owed = 0
-        return self._next
+    def carries_after(self, subjects: int) -> bool:
+        """
+        See `Ledger.carries_after`. A record is looked through for each subject that is told.
+
+        So the ledger of a target that holds `n` IPs stays below two rounds, in each of which it is told `n` times.
+        """
+        self._told += subjects + TOLD_PER_ENTRY
+        if self._told < RECORDS_IN_A_PART:
+            return False
+        self._told = 0
+        return True
 
     async def carries(self, part: Carried) -> int:
         """See `Ledger.carries`. Once all has been carried forward, the ledger begins there."""
         seq = await self._topic.append(part)
-        if not part.first:
-            self._round_from = seq
-        self._next = part.before or b""
         if part.before is None:
-            await self._topic.forget_before(BRANCH_OF_TOPIC, self._round_from)
+            await self._topic.forget_before(part.round_from or seq)
         return seq
 
 
@@ -88,4 +82,6 @@ def _written(entry: Entry) -> _Entry:
         written: _Entry = _DECODER.decode(opened(entry).content)
     except msgspec.DecodeError:
         raise unreadable(entry) from None
+    if isinstance(written, Carried) and not written.round_from:
+        return replace(written, round_from=entry.seq)
     return written

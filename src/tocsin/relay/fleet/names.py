@@ -3,8 +3,10 @@
 import re
 from hashlib import sha256
 
-LONGEST, SHOWN_OF_LONGEST = 300, 50
-"""Bytes of the name of a source that is handed over; characters that are shown of a longer one."""
+from tocsin.relay.intake import SOURCE_BYTES
+
+SHOWN_OF_LONGEST = 50
+"""Characters that are shown of a name that is too long."""
 _ESCAPED = re.compile(r"[^A-Za-z0-9-]")
 
 
@@ -17,9 +19,9 @@ def handed_over(source: str) -> str:
     """
     What the outboxes call a source that is handed over: no source that a worker reads can be called so.
 
-    A long name is cut and told by its hash: outboxes have no room for it, and any key may have chosen it.
+    One that is too long is cut and told by its hash: a program of another's making may have written it.
     """
-    if len(source.encode()) > LONGEST:
+    if len(source.encode()) > SOURCE_BYTES:
         source = f"{source[:SHOWN_OF_LONGEST]}... {sha256(source.encode()).hexdigest()}"
     return f"{source} (put)"
 

@@ -17,7 +17,7 @@ from tocsin.relay.fleet.config import FleetConfig
 from tocsin.relay.fleet.detector import SourceDoor
 from tocsin.relay.fleet.feeding import OutboxFeed, SharedStream
 from tocsin.relay.fleet.fenced import FencedTopic, Holding
-from tocsin.relay.fleet.ledger import BRANCH_OF_TOPIC, TOPIC, FleetLedger
+from tocsin.relay.fleet.ledger import TOPIC, FleetLedger
 from tocsin.relay.fleet.names import word
 from tocsin.relay.fleet.stream import BRANCH
 from tocsin.relay.fleet.trimming import trim_for_ever
@@ -134,7 +134,7 @@ class Serving:
                     relay = await stack.enter_async_context(engine)
                 self.relays[name] = relay
                 await relay.guard(self._guards)  # they may have changed while it was opened
-                trimming = trim_for_ever(told, BRANCH_OF_TOPIC, clock=self._stores.clock, life=self._fleet.told_life)
+                trimming = trim_for_ever(told, TOPIC, clock=self._stores.clock, life=self._fleet.told_life)
                 await until_one_ends([feed_of_it.feed(relay), relay.failed(), trimming, holding.leaving.wait()])
                 await relay.end()
         finally:

@@ -1,9 +1,9 @@
 """The stream of signals: what every target's outbox of the fleet takes in, in one order. Pure.
 
 An entry holds one batch as it goes into an outbox (`intake.Prepared`), cut so that it fits. Who reads a source writes
-to the topic `signals.<source>.read.log`, and its last entry tells where the next one goes on; what a program hands over
-itself goes to `signals.<source>.put`, where anyone may write. The topic alone tells which of both it is: what is handed
-over is another source to the outboxes, whatever name it gives itself.
+to the topic `signals.<source>`, and its last entry tells where the next one goes on; what a program hands over itself
+goes to `signals.<source>.put`, where anyone may write. The topic alone tells which of both it is: what is handed over
+is another source to the outboxes, whatever name it gives itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,14 +32,9 @@ class Published(Struct, frozen=True, array_like=True):
     """Where the source goes on from after this, whether this batch brought it there or one before."""
 
 
-def branch_of(source: str) -> str:
-    """Of the one topic of what the holder of a source reads."""
-    return f"{BRANCH}{word(source)}.read."
-
-
 def topic_of(source: str) -> str:
     """Of what the holder of a source reads."""
-    return f"{branch_of(source)}log"
+    return BRANCH + word(source)
 
 
 def put_topic_of(source: str) -> str:
@@ -54,9 +49,7 @@ def cut(batch: Prepared, *, ends_ms: int) -> Iterator[Prepared]:
     Args:
         ends_ms: nothing is claimed beyond this moment, for the stream does not remember for longer.
     """
-    # What is taken back stays so for as long as the stream could claim it: who comes to know of it may never have seen
-    # that claim, since the list that made it has been read again.
-    rows = [row if row[1] and row[3] <= ends_ms else (*row[:3], ends_ms, row[4]) for row in batch.rows]
+    rows = [row if row[3] <= ends_ms else (*row[:3], ends_ms, row[4]) for row in batch.rows]
     parts = max(1, -(-len(rows) // ROWS_PER_ENTRY), -(-len(batch.skipped) // SKIPPED_PER_ENTRY))
     for part in range(parts):
         last = part == parts - 1

@@ -12,19 +12,19 @@ from tocsin.signals import to_ms
 EVERY_S = 3600.0
 
 
-async def trim(journal: Journal, branch: str, *, clock: Callable[[], datetime], life: timedelta) -> int:
+async def trim(journal: Journal, topic: str, *, clock: Callable[[], datetime], life: timedelta) -> int:
     """
-    Forget what was written longer ago than `life`, but the last entry of each topic of `branch`.
+    Forget what was written longer ago than `life`, but the last entry of `topic`, or of each one of a branch.
 
     Returns: how many entries were forgotten. Raises: JournalError.
     """
     before = await _first_since(journal, to_ms(clock() - life))
-    return await journal.forget(branch, before)
+    return await journal.forget(topic, before)
 
 
 async def trim_for_ever(
     journal: Journal,
-    branch: str,
+    topic: str,
     *,
     clock: Callable[[], datetime],
     life: timedelta,
@@ -40,9 +40,9 @@ async def trim_for_ever(
     await asyncio.sleep(draw() * EVERY_S)
     while True:
         try:
-            await trim(journal, branch, clock=clock, life=life)
+            await trim(journal, topic, clock=clock, life=life)
         except JournalError as error:
-            structlog.get_logger("tocsin.relay").warning("fleet.not_trimmed", branch=branch, reason=error.summary)
+            structlog.get_logger("tocsin.relay").warning("fleet.not_trimmed", topic=topic, reason=error.summary)
         await asyncio.sleep(EVERY_S)
 
 
