@@ -33,4 +33,4 @@ def test_a_send_that_is_killed_again_and_again_tells_all_in_the_end(tmp_path: Pa
         assert run.returncode == 0, run.stderr
         told = set(org.ips)
     assert told == set(ips)
-    assert not list((tmp_path / "state-home" / "tocsin" / "send").iterdir())
+    assert not list((Path(os.environ["XDG_STATE_HOME"]) / "tocsin" / "send").iterdir())

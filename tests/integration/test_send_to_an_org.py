@@ -61,7 +61,7 @@ def test_a_wrong_token_is_one_clear_line_and_not_repeated(org: OrgProcess, tmp_p
     run = tocsin("send", path, "--to", org.url, "--allow-non-global", "--token-file", str(token_file))
     assert run.returncode == 1
     assert "has stopped: it answered 401: Invalid token provided" in run.stderr
-    assert "not delivered 10: the same command again goes on from here" in run.stdout
+    assert "not delivered 10: mend what stopped it first, then the same command again goes on from here" in run.stdout
     assert "00wrong" not in run.stdout + run.stderr
     assert "Traceback" not in run.stderr
 

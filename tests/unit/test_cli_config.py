@@ -3,11 +3,17 @@ from typing import Annotated, Literal
 
 import pytest
 from msgspec import Meta, Struct
+from typer.testing import CliRunner
 
 from tocsin.cli.config import ConfigError, load_config
+from tocsin.cli.fleet_files import write_files
+from tocsin.cli.fleet_roles import accounts
+from tocsin.cli.main import app
 from tocsin.cli.relay_file import RelayFile
+from tocsin.cli.role_files import WHOSE
 from tocsin.org.config import OrgConfig
 from tocsin.org.fleet.config import JournalFile
+from tocsin.org.fleet.roles import inbox_of
 from tocsin.signals import RiskLevel
 
 
@@ -121,3 +127,30 @@ def test_the_sources_of_a_target_are_those_that_are_read_or_else_what_is_handed_
     assert load_config(path, RelayFile).relay.targets["acme"].sources == ["read", "handed (put)"]
     path.write_text(f"{told}{read}[sources.handed]\npath = 'b'\n")
     assert load_config(path, RelayFile).relay.targets["acme"].sources == ["read", "handed"]
+
+
+@pytest.mark.parametrize(
+    ("command", "role", "hint"),
+    [
+        (["relay", "put", "list.txt"], "org", "detector-journal.toml"),
+        (["relay", "put", "list.txt"], "admin", "detector-journal.toml"),
+        (["relay"], "detector", "relay-journal.toml"),
+        (["relay", "status"], "org", "relay-journal.toml"),
+        (["serve"], "admin", "a node is given fleet.toml"),
+        (["serve"], "relay", "a node is given fleet.toml"),
+    ],
+)
+def test_the_file_of_another_role_is_told_by_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], role: str, hint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_files(tmp_path / "fleet", [f"nats://127.0.0.1:{port}" for port in (14222, 14223, 14224)])
+    (path,) = [one for one in (tmp_path / "fleet").glob("*.toml") if f'"{inbox_of(role)}"' in one.read_text()]
+    result = CliRunner().invoke(app, [*command, "--config", str(path)])
+    assert isinstance(result.exception, ConfigError)
+    assert str(result.exception).startswith(f"{path} is the file of {WHOSE[role]}")
+    assert hint in str(result.exception.hint)
+
+
+def test_it_is_known_of_each_role_whose_file_it_has() -> None:
+    assert set(WHOSE) == {role for roles in accounts().values() for role in roles}

@@ -80,3 +80,21 @@ def test_of_a_send_the_options_say_what_is_never_signalled(folder: Path) -> None
 def test_of_a_relay_its_file_says_it_and_nothing_else(folder: Path) -> None:
     assert "goes with --state" in " ".join(_retry("8.8.8.8", "--own", "9.0.0.0/8").split())
     assert _held(folder) == (0, 1)
+
+
+def test_of_a_worker_the_quarantines_of_its_targets_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = folder / "relay-state" / "targets"
+    there.mkdir()
+    (folder / "relay-state" / "outbox").rename(there / "outbox")
+    (there / "acme").mkdir()
+    (there / "outbox").rename(there / "acme" / "outbox")
+    (folder / "relay.toml").write_text(f'{CONFIG}[journal]\nservers = ["nats://127.0.0.1:4222"]\n')
+    monkeypatch.chdir(folder.parent)
+    result = CliRunner().invoke(app, ["quarantine", "list", "--config", f"{folder.name}/relay.toml"])
+    assert isinstance(result.exception, NotThere)
+    assert "is of a worker" in str(result.exception)
+    hint = str(result.exception.hint)
+    assert hint == f"--state names one: {folder.name}/relay-state/targets/acme"
+    monkeypatch.chdir(folder.parent)
+    listed = CliRunner().invoke(app, ["quarantine", "list", "--state", hint.rpartition(" ")[2]])
+    assert "sensor  line 3: no JSON" in listed.stdout

@@ -70,7 +70,8 @@ async def test_many_may_open_a_new_journal_at_once(path: Path) -> None:
     journals = await asyncio.gather(*(SqliteJournal.open(path) for _ in range(8)))
     seqs = await asyncio.gather(*(journal.append("a", b"") for journal in journals))
     assert sorted(seqs) == list(range(1, 9))
-    await asyncio.gather(*(journal.close() for journal in journals))
+    for journal in journals:  # the last one to close takes the log away, and two at once may each see the other
+        await journal.close()
     assert [file.name for file in path.parent.iterdir()] == ["journal.db"]
 
 

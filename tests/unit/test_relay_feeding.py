@@ -6,11 +6,13 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from support.fake_org import FakeOrg, relay
 from support.virtual_time import T0, run_virtually
 from tocsin.cli.guards import guards_of
-from tocsin.relay.feeding import SOURCE_AGAIN_AFTER_S, feed, until_one_ends
-from tocsin.signals import Batch, RiskLevel, Signal, ip_key
+from tocsin.relay.feeding import SAYS_SKIPPED_AFTER_S, SOURCE_AGAIN_AFTER_S, feed, until_one_ends
+from tocsin.signals import Batch, RiskLevel, Signal, Skipped, SkipReason, ip_key
 from tocsin.sources import SourceConfig
 
 
@@ -66,6 +68,39 @@ def test_a_source_that_fails_in_an_unforeseen_way_is_told_and_read_again(tmp_pat
     assert "OverflowError: date value out of range" in stopped
     assert (read_from, again) == ([b"", b"1"], "")
     assert picture == {"8.8.8.8": "HIGH"}
+
+
+class _Garbled:
+    """A list with two broken records, then two batches of a log with one each."""
+
+    name = "garbled"
+
+    async def batches(self, position: bytes) -> AsyncIterator[Batch]:
+        def broken(*lines: int) -> list[Skipped]:
+            skipped = [Skipped(SkipReason.NOT_A_RECORD, line, "no JSON", "?") for line in lines]
+            return [*skipped, Skipped(SkipReason.NO_CLAIM, 9, "nothing said", "?")]
+
+        yield Batch(source=self.name, claims=[], skipped=broken(2))
+        yield Batch(source=self.name, claims=[], skipped=broken(5), ends_list=True)
+        yield Batch(source=self.name, claims=[], skipped=broken())
+        yield Batch(source=self.name, claims=[], skipped=broken(7))
+        yield Batch(source=self.name, claims=[], skipped=broken(8))
+        await asyncio.sleep(SAYS_SKIPPED_AFTER_S + 1)
+        yield Batch(source=self.name, claims=[], skipped=broken(3))
+        raise OverflowError
+
+
+def test_records_that_cannot_be_read_are_said_once_a_reading_and_now_and_then(tmp_path: Path) -> None:
+    async def go() -> None:
+        async with relay(tmp_path, FakeOrg(), patient=True) as opened:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SOURCE_AGAIN_AFTER_S + SAYS_SKIPPED_AFTER_S):
+                    await feed(opened, _Garbled())
+
+    with capture_logs() as logs:
+        run_virtually(go)
+    said = [(log["source"], log["broken"], log["first_line"]) for log in logs if log["event"] == "source.skipped"]
+    assert said == [("garbled", 2, 2), ("garbled", 2, 7), ("garbled", 1, 3)]
 
 
 def test_what_swallows_its_end_is_ended_again() -> None:

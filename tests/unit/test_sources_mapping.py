@@ -52,7 +52,7 @@ def _found(folder: Path, mapping: str, content: str, **reading: object) -> list[
         (MINIMAL + "timestamp: {paths: [t], formats: [stardate]}\n", "stardate"),
         (MINIMAL + "reader: {format: lines, pattern: '(?P<ip'}\n", "no regular expression"),
         ("profile: [\n", "not YAML"),
-        ("- a\n", "Expected"),
+        ("- a\n", "expected"),
     ],
 )
 def test_what_is_wrong_in_a_mapping_is_named_before_anything_is_read(tmp_path: Path, mapping: str, says: str) -> None:
@@ -67,7 +67,7 @@ def test_what_is_wrong_in_a_mapping_is_named_before_anything_is_read(tmp_path: P
     [
         (MINIMAL.replace("always: LOW", "always: SEVERE"), "a level is HIGH, MEDIUM, LOW or none"),
         (MINIMAL + "expires: {after: 1 day}\n", "90m, 24h or 7d"),
-        (MINIMAL + "whenn: a\n", "tocsin formats NAME"),
+        (MINIMAL + "whenn: a\n", "did you mean when?"),
     ],
 )
 def test_the_hint_says_how_it_is_written(tmp_path: Path, mapping: str, hint: str) -> None:

@@ -42,7 +42,7 @@ def fleet_status(file: RelayFile, settings: JetStreamSettings, *, running: bool)
 
 def fleet_lines(status: FleetStatus) -> Iterator[str]:
     """For a person."""
-    yield from status_lines(status.here)
+    yield from status_lines(status.here, of_worker=True)
     for worker, items in status.fleet.workers.items():
         this = " (this one)" if worker == status.worker else ""
         unlike = "; its configuration names other targets or sources" if worker in status.fleet.unlike else ""

@@ -64,6 +64,8 @@ class FileAccount(Struct):
     """When the last of what has expired was observed."""
     refused: str | None = None
     """Why it was not read at all."""
+    refused_hint: str | None = None
+    """What to do about that."""
     whole: bool = False
     """Whether it is a list that was read to its end: what it does not hold, it no longer says."""
     rather: Format | None = None
@@ -107,6 +109,7 @@ class FileAccount(Struct):
             account["retractions"] = self.retractions
         if self.refused:
             account["error"] = self.refused
+            account["hint"] = self.refused_hint
         return account
 
 
@@ -161,7 +164,7 @@ class Intake(Struct):
             except SourceError as error:
                 if refuse:
                     raise
-                account.refused = error.summary
+                account.refused, account.refused_hint = error.summary, error.hint
             if name not in names[number:]:  # a file that is named twice is one list
                 yield Batch(source=name, claims=[], ends_list=all(a.whole for a in self.files if a.file == name))
 

@@ -9,12 +9,15 @@ import typer
 
 from tocsin.cli.printable import printable
 from tocsin.cli.reading_options import RecordOptions, with_options
+from tocsin.signals import SkipReason
 from tocsin.wall_clock import utc_now
 
 if TYPE_CHECKING:
-    from tocsin.sources import Explanation
+    from tocsin.sources import Explanation, PathsFound
 
 _FAILURES_SHOWN = 20
+_NAMES_SHOWN = 30
+_DELIMITERS = (";", "\t", "|", ",")
 
 
 @with_options
@@ -32,7 +35,7 @@ def map_command(
         failed = _show(explanations(source, how.reading(file)), file, records)
     if file != "-":
         with open_source_input(file, form) as source:
-            _show_paths(*paths_found(source, how.reading(file)))
+            _show_paths(paths_found(source, how.reading(file)))
     if failed:
         raise typer.Exit(1)
 
@@ -52,13 +55,20 @@ def _show(found: "Iterable[Explanation]", file: str, records: int) -> int:
     typer.echo(f"\n{signals:,} records make signals")
     for reason, number in failures.most_common():
         typer.echo(f"{number:,} {reason}")
+    if any(reason.endswith(SkipReason.BAD_TIME) for reason in failures):
+        typer.echo('  formats = ["%d.%m.%Y %H:%M:%S"] under [timestamp] says how times are written, as strptime has it')
     return 0 if signals else 1
 
 
-def _show_paths(records: int, found: dict[str, int]) -> None:
-    if not records:
+def _show_paths(paths: "PathsFound") -> None:
+    if not paths.records:
         typer.echo("it holds no records, so no path was looked for")
         return
-    for what, number in found.items():
+    for what, number in paths.found.items():
         missing = "   <- nothing anywhere: is it spelled right?" if not number else ""
-        typer.echo(f"{what}: in {number:,} of {records:,}{missing}")
+        typer.echo(f"{what}: in {number:,} of {paths.records:,}{missing}")
+    if paths.names and not all(paths.found.values()):
+        names = ", ".join(map(printable, paths.names[:_NAMES_SHOWN]))
+        typer.echo(f"the first record has {names}" + (", ..." if len(paths.names) > _NAMES_SHOWN else ""))
+        if len(paths.names) == 1 and (delimiter := next((one for one in _DELIMITERS if one in paths.names[0]), None)):
+            typer.echo(f"  which is one column: is the delimiter another? delimiter = {delimiter!r} under [reader]")

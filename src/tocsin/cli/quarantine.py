@@ -17,6 +17,7 @@ from tocsin.relay import Kind, Outbox, Refusal, open_outbox
 from tocsin.signals import Signal, Skipped, from_ms, to_ms
 
 if TYPE_CHECKING:  # the readers are imported by the functions that need them: they are slow to start
+    from tocsin.cli.relay_file import RelayFile
     from tocsin.sources import Reading
 
 app = typer.Typer(help="What was refused: list it, show it, retry it, drop it.", no_args_is_help=True)
@@ -101,11 +102,26 @@ def drop(id_: IdArgument, config: ConfigOption = DEFAULT_CONFIG, state: StateOpt
 def _outbox(config: Path, state: Path | None) -> Iterator[Outbox]:
     from tocsin.cli.relay_file import load_relay_file
 
-    outbox = open_outbox(state or Path(load_relay_file(config).state))
+    if state is None:
+        file = load_relay_file(config)
+        if file.journal is not None:
+            text = f"{config} is of a worker: each of its targets has a quarantine of its own"
+            raise NotThere(text, hint=_where(config.parent, file))
+        state = Path(file.state)
+    outbox = open_outbox(state)
     try:
         yield outbox
     finally:
         outbox.close()
+
+
+def _where(folder: Path, file: "RelayFile") -> str:
+    """As it is said where the command was given, which is not where paths of the file begin."""
+    from tocsin.relay.fleet.serving import state_of
+
+    there = [state_of(file.state, name) for name in file.targets]
+    shown = [str(folder / one) for one in there if one.is_dir()]
+    return f"--state names one: {', '.join(shown)}" if shown else "it has served none of them yet"
 
 
 def _named(outbox: Outbox, name: str) -> list[Refusal]:

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from tocsin.cli.config import load_config
+from tocsin.cli.role_files import RELAY, check_role
 from tocsin.journal.jetstream.settings import JetStreamSettings
 from tocsin.relay import RelayConfig, TargetConfig
 from tocsin.relay.config import Name
@@ -70,6 +71,7 @@ class RelayFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def load_relay_file(path: Path) -> RelayFile:
     """Raises: ConfigError, which names file, key and what is expected."""
+    check_role(path, RELAY, hint="name the relay.toml of a worker, which begins as relay-journal.toml")
     file = load_config(path, RelayFile)
     os.chdir(path.absolute().parent)
     return file

@@ -14,10 +14,11 @@ import typer
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tocsin.cli.config import load_config
+from tocsin.cli.config import ConfigError, load_config
 from tocsin.cli.options import DEFAULT_CONFIG, ConfigOption
 from tocsin.cli.progress import say
 from tocsin.cli.reading_options import ReadingOptions, with_options
+from tocsin.cli.role_files import DETECTOR, RELAY, check_role
 from tocsin.cli.waiting import telling_of
 from tocsin.journal.jetstream.settings import JetStreamSettings
 from tocsin.relay.fleet.config import FleetConfig
@@ -41,10 +42,6 @@ class PutFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     targets: object = None
     sources: object = None
     metrics_port: object = None
-
-    def __post_init__(self) -> None:
-        if self.journal is None:
-            raise ValueError("journal: it says how to reach the fleet; a relay alone is given [sources] instead")
 
 
 @with_options
@@ -72,11 +69,11 @@ def put_command(
 
     how, intake = reading.how(utc_now()), Intake()
     paths = [file if file == _STDIN else str(Path(file).absolute()) for file in files]
-    file = load_config(config, PutFile)
+    file, journal = _file(config)
     os.chdir(config.absolute().parent)
     # The thread that reads a silent pipe ends with the process alone, and there is nothing to clean up.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    asyncio.run(_hand_over(file, intake, paths, how, source))
+    asyncio.run(_hand_over(journal, file.fleet, intake, paths, how, source))
     for line in broken_lines(intake):
         say(line)
     if json_:
@@ -90,13 +87,28 @@ def put_command(
         raise typer.Exit(1)
 
 
-async def _hand_over(file: PutFile, intake: "Intake", paths: Sequence[str], how: "HowToRead", source: str) -> None:
+def _file(path: Path) -> tuple[PutFile, JetStreamSettings]:
+    check_role(path, DETECTOR, RELAY, hint="name detector-journal.toml, or the relay.toml of a worker")
+    file = load_config(path, PutFile)
+    if file.journal is None:
+        hint = "give it a table [sources.NAME] with the path of the list; only workers of a fleet are handed anything"
+        raise ConfigError(f"{path} has no table [journal]: it is that of a relay alone, or of none", hint=hint)
+    return file, file.journal
+
+
+async def _hand_over(
+    journal: JetStreamSettings,
+    fleet: FleetConfig,
+    intake: "Intake",
+    paths: Sequence[str],
+    how: "HowToRead",
+    source: str,
+) -> None:
     from tocsin.relay.fleet.opening import open_detector
 
-    assert file.journal is not None
     async with AsyncExitStack() as stack:
-        with telling_of(file.journal):
-            detector = await stack.enter_async_context(open_detector(file.journal, file.fleet))
+        with telling_of(journal):
+            detector = await stack.enter_async_context(open_detector(journal, fleet))
         batches = intake.batches(paths, how)
         # In a thread: a pipe may be silent for long, and the servers want to hear from us.
         while (batch := await asyncio.to_thread(_next, batches)) is not None:

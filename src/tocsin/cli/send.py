@@ -18,6 +18,7 @@ from tocsin.cli.options import TokenFileOption
 from tocsin.cli.progress import say, shown
 from tocsin.cli.reading_options import ReadingOptions, with_options
 from tocsin.cli.send_report import (
+    INTERRUPTED,
     Report,
     as_json,
     broken_lines,
@@ -31,6 +32,7 @@ from tocsin.cli.send_state import ORG, Order, forget
 from tocsin.errors import TocsinError
 from tocsin.relay import Kind, Refusal, Relay, Staging, Tally, TargetPaused, Window, work_for
 from tocsin.signals import to_ms
+from tocsin.sources import SourceError
 from tocsin.wall_clock import utc_now
 
 
@@ -58,7 +60,7 @@ def send(
     how = reading.how(utc_now())
     order, only_count = Order(to, tuple(files), reading), dry_run and json_
     with Staging() as staging:
-        intake = _read(order.files, how, None if only_count else staging)
+        intake = _read(order.files, how, None if only_count else staging, refuse=not dry_run)
         if dry_run:
             _dry_run(intake, how, staging, order, json_)
         run = _Run(intake, to, as_json=json_)
@@ -70,14 +72,18 @@ def send(
         raise typer.Exit(1)
 
 
-def _read(files: Sequence[str], how: HowToRead, staging: Staging | None) -> Intake:
+def _read(files: Sequence[str], how: HowToRead, staging: Staging | None, *, refuse: bool) -> Intake:
     """Every file to its end, before anything is sent: the most dangerous record may be the last."""
     intake = Intake()
-    with shown(transient=True) as watcher:
-        for batch in intake.batches(files, how, refuse=staging is not None):
-            if staging is not None:
-                staging.add(batch)
-            watcher.reads(batch.source, intake.files[-1].records)
+    try:
+        with shown(transient=True) as watcher:
+            for batch in intake.batches(files, how, refuse=refuse):
+                if staging is not None:
+                    staging.add(batch)
+                watcher.reads(batch.source, intake.files[-1].records)
+    except SourceError as error:
+        others = ", of the other files neither" if len(files) > 1 else ""
+        raise SourceError(f"{error}; nothing was sent{others}", hint=error.hint) from None
     for line in broken_lines(intake):
         say(line)
     return intake
@@ -143,7 +149,7 @@ def _deliver(run: _Run, staging: Staging, order: Order, token_file: Path | None,
         run.tell(stopped=stop.reason if isinstance(stop, TargetPaused) else str(stop))
         raise
     except (asyncio.CancelledError, KeyboardInterrupt):
-        run.tell(stopped="interrupted")
+        run.tell(stopped=INTERRUPTED)
         raise typer.Exit(130) from None
     if order.folder is not None and state is None and not run.quarantined:
         asyncio.run(forget(order.folder))

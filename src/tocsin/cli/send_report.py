@@ -13,6 +13,8 @@ from tocsin.relay import Backlog, Rank, Refusal, Tally, Window, requests_needed
 from tocsin.signals import RiskLevel, SkipReason
 
 REFUSED_SHOWN = 5
+INTERRUPTED = "interrupted"
+"""Why a run stopped that a person has stopped: there is nothing to mend."""
 TITLES = {
     SkipReason.BELOW_BANDS: "too weak by the source's own score",
     SkipReason.NO_CLAIM: "say nothing against an address",
@@ -86,7 +88,7 @@ def file_lines(intake: Intake) -> Iterator[str]:
     """A line per file: what it was taken for, and what it came to."""
     for account in intake.files:
         if account.refused:
-            yield f"{account.file}: not read: {account.refused}"
+            yield f"{account.file}: not read"
             continue
         name = account.form.name if account.form else "no format"
         of_level = ", ".join(f"{account.levels[level]:,} {level}" for level in RiskLevel if account.levels[level])
@@ -127,6 +129,9 @@ def lines(report: Report) -> Iterator[str]:
     seconds = f"{report.took.total_seconds():.1f} s"
     if not tally.requests:
         yield "nothing was sent"
+    elif not (tally.delivered or tally.refused or tally.in_flight):
+        attempts = "1 attempt" if tally.requests == 1 else f"{tally.requests:,} attempts"
+        yield f"nothing was delivered to {report.to} in {attempts}"
     else:
         yield f"delivered {_ips(tally.delivered)} to {report.to} with {_requests(tally.requests)}{retries} in {seconds}"
     yield from file_lines(report.intake)
@@ -136,6 +141,8 @@ def lines(report: Report) -> Iterator[str]:
     yield from _refused_lines(report)
     if report.left:
         again = "the same command again goes on from here" if report.kept_in else "send the same input again"
+        if report.stopped and report.stopped != INTERRUPTED:
+            again = f"mend what stopped it first, then {again}"
         yield f"not delivered {report.left:,}: {again}"
     if tally.in_flight:
         yield f"  {tally.in_flight:,} of them were on their way without an answer and may have arrived"
@@ -154,7 +161,12 @@ def _refused_lines(report: Report) -> Iterator[str]:
 
 
 def broken_lines(intake: Intake) -> Iterator[str]:
-    """The first broken records, and what the file may be instead."""
+    """What could not be read, the first broken records, and what the file may be instead."""
+    for account in intake.files:
+        if account.refused:
+            yield account.refused
+            if account.refused_hint:
+                yield f"  hint: {account.refused_hint}"
     yield from intake.first_broken
     if more := intake.broken - len(intake.first_broken):
         yield f"and {more:,} more broken lines"

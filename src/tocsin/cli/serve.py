@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tocsin.cli.config import load_config
 from tocsin.cli.logs import configure_logging
 from tocsin.cli.options import DEFAULT_DATA, DataOption
+from tocsin.cli.role_files import ORG, check_role
 from tocsin.loopback import is_loopback
 from tocsin.okta.settings import checked_host
 from tocsin.signals.limits import REQUESTS_PER_WINDOW
@@ -47,6 +48,8 @@ def serve_command(
 ) -> None:
     """Run the org until it is stopped. DATA is made on first use."""
     configure_logging()
+    if config:
+        check_role(config, ORG, hint="a node is given fleet.toml")
     told = load_config(config, _served_config()) if config else _served_config()()
     settings = _of_org(told, requests_per_minute)
     if journal is None and told.journal is None:

@@ -36,8 +36,8 @@ def status_command(
     typer.echo(msgspec.json.encode(status).decode() if json else "\n".join(status_lines(status)))
 
 
-def status_lines(status: Status) -> Iterator[str]:
-    """For a person."""
+def status_lines(status: Status, *, of_worker: bool = False) -> Iterator[str]:
+    """For a person. A worker keeps a quarantine for each target, and has no one list."""
     does = "runs" if status.running else "does not run"
     yield f"the relay of {status.state} {does}; it holds something about {status.ips:,} IPs"
     for target in status.targets:
@@ -45,7 +45,8 @@ def status_lines(status: Status) -> Iterator[str]:
     for source in status.sources:
         yield from _source(source)
     if status.quarantined:
-        yield f"quarantine: {status.quarantined:,} (`tocsin quarantine list` shows them)"
+        shows = "says where" if of_worker else "shows them"
+        yield f"quarantine: {status.quarantined:,} (`tocsin quarantine list` {shows})"
 
 
 def _target(target: TargetStatus) -> Iterator[str]:

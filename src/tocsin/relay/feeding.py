@@ -11,6 +11,8 @@ from tocsin.signals import Batch
 
 SOURCE_AGAIN_AFTER_S = 15.0
 """A source that broke off is opened again after so long."""
+SAYS_SKIPPED_AFTER_S = 10.0
+"""Of what comes for ever it is said once in this time how many records could not be read."""
 CANCEL_AGAIN_AFTER_S = 5.0
 _WHY_CHARS = 300
 
@@ -55,10 +57,11 @@ async def feed(door: Door, source: Reads) -> None:
 
     log = structlog.get_logger("tocsin.relay")
     while True:
-        book = await door.begin_reading(source.name)
+        book, broken = await door.begin_reading(source.name), _Broken(source.name)
         try:
             async for batch in source.batches(book.position):
                 await door.put(batch)
+                broken.add(batch)
             why = "it has ended"
         except LeaseLost:
             raise
@@ -67,9 +70,42 @@ async def feed(door: Door, source: Reads) -> None:
         except Exception as error:  # a defect of ours, or what no reader foresaw: with its place for who mends it
             why = f"an unforeseen error ({type(error).__name__}: {error})"[:_WHY_CHARS]
             log.exception("source.failed", source=source.name)
+        finally:
+            broken.tell()
         await door.note_stopped(source.name, why)
         log.warning("source.stopped", source=source.name, reason=why, again_in_s=SOURCE_AGAIN_AFTER_S)
         await asyncio.sleep(SOURCE_AGAIN_AFTER_S)
+
+
+class _Broken:
+    """Says how many records of one source could not be read: a list's with its end."""
+
+    def __init__(self, source: str) -> None:
+        self._source, self._count, self._first_line = source, 0, 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, batch: Batch) -> None:
+        """What is durable of it."""
+        lines = [one.line for one in batch.skipped if one.reason.broken]
+        if lines and not self._count:
+            self._first_line = lines[0]
+        self._count += len(lines)
+        if batch.ends_list:
+            self.tell()
+        elif self._count and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(SAYS_SKIPPED_AFTER_S, self.tell)
+
+    def tell(self) -> None:
+        """Now, if there are any; nothing is said of them later."""
+        import structlog
+
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._count:
+            log = structlog.get_logger("tocsin.relay")
+            log.warning("source.skipped", source=self._source, broken=self._count, first_line=self._first_line)
+        self._count = 0
 
 
 async def until_one_ends(works: Sequence[Coroutine[Any, Any, object]]) -> None:

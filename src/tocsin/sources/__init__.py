@@ -11,7 +11,7 @@ claims becomes a signal in one place (`vetting`). A new format is a module in `r
 
 from tocsin.sources.config import SourceConfig
 from tocsin.sources.errors import SourceError
-from tocsin.sources.explaining import Explanation, explanations, paths_found
+from tocsin.sources.explaining import Explanation, PathsFound, explanations, paths_found
 from tocsin.sources.format import Format
 from tocsin.sources.formats import format_named, formats
 from tocsin.sources.guard import Guard, guard_of
@@ -31,6 +31,7 @@ __all__ = [
     "Format",
     "Guard",
     "Input",
+    "PathsFound",
     "Piece",
     "Reading",
     "Source",

@@ -87,14 +87,26 @@ def _text(record: Any) -> str:
     return msgspec.json.encode(record, enc_hook=str)[:_RECORD_CHARS].decode(errors="replace")
 
 
-def paths_found(source: Input, reading: Reading) -> tuple[int, dict[str, int]]:
-    """How many records there are, and in how many each path of a mapping finds something: a typo finds nothing."""
+class PathsFound(NamedTuple):
+    """What the paths of a mapping find in an input: a typo finds nothing."""
+
+    records: int
+    """How many there are."""
+    found: dict[str, int]
+    """In how many each path finds something, by what it is for."""
+    names: list[str]
+    """What the first record has: columns, or the keys of an object."""
+
+
+def paths_found(source: Input, reading: Reading) -> PathsFound:
+    """See `PathsFound`."""
     reader = source.form.reader(reading)
     at_paths = reader.at_paths if isinstance(reader, MappedReader) else dict[str, Any]
-    records, found = 0, dict.fromkeys(at_paths({}), 0)
+    records, found, names = 0, dict.fromkeys(at_paths({}), 0), list[str]()
     for block in source.form.records(source.opened):
         records += len(block.records)
         for record in block.records:
+            names = names or (list(record) if isinstance(record, dict) else [])
             for what, value in at_paths(record).items():
                 found[what] += value is not None
-    return records, found
+    return PathsFound(records, found, names)

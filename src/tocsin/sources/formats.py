@@ -69,5 +69,8 @@ def format_of(sample: Sample, *, name: str) -> Format:
     for known in formats():
         if known.recognises(sample):
             return known
-    hint = "`tocsin formats` shows them with an example each; --format NAME reads it as one of them nevertheless"
+    hint = (
+        "`tocsin formats` shows them with an example each; --format NAME reads it as one of them nevertheless, and "
+        "--mapping FILE by a mapping of your own (docs/sources.md)"
+    )
     raise SourceError(f"{name} is in no format that Tocsin knows by its content", hint=hint)

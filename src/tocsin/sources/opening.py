@@ -107,7 +107,7 @@ def open_input(path: str) -> Iterator[Opened]:
             file = _stdin() if path == STDIN else stack.enter_context(Path(path).open("rb"))
             stream = decompressed(file, file.peek(len(_ZSTD_MAGIC)), stack)
         except (OSError, ValueError) as error:
-            hint = "nothing of it was sent; check the path"
+            hint = "name the files in it" if isinstance(error, IsADirectoryError) else "check the path"
             raise SourceError(f"{name} cannot be read: {_why(error)}", hint=hint) from None
         yield Opened(name, None if path == STDIN else Path(path), stream)
 

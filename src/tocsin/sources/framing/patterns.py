@@ -1,27 +1,28 @@
 """Fields of lines, by the named groups of a regular expression."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tocsin.signals import Skipped, SkipReason
 from tocsin.sources.errors import SourceError
 from tocsin.sources.reading import Block, skipped
 
+Search = Callable[[str], re.Match[str] | None]
 MAX_MATCHED_CHARS = 16 * 1024
 """A pattern of a user may take quadratic time: no longer line is given to it."""
 
 
-def matched(blocks: Iterable[Block], pattern: str) -> Iterator[Block]:
-    """
-    Each line as a dict of the groups that `pattern` finds in it, searched for anywhere.
-
-    Raises: SourceError, when it is no regular expression.
-    """
+def compile_pattern(pattern: str) -> Search:
+    """Raises: SourceError, when it is no regular expression."""
     try:
-        search = re.compile(pattern).search
+        return re.compile(pattern).search
     except re.error as error:
         hint = "named groups are written (?P<name>...)"
         raise SourceError(f"the pattern {pattern!r} is no regular expression: {error}", hint=hint) from None
+
+
+def matched(blocks: Iterable[Block], search: Search) -> Iterator[Block]:
+    """Each line as a dict of the groups that `search` finds in it, anywhere."""
     for block in blocks:
         numbers, records, broken = list[int](), list[dict[str, str | None]](), list[Skipped]()
         for number, text in zip(block.numbers, block.records, strict=True):

@@ -13,6 +13,7 @@ from tocsin.sources.formats import format_named
 from tocsin.sources.guard import guard_of
 from tocsin.sources.inputs.again import fingerprint
 from tocsin.sources.mapping.builtin import profile_format
+from tocsin.sources.mapping.paths import at_key
 from tocsin.sources.mapping.profile import load_profile
 from tocsin.sources.mapping.times import span
 from tocsin.sources.reading import Reading
@@ -28,8 +29,10 @@ def form_of(config: SourceConfig) -> Format | None:
 
 def mapping_format(path: Path) -> Format:
     """The format that a mapping file of the user describes. Raises: SourceError, for what is wrong in it."""
-    form = profile_format(load_profile(path))
-    form.reader(Reading(now=datetime.now(UTC), source=""))  # compiles every expression: said now, not at a record
+    profile = load_profile(path)
+    with at_key(str(path)):
+        form = profile_format(profile)
+        form.reader(Reading(now=datetime.now(UTC), source=""))  # compiles every expression: said now, not at a record
     return form
 
 

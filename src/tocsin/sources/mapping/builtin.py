@@ -8,11 +8,11 @@ from typing import Any
 from tocsin.sources.format import Format, no_header
 from tocsin.sources.framing import Framing, json_or, json_values, lines, rows
 from tocsin.sources.framing.parquet_rows import parquet_rows
-from tocsin.sources.framing.patterns import matched
+from tocsin.sources.framing.patterns import compile_pattern, matched
 from tocsin.sources.framing.unfolding import unfolded
 from tocsin.sources.framing.zeek_rows import zeek_header, zeek_rows
 from tocsin.sources.mapping.mapped import MappedReader
-from tocsin.sources.mapping.paths import compile_path, compile_test
+from tocsin.sources.mapping.paths import at_key, compile_path, compile_test
 from tocsin.sources.mapping.profile import Profile, RecordsRule, parse_profile
 from tocsin.sources.opening import Opened
 from tocsin.sources.reading import Block
@@ -68,8 +68,10 @@ def _first_row(head: bytes) -> bytes:
 
 def _records(profile: Profile) -> Callable[[Opened], Iterator[Block]]:
     cut = _cutter(profile)
-    outer = [compile_path(path) for path in profile.records]
-    inner = {name: compile_path(path) for name, path in profile.within.items()}
+    with at_key("records"):
+        outer = [compile_path(path) for path in profile.records]
+    with at_key("within"):
+        inner = {name: compile_path(path) for name, path in profile.within.items()}
 
     def records(opened: Opened) -> Iterator[Block]:
         blocks = cut(opened)
@@ -101,10 +103,11 @@ def _framing(profile: Profile) -> Framing:
             return zeek_rows
         case "json-or-zeek":
             return partial(json_or, parts=parts, otherwise=zeek_rows)
-    pattern = rule.pattern
+    with at_key("reader.pattern"):
+        search = compile_pattern(rule.pattern)
 
     def by_pattern(chunks: Any) -> Iterator[Block]:
-        return matched(lines(chunks), pattern)
+        return matched(lines(chunks), search)
 
     return by_pattern
 
@@ -112,7 +115,9 @@ def _framing(profile: Profile) -> Framing:
 def _recogniser(profile: Profile) -> Callable[[Sample], bool]:
     if not profile.detect:
         return lambda _sample: False
-    test, rule = compile_test(profile.detect), profile.reader
+    rule = profile.reader
+    with at_key("detect"):
+        test = compile_test(profile.detect)
 
     def recognises(sample: Sample) -> bool:
         if sample.is_binary:

@@ -8,7 +8,7 @@ from tocsin.signals import RiskLevel, Skipped, SkipReason
 from tocsin.sources.mapping.address_forms import FORMS
 from tocsin.sources.mapping.levels import Grade, compile_levels
 from tocsin.sources.mapping.messages import compile_message
-from tocsin.sources.mapping.paths import Getter, compile_path, compile_paths, compile_test
+from tocsin.sources.mapping.paths import Getter, at_key, compile_path, compile_paths, compile_test
 from tocsin.sources.mapping.profile import ExpiresRule, Profile, as_list
 from tocsin.sources.mapping.times import compile_time, span
 from tocsin.sources.reading import Block, Claim, Found, Reading, skipped, unreadable
@@ -29,21 +29,32 @@ class MappedReader:
     def __init__(self, profile: Profile, reading: Reading) -> None:
         """Raises: SourceError, when an expression of the profile is none."""
         self._profile, self._reading = profile, reading
-        self._when = compile_test(profile.when) if profile.when else None
-        self._skips = [(compile_test(rule.when), rule) for rule in profile.skip]
-        self._retracts = compile_test(profile.retract) if profile.retract else None
-        self._addresses = compile_paths(profile.ip.paths)
+        with at_key("when"):
+            self._when = compile_test(profile.when) if profile.when else None
+        with at_key("skip"):
+            self._skips = [(compile_test(rule.when), rule) for rule in profile.skip]
+        with at_key("retract"):
+            self._retracts = compile_test(profile.retract) if profile.retract else None
+        with at_key("ip.paths"):
+            self._addresses = compile_paths(profile.ip.paths)
         self._form = FORMS[profile.ip.form]
         # Without proxies of ours nobody forwards for anybody.
         forwarded = profile.ip.forwarded if reading.guard.proxies else ""
-        self._forwarded = compile_path(forwarded) if forwarded else None
+        with at_key("ip.forwarded"):
+            self._forwarded = compile_path(forwarded) if forwarded else None
         rules = profile.level if isinstance(profile.level, tuple) else (profile.level,)
-        self._grade = compile_levels(rules, profile.lower, reading.levels)
-        self._times = compile_paths(profile.timestamp.paths)
-        self._moment = compile_time(profile.timestamp.formats, reading.timezone, reading.now)
-        self._ends = _ends(profile.expires, reading)
-        self._fields = compile_paths(tuple(profile.fields.values()))
-        self._message = compile_message(profile.message, profile.fields)
+        with at_key("level"):
+            self._grade = compile_levels(rules, profile.lower, reading.levels)
+        with at_key("timestamp.paths"):
+            self._times = compile_paths(profile.timestamp.paths)
+        with at_key("timestamp.formats"):
+            self._moment = compile_time(profile.timestamp.formats, reading.timezone, reading.now)
+        with at_key("expires"):
+            self._ends = _ends(profile.expires, reading)
+        with at_key("fields"):
+            self._fields = compile_paths(tuple(profile.fields.values()))
+        with at_key("message"):
+            self._message = compile_message(profile.message, profile.fields)
 
     def read(self, block: Block) -> Found:
         """See `Reader`."""

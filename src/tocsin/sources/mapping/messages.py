@@ -53,7 +53,7 @@ def compile_message(template: str, fields: Mapping[str, str]) -> Callable[[Any],
     names = tuple(dict.fromkeys(_FIELD.findall(template)))
     for name in names:
         if name not in fields:
-            raise SourceError(f"the message {template!r} names {name}, and fields has none", hint=f"add fields.{name}")
+            raise SourceError(f"{template!r} names {name}, and fields has none", hint=f"add fields.{name}")
     parts = [_Part(match) for match in _PART.finditer(template)]
     values_of = compile_paths([fields[name] for name in names])
     known = dict[tuple[Any, ...], str]()

@@ -20,6 +20,7 @@ Getter = Callable[[Any], Any]
 # An object wildcard keeps only one step after it in jmespath 1.1 (its issues 131 and 182): null, and never a hint.
 _WILDCARD = re.compile(r"\.\*\s*\.[^.|\]]+\.")
 _RECORD = "record"
+_OPERATORS = frozenset("|&=<>!`'\"*?{},")
 
 
 def compile_path(expression: str) -> Getter:
@@ -63,11 +64,23 @@ def _refusing(expression: str) -> Iterator[None]:
         yield
     except JMESPathError as error:
         text = " ".join(str(error).split())
-        raise SourceError(
-            f"{expression!r} is not JMESPath: {text}", hint='keys with . - or @ stand in "quotes"'
-        ) from None
+        raise SourceError(f"{expression!r} is not JMESPath: {text}", hint=_quoting(expression)) from None
     except (SyntaxError, MemoryError, RecursionError):  # as Python says of brackets in a hundred brackets
         raise SourceError(f"{expression[:60]!r}... is nested too deeply", hint="write it as several rules") from None
+
+
+def _quoting(expression: str) -> str:
+    name = expression if _OPERATORS.isdisjoint(expression) else "Source IP"
+    return f"""a name that holds a blank or any sign but _ stands in double quotes within the others: '"{name}"'"""
+
+
+@contextmanager
+def at_key(key: str) -> Iterator[None]:
+    """Names the key of a mapping, or its file, in what is refused of it."""
+    try:
+        yield
+    except SourceError as error:
+        raise SourceError(f"{key}: {error}", hint=error.hint) from None
 
 
 class _Python:

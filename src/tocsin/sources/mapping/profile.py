@@ -9,6 +9,7 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
+from tocsin.mistakes import mistake
 from tocsin.signals import RiskLevel
 from tocsin.sources.config import Life
 from tocsin.sources.errors import SourceError
@@ -36,6 +37,7 @@ class RecordsRule(_Table, frozen=True, kw_only=True):
     with `#fields`; `parquet` needs the extra of that name.
     """
     delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
+    """Of a CSV file: one sign, such as `;` or `\\t`."""
     columns: tuple[str, ...] = ()
     """Names of the columns of a CSV file without a header."""
     pattern: str = ""
@@ -43,10 +45,10 @@ class RecordsRule(_Table, frozen=True, kw_only=True):
 
 
 class IpRule(_Table, frozen=True):
-    """Who is the attacker: paths in order, the first address that can be signalled is taken."""
+    """Who is the attacker."""
 
     paths: Annotated[tuple[str, ...], Meta(min_length=1)]
-    """A list at a path means all of them."""
+    """In order: the first address that can be signalled is taken. A list at a path means all of it."""
     form: Literal["plain", "parts", "scoped", "stix-pattern"] = "plain"
     """How addresses are written there (`address_forms`)."""
     forwarded: str = ""
@@ -57,25 +59,33 @@ class Band(_Table, frozen=True):
     """Numbers from `min` upwards, as far as the next band."""
 
     min: float
+    """The smallest number of the band."""
     level: LevelWord
+    """What it is given."""
 
 
 class LevelRule(_Table, frozen=True, kw_only=True):
     """One way to a level: a table or bands for the value at a path, or one level always."""
 
     when: str = ""
+    """Condition of the rule; without one it is for every record."""
     path: str = ""
+    """Where the value of the tool's own scale stands."""
     table: dict[str, LevelWord] = {}
+    """The level for a word or number there."""
     bands: tuple[Band, ...] = ()
+    """The level for a range of numbers there."""
     always: LevelWord | None = None
+    """The level without a look at any value."""
 
 
 class TimeRule(_Table, frozen=True, kw_only=True):
-    """When it was observed: the first of the paths that holds something. Without any: when it is read."""
+    """When it was observed."""
 
     paths: tuple[str, ...] = ()
+    """The first that holds something is the time; without any it is when the record is read."""
     formats: tuple[str, ...] = ()
-    """Of `times.FORMS`, or of strptime; all of FORMS when empty."""
+    """How times are written: forms of the table below, or of `strptime`; empty: iso8601, epoch, go and us are tried."""
 
 
 class ExpiresRule(_Table, frozen=True, kw_only=True):
@@ -86,7 +96,9 @@ class ExpiresRule(_Table, frozen=True, kw_only=True):
     duration: str = ""
     """Path of a span of time from now on, such as Go's `3h59m`."""
     after: Life = "24h"
+    """How long it holds without either, such as `90m`, `24h` or `7d`."""
     by_level: dict[RiskLevel, Life] = {}
+    """The same for a level, in place of `after`."""
     since: str = ""
     """Path of the time from which `after` counts, where that is not the record's own: the date of the list."""
 
@@ -95,20 +107,26 @@ class SkipRule(_Table, frozen=True):
     """A record that says nothing against an address, and why."""
 
     when: str
+    """Condition of the rule."""
     why: str
+    """What `tocsin explain` says of such a record."""
     reason: Literal["no_claim", "no_address"] = "no_claim"
+    """Under which it is counted."""
 
 
 class Profile(_Table, frozen=True, kw_only=True):
     """A mapping: paths select (JMESPath), tables decide. Paths see the record, and its document as `parent`."""
 
     profile: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-    """Its name."""
+    """Its name: small letters, digits and dashes."""
     title: str = ""
+    """What it reads, in one line."""
     group: str = "Your own"
+    """Heading in the list of formats."""
     usual: str = "FILE"
     """Where such records usually are: a path, or a command that prints them."""
     example: str = ""
+    """A record or two."""
     detect: str = ""
     """True for a record of this format and for no record of another."""
     reader: RecordsRule = RecordsRule()
@@ -121,6 +139,7 @@ class Profile(_Table, frozen=True, kw_only=True):
     when: str = ""
     """True for records that may make a signal."""
     skip: tuple[SkipRule, ...] = ()
+    """Records that say nothing against an address."""
     retract: str = ""
     """True where the source takes back what it said."""
     ip: IpRule
@@ -133,6 +152,7 @@ class Profile(_Table, frozen=True, kw_only=True):
     message: str
     """`{name}` is a field, and `[ ... ]` is left out when a field in it is."""
     fields: dict[str, str] = {}
+    """Paths of what the message quotes, by a name."""
     grows: bool = False
     """Whether such a file is a log that a tool appends to, which the relay then follows."""
     full_list: bool = False
@@ -163,9 +183,10 @@ def parse_profile(content: str, *, name: str, toml: bool = False) -> Profile:
     try:
         return msgspec.convert(_text_keys(values), Profile, strict=False)
     except msgspec.ValidationError as error:
-        hints = (hint for word, hint in _HINTS.items() if word in str(error))
-        hint = next(hints, "`tocsin formats NAME` prints a mapping to start from")
-        raise SourceError(f"{name}: {error}", hint=hint) from None
+        what, hint = mistake(Profile, str(error))
+        hints = (better for word, better in _HINTS.items() if word in str(error))
+        is_of_a_key = " field `" in str(error)
+        raise SourceError(f"{name}: {what}", hint=hint if is_of_a_key else next(hints, hint)) from None
 
 
 def _text_keys(value: Any) -> Any:

@@ -78,7 +78,7 @@ def _us(text: Any) -> datetime:
 
 
 def _snort(text: Any) -> datetime:
-    """Snort's and Suricata's: `01/05/2026-10:00:00.000000` or `01/05/26-...`; 1904 where it names no year."""
+    """Snort's and Suricata's: `01/05/2026-10:00:00.000000`, `01/05/26-...`, or without a year."""
     found = _SNORT.fullmatch(text)
     if found is None:
         raise ValueError
@@ -88,7 +88,7 @@ def _snort(text: Any) -> datetime:
 
 
 def _syslog(text: Any) -> datetime:
-    """`Dec 10 06:55:46`, 1904 where it names no year; CEF adds one, and a zone: `Jan 05 2026 10:00:00 UTC`."""
+    """`Dec 10 06:55:46`; CEF adds a year and a zone: `Jan 05 2026 10:00:00 UTC`."""
     found = _SYSLOG.fullmatch(text)
     if found is None:
         raise ValueError
@@ -114,6 +114,11 @@ def _nginx(text: Any) -> datetime:
     return datetime.fromisoformat(text.replace("/", "-"))
 
 
+def _rfc5322(text: Any) -> datetime:
+    """That of e-mails and HTTP: `Mon, 05 Jan 2026 10:00:00 +0000`."""
+    return parsedate_to_datetime(text)
+
+
 FORMS: dict[str, Parse] = {
     "iso8601": _iso,
     "epoch": _epoch,
@@ -124,7 +129,7 @@ FORMS: dict[str, Parse] = {
     "clf": _clf,
     "ctime": _ctime,
     "nginx": _nginx,
-    "rfc5322": lambda text: parsedate_to_datetime(text),
+    "rfc5322": _rfc5322,
 }
 """What each means: the docstring of its function. Any other form is one of `datetime.strptime`, with a `%` in it."""
 
