@@ -107,6 +107,8 @@ def _reasons() -> Iterator[str]:
 
 def _formats() -> Iterator[str]:
     yield "## Formats\n"
+    yield "The addresses of the examples are those of documentation, and their times are past: to try one, add"
+    yield "`--allow-non-global --as-of 2026-01-05T12:00:00Z`.\n"
     ordered = sorted(formats(), key=lambda form: (form.group, form.name))
     for group, forms in groupby(ordered, key=lambda form: form.group):
         yield f"### {group}\n"

@@ -52,7 +52,9 @@ def test_an_org_follows_the_lists_of_its_sources(tmp_path: Path, org: OrgProcess
         (acme,) = relay.status()["targets"]
         assert acme["delivered"] == 3 + 4
         assert "request.delivered" in relay.log.read_text()
+        assert tocsin("status", "--check", "--config", str(config)).returncode == 0
         assert relay.stop() == 0
+    assert tocsin("status", "--check", "--config", str(config)).returncode == 1
 
 
 @pytest.mark.parametrize("dpop", [False, True])
@@ -112,6 +114,7 @@ def test_a_source_that_stops_and_a_paused_target_are_told(tmp_path: Path, org: O
     (tmp_path / "token").write_text("00wrongwrongwrongwrongwrongwrongwrongwrong")
     port = _free_port()
     config = relay_toml(tmp_path, org, {"list": path, "gone": tmp_path / "gone.txt"}, more=f"metrics_port = {port}")
+    (tmp_path / "token").chmod(0o644)
     with RelayProcess(config) as relay:
         status = relay.until(lambda now: bool(now["targets"][0]["paused"] and now["sources"][0]["stopped"]))
         assert status["running"]
@@ -120,6 +123,14 @@ def test_a_source_that_stops_and_a_paused_target_are_told(tmp_path: Path, org: O
         assert "gone.txt cannot be read" in status["sources"][0]["stopped"]
         told = tocsin("status", "--config", str(config)).stdout
         assert "paused: it answered 401: Invalid token provided" in told
+        assert "; tried again in about " in told
+        assert tocsin("status", "--check", "--config", str(config)).returncode == 1
+        log = relay.log.read_text()
+        (readable,) = [line for line in log.splitlines() if "secret.readable" in line]
+        assert "targets.acme.token_file" in readable
+        (paused,) = [line for line in log.splitlines() if "request.paused" in line]
+        assert "remedy=" in paused
+        assert "again_in_s=" in paused
         assert "stopped: " in told
         shown = _metrics_until(port, 'tocsin_relay_paused{target="acme"} 1.0')
         assert 'tocsin_relay_pending{level="HIGH",target="acme"} 1.0' in shown
@@ -155,7 +166,12 @@ def _free_port() -> int:
         ("[targets.acme]\nurl = 'https://a.example'", "exactly one of token_file", ""),
         ("[targets.acme]\nurl = 'https://a.example'\ntoken_env='A'\nnever_send=['10.0.0/8']", "10.0.0/8", ""),
         ("[targets.acme]\nurl = 'https://a.example'\ntoken_env='A'\nminimum_level='SEVERE'", "minimum_level", ""),
-        ("[targets.acme]\nurl = 'https://a.example'\ntoken_env='NONE_SET'", "NONE_SET is empty", "token"),
+        ("[targets.acme]\nurl = 'https://a.example'\ntoken_env='NONE_SET'", "acme.token_env: NONE_SET is empty", ""),
+        (
+            "[targets.acme]\nurl = 'https://a.example'\naccess_token_file='tokn'",
+            "targets.acme.access_token_file: {folder}/tokn: No such file",
+            "alone",
+        ),
         ("state = 3", "state", ""),
     ],
 )
@@ -164,6 +180,6 @@ def test_a_mistake_in_the_configuration_names_file_and_key(tmp_path: Path, text:
     config.write_text(f"{text}\n[sources.list]\npath = 'list'\nformat = 'jsonl'\n")
     run = tocsin("relay", "--config", str(config))
     assert run.returncode == 1
-    assert says in run.stderr
+    assert says.format(folder=tmp_path) in run.stderr
     assert hint in run.stderr
     assert "Traceback" not in run.stderr

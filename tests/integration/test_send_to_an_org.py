@@ -111,6 +111,8 @@ def test_a_state_folder_remembers_what_was_sent_for_next_time(org: OrgProcess, t
         delivered.append(json.loads(run.stdout)["delivered"])
     # Nothing is new the second time; then one is lowered, one is new, and one is let go.
     assert delivered == [2, 0, 3]
+    again = tocsin("send", *arguments[:-1], env=env).stdout
+    assert again.startswith(f"nothing was sent: all of it was told before, or decided about, as {tmp_path}/state ")
 
 
 def _read_until(descriptor: int, text: bytes) -> str:

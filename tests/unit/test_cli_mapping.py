@@ -1,5 +1,6 @@
 """What a person sees whose own files, or mappings of them, are not as the command thinks."""
 
+import gzip
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -8,11 +9,12 @@ import pytest
 from backports import zstd
 from typer.testing import CliRunner, Result
 
+from tocsin.cli.explain import NoSuchRecord
 from tocsin.cli.intake import Intake
 from tocsin.cli.main import app
 from tocsin.cli.send_report import INTERRUPTED, Report, lines
 from tocsin.relay import Tally
-from tocsin.sources import SourceError, mapping_format
+from tocsin.sources import SourceError, formats, mapping_format
 from tocsin.sources.sample import PARQUET_MAGIC
 
 MAPPING = """
@@ -161,3 +163,67 @@ def test_what_was_not_delivered_names_what_comes_before_the_same_command(
     first, last = lines(report)
     assert first == says[0]
     assert says[1] in last
+
+
+def test_explain_says_what_it_leaves_out_and_how_far_records_go(tmp_path: Path) -> None:
+    path = tmp_path / "auth.log"
+    path.write_text("\n".join(f"8.8.8.{n}" for n in range(7)))
+    assert f"there are more: {path}:LINE explains one of them" in _run("explain", path).output
+    assert "there are more" not in _run("explain", f"{path}:3").output
+    assert "its last record is 7; comments" in str(_none(_run("explain", f"{path}:999")).hint)
+    error = _none(_run("explain", f"{path}:abc"))
+    assert str(error) == f"'abc' is no line of {path}"
+    assert f"{path}:3" in str(error.hint)
+    (tmp_path / "rows.csv").write_text(ROWS)
+    mapping = _mapping(tmp_path, MAPPING.format(form="csv"))
+    out = _run("explain", tmp_path / "rows.csv", "--mapping", mapping, "--as-of", "now").output
+    assert out.startswith(f"{tmp_path}/rows.csv: my-gateway, as you say\n")
+
+
+def _none(result: Result) -> NoSuchRecord:
+    assert isinstance(result.exception, NoSuchRecord), result.output
+    return result.exception
+
+
+def test_of_a_format_that_is_code_its_example_is_shown_and_how_to_try_it(tmp_path: Path) -> None:
+    shown = _run("formats", "ipsum")
+    assert shown.exit_code == 0
+    assert "    203.0.113.5\t4\n" in shown.output
+    assert "is read by code" in shown.output
+    (line,) = (line for line in _run("formats").output.splitlines() if "tries an example" in line)
+    (tmp_path / "example").write_text("203.0.113.5\t4\n")
+    options = line.partition(": ")[2].partition(" tries")[0].split()
+    assert "1 records, 1 signals" in _run("send", tmp_path / "example", "--dry-run", *options).output
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--own", "10.0.0.300/8"), "--own: '10.0.0.300/8' does not"),
+        (("--proxy", "x"), "--proxy: 'x' does not"),
+        (("--timezone", "Berlin"), "'Berlin' is no time zone"),
+    ],
+)
+def test_a_wrong_value_of_an_option_is_wrong_usage_and_names_it(options: tuple[str, str], says: str) -> None:
+    result = _run("send", "-", "--dry-run", *options)
+    assert result.exit_code == 2
+    assert says in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_a_broken_copy_of_a_mapping_is_told_from_the_format_it_was_copied_of(tmp_path: Path) -> None:
+    eve = next(form.example for form in formats() if form.name == "suricata-eve")
+    (tmp_path / "eve.json").write_text(f"{eve}\n")
+    (tmp_path / "mine.yaml").write_text(_run("formats", "suricata-eve").output.replace("src_ip", "sorc_ip"))
+    options = ("--dry-run", "--allow-non-global", "--as-of", "2026-01-05T12:00:00Z", "--own", "10.0.0.0/8")
+    told = _run("send", tmp_path / "eve.json", "--mapping", tmp_path / "mine.yaml", *options).stderr
+    assert told.startswith(f"nothing was found in {tmp_path}/eve.json by your mapping {tmp_path}/mine.yaml\n")
+    assert "  hint: by its content it is suricata-eve" in told
+
+
+def test_what_is_quoted_of_a_broken_record_shows_that_it_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "list").write_bytes(gzip.compress(b"8.8.8.8\n" + b"x" * 80 + b"\nshort one\n8.8.8.9\n")[:-6])
+    told = _run("send", tmp_path / "list", "--dry-run", "--format", "ip-list").stderr
+    assert f"it reads '{'x' * 60}'...\n" in told
+    assert "it reads 'short one'\n" in told
+    assert "it reads ''" not in told
+    assert "breaks off after record" in told

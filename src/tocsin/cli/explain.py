@@ -1,7 +1,6 @@
 """`tocsin explain`: what was read from a record, what was decided, and which rule decided."""
 
 import re
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -26,32 +25,43 @@ def explain(
     reading: ReadingOptions,
 ) -> None:
     """Say of a record what was read, what was decided, and which rule decided. Nothing is sent."""
-    from tocsin.sources import explanations, open_source_input
+    from tocsin.sources import Explanation, explanations, open_source_input
 
     how = reading.how(utc_now())
     path, wanted = _split(place)
     with open_source_input(path, how.form) as source:
         how_known = "as you say" if how.form else "by its content"
-        typer.echo(f"{source.opened.name}: {source.form.name}, {how_known}: {source.form.title}")
-        all_of_it = explanations(source, how.reading(source.opened.name))
-        chosen = (one for one in all_of_it if wanted is None or one.number == wanted)
-        found = list(islice(chosen, _SHOWN))
+        title = f": {source.form.title}" if source.form.title else ""
+        typer.echo(f"{source.opened.name}: {source.form.name}, {how_known}{title}")
+        last, found = 0, list[Explanation]()
+        for one in explanations(source, how.reading(source.opened.name)):
+            last = max(last, one.number)
+            if wanted is None or one.number == wanted:
+                found.append(one)
+                if len(found) > _SHOWN:
+                    break
         rather = source.by_content if how.form and not any(one.is_signal for one in found) else None
-    for one in found:
+    for one in found[:_SHOWN]:
         typer.echo(f"\nrecord {one.number:,}: {printable(one.record)}")
         for step in one.steps:
             typer.echo(f"  {printable(step)}")
         for outcome in one.outcomes:
             typer.echo(f"  => {printable(outcome)}")
+    if len(found) > _SHOWN:
+        typer.echo(f"\nthere are more: {path}:LINE explains one of them")
     if rather is not None and rather is not how.form:
         typer.echo(f"\nby its content it is {rather.name}: {rather.title}")
     if not found:
         what = f"record {wanted:,}" if wanted is not None else "record at all"
-        raise NoSuchRecord(f"{path} has no {what}", hint="comments and blank lines are no records")
+        until = f"its last record is {last:,}; " if last else ""
+        raise NoSuchRecord(f"{path} has no {what}", hint=f"{until}comments, headers and blank lines are no records")
 
 
 def _split(place: str) -> tuple[str, int | None]:
     numbered = _PLACE.fullmatch(place)
-    if numbered is None or Path(place).exists():
+    file, _, line = place.rpartition(":")
+    if Path(place).exists() or not (numbered or Path(file).is_file()):
         return place, None
+    if numbered is None:
+        raise NoSuchRecord(f"{line!r} is no line of {file}", hint=f"write its number, such as {file}:3")
     return numbered["file"], int(numbered["number"])

@@ -30,6 +30,11 @@ class FleetStatus(Struct, frozen=True):
     """Of the targets that it has now."""
     fleet: Who
 
+    @property
+    def works(self) -> bool:
+        """Whether this worker does, and every other one serves what it should."""
+        return self.here.works and not (self.fleet.failing or self.fleet.unserved)
+
 
 def fleet_status(file: RelayFile, settings: JetStreamSettings, *, running: bool) -> FleetStatus:
     """Asks the fleet. Raises: TocsinError, when it cannot be reached or used."""

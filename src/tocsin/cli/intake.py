@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from tocsin.cli.distinct import Distinct
 from tocsin.errors import TocsinError
 from tocsin.signals import Batch, Retraction, RiskLevel, Signal, Skipped, SkipReason
+from tocsin.signals.skipped import EXCERPT_CHARS
 from tocsin.sources import Format, Guard, Input, Piece, Reading, SourceError, display_name, open_source_input
 
 BROKEN_SHOWN = 5
@@ -28,6 +29,8 @@ class HowToRead(Struct, frozen=True, kw_only=True):
     as_of: datetime | None = None
     """Read them as they would have been read then; the same as `now` to take a list for one of today."""
     form: Format | None = None
+    mapping: str = ""
+    """The file of the user's that describes `form`."""
     allow_non_global: bool = False
     guard: Guard = Guard()
     timezone: tzinfo = UTC
@@ -70,6 +73,8 @@ class FileAccount(Struct):
     """Whether it is a list that was read to its end: what it does not hold, it no longer says."""
     rather: Format | None = None
     """What its content looks like, where nothing was found in it as what it was said to be."""
+    said_by: str = ""
+    """How it was said what it is."""
 
     @property
     def coalesced(self) -> int:
@@ -184,13 +189,16 @@ class Intake(Struct):
             account.addresses = addresses.count()
             account.whole = source.form.full_list and _came_whole(source, account)
             if how.form is not None and not account.signals + account.retractions:
+                account.said_by = f"by your mapping {how.mapping}" if how.mapping else f"as {how.form.name}"
                 account.rather = source.by_content if source.by_content is not source.form else None
 
     def _show_broken(self, skipped: Sequence[Skipped], name: str) -> None:
         for one in skipped:
             if one.reason.broken and len(self.first_broken) < BROKEN_SHOWN:
                 # repr, because a line of a log may carry escape sequences that a terminal would obey.
-                self.first_broken.append(f"{name}:{one.line}: {one.detail}; it reads {one.excerpt!r}")
+                cut = "..." if len(one.excerpt) == EXCERPT_CHARS else ""
+                reads = f"; it reads {one.excerpt!r}{cut}" if one.excerpt else ""
+                self.first_broken.append(f"{name}:{one.line}: {one.detail}{reads}")
 
 
 def all_expired(intake: Intake, how: HowToRead) -> AllExpired | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:  # the readers are imported by the functions that need them: they are slow to start
     from tocsin.cli.intake import HowToRead
@@ -43,17 +44,24 @@ class GuardOptions(Struct, frozen=True, kw_only=True):
     ] = "UTC"
 
     def how(self, now: datetime) -> "HowToRead":
-        """What the options say. Raises: SourceError, for what is no network, file, time zone, format or mapping."""
+        """What the options say. Raises: SourceError, for a file, format or mapping; BadParameter, for other values."""
         from tocsin.cli.intake import HowToRead
-        from tocsin.sources import guard_of, time_zone
+        from tocsin.sources import SourceError, guard_of, time_zone
 
+        allowed = guard_of(allow_lists=self.allow_list or ()).allowed
+        try:
+            guard = replace(guard_of(self.own or (), self.proxy or (), places=("--own", "--proxy")), allowed=allowed)
+            zone = time_zone(self.timezone)
+        except SourceError as error:
+            raise typer.BadParameter(f"{error}; {error.hint}") from None
         return HowToRead(
             now=now,
             as_of=self._as_of(now),
             form=self._form(),
+            mapping=self._mapping(),
             allow_non_global=self.allow_non_global,
-            guard=guard_of(self.own or (), self.proxy or (), self.allow_list or ()),
-            timezone=time_zone(self.timezone),
+            guard=guard,
+            timezone=zone,
         )
 
     def _as_of(self, now: datetime) -> datetime | None:  # noqa: ARG002
@@ -61,6 +69,9 @@ class GuardOptions(Struct, frozen=True, kw_only=True):
 
     def _form(self) -> "Format | None":
         return None
+
+    def _mapping(self) -> str:
+        return ""
 
 
 class RecordOptions(GuardOptions, frozen=True, kw_only=True):
@@ -107,6 +118,9 @@ class ReadingOptions(RecordOptions, frozen=True, kw_only=True):
         if self.mapping:
             return mapping_format(self.mapping)
         return format_named(self.form) if self.form else None
+
+    def _mapping(self) -> str:
+        return str(self.mapping or "")
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -50,12 +50,25 @@ def run_relay(config: Path) -> None:
     file = load_relay_file(config)
     sources = [open_source(name, source) for name, source in file.sources.items()]
     guards = guards_of(file.sources)
+    _warn_of_open_secrets(file)
     if file.journal is None:
         asyncio.run(_run(file, sources, guards))
     else:
         from tocsin.cli.relay_worker import run_worker
 
         asyncio.run(run_worker(file, file.journal, sources, guards))
+
+
+def _warn_of_open_secrets(file: "RelayFile") -> None:
+    import structlog
+
+    from tocsin.okta.secret_places import others_may_read
+
+    for name, target in file.targets.items():
+        for key, path in target.secret_files().items():
+            if others_may_read(path):
+                log = structlog.get_logger("tocsin.relay")
+                log.warning("secret.readable", key=f"targets.{name}.{key}", file=str(path), hint="chmod o-r")
 
 
 class RequestLog:
@@ -68,7 +81,13 @@ class RequestLog:
 
     def sent(self, sent: Sent) -> None:
         say = self._log.info if sent.outcome == "delivered" else self._log.warning
-        facts = {"status": sent.status, "reason": sent.reason} if sent.reason or sent.outcome != "delivered" else {}
+        facts: dict[str, object] = {}
+        if sent.reason or sent.outcome != "delivered":
+            facts = {"status": sent.status, "reason": sent.reason}
+        if sent.remedy:
+            facts["remedy"] = sent.remedy
+        if sent.again_in:
+            facts["again_in_s"] = round(sent.again_in.total_seconds(), 3)
         say(
             f"request.{sent.outcome}",
             target=sent.target,

@@ -128,7 +128,9 @@ def lines(report: Report) -> Iterator[str]:
     retries = f", {tally.retries:,} of them again" if tally.retries else ""
     seconds = f"{report.took.total_seconds():.1f} s"
     if not tally.requests:
-        yield "nothing was sent"
+        known = report.kept_in and not report.subjects and report.intake.signals > report.intake.ended
+        remembered = f": all of it was told before, or decided about, as {report.kept_in} remembers" if known else ""
+        yield f"nothing was sent{remembered}"
     elif not (tally.delivered or tally.refused or tally.in_flight):
         attempts = "1 attempt" if tally.requests == 1 else f"{tally.requests:,} attempts"
         yield f"nothing was delivered to {report.to} in {attempts}"
@@ -171,9 +173,9 @@ def broken_lines(intake: Intake) -> Iterator[str]:
     if more := intake.broken - len(intake.first_broken):
         yield f"and {more:,} more broken lines"
     for account in intake.files:
-        if account.rather is not None and account.form is not None:
-            nothing = f"nothing was found in {account.file} as {account.form.name}"
-            yield f"  hint: {nothing}; by its content it is {account.rather.name}: name that, or no format"
+        if account.rather is not None:
+            yield f"nothing was found in {account.file} {account.said_by}"
+            yield f"  hint: by its content it is {account.rather.name}: name that, or no format"
 
 
 def skipped_lines(intake: Intake) -> Iterator[str]:

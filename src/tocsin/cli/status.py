@@ -18,8 +18,13 @@ from tocsin.signals import to_ms
 def status_command(
     config: ConfigOption = DEFAULT_CONFIG,
     json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 where something does not work.")] = False,
 ) -> None:
-    """Say how a relay is doing, whether it runs or not."""
+    """
+    Say how a relay is doing, whether it runs or not.
+
+    With --check it ends with 1 unless the relay runs, no target is paused and no source is stopped.
+    """
     from tocsin.cli.relay_file import load_relay_file
 
     file = load_relay_file(config)
@@ -29,11 +34,16 @@ def status_command(
         from tocsin.cli.fleet_status import fleet_lines, fleet_status
 
         found = fleet_status(file, file.journal, running=running)
-        typer.echo(msgspec.json.encode(found).decode() if json else "\n".join(fleet_lines(found)))
-        return
-    with closing(open_outbox(state)) as outbox:
-        status = status_of(outbox, running=running, now_ms=to_ms(datetime.now(UTC)))
-    typer.echo(msgspec.json.encode(status).decode() if json else "\n".join(status_lines(status)))
+        works, lines = found.works, fleet_lines(found)
+        encoded = msgspec.json.encode(found)
+    else:
+        with closing(open_outbox(state)) as outbox:
+            status = status_of(outbox, running=running, now_ms=to_ms(datetime.now(UTC)))
+        works, lines = status.works, status_lines(status)
+        encoded = msgspec.json.encode(status)
+    typer.echo(encoded.decode() if json else "\n".join(lines))
+    if check and not works:
+        raise typer.Exit(1)
 
 
 def status_lines(status: Status, *, of_worker: bool = False) -> Iterator[str]:
@@ -41,7 +51,7 @@ def status_lines(status: Status, *, of_worker: bool = False) -> Iterator[str]:
     does = "runs" if status.running else "does not run"
     yield f"the relay of {status.state} {does}; it holds something about {status.ips:,} IPs"
     for target in status.targets:
-        yield from _target(target)
+        yield from _target(target, running=status.running)
     for source in status.sources:
         yield from _source(source)
     if status.quarantined:
@@ -49,7 +59,7 @@ def status_lines(status: Status, *, of_worker: bool = False) -> Iterator[str]:
         yield f"quarantine: {status.quarantined:,} (`tocsin quarantine list` {shows})"
 
 
-def _target(target: TargetStatus) -> Iterator[str]:
+def _target(target: TargetStatus, *, running: bool) -> Iterator[str]:
     yield f"target {target.name}: {target.waiting:,} waiting, {target.delivered:,} delivered"
     for level, waiting in target.backlog.items():
         if waiting.count:
@@ -60,7 +70,8 @@ def _target(target: TargetStatus) -> Iterator[str]:
         yield f"  last answer {ago} ago: {target.answer}; {target.left} of {target.limit} requests left"
     if target.paused:
         remedy = f"; {target.remedy}" if target.remedy else ""
-        yield f"  paused: {target.paused}{remedy}"
+        again = f"; tried again in {about(timedelta(seconds=target.again_s))}" if running else ""
+        yield f"  paused: {target.paused}{remedy}{again}"
 
 
 def _source(source: SourceStatus) -> Iterator[str]:

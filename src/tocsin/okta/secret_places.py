@@ -1,6 +1,7 @@
 """Where a secret is kept: a file of its own, or the environment; never an argument that others can see in `ps`."""
 
 import os
+import stat
 from pathlib import Path
 
 from tocsin.errors import TocsinError
@@ -36,6 +37,14 @@ def secret_in_file(path: Path, *, error: type[TocsinError] = NoToken, blanks: bo
 def secret_in_variable(name: str, *, error: type[TocsinError] = NoToken, blanks: bool = False) -> str:
     """The content of a variable of the environment; as `secret_in_file`."""
     return _checked(os.environ.get(name, "").strip(), name, error, blanks)
+
+
+def others_may_read(path: Path) -> bool:
+    """Whether a file is not for its owner and group alone. False for one that is not there."""
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
 
 
 def _checked(secret: str, place: str, error: type[TocsinError], blanks: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from tocsin.okta.secret_places import secret_in_file, secret_in_variable
+from tocsin.okta.secret_places import NoToken, secret_in_file, secret_in_variable
 from tocsin.relay.credentials import Credential, ServiceApp, Token
 from tocsin.signals import RiskLevel, ip_span
 from tocsin.signals.special_addresses import special_use
@@ -87,10 +87,28 @@ class TargetConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         special = not self.allow_non_global
         return lambda key: (special and special_use(key) is not None) or any(a <= key <= b for a, b in spans)
 
+    def secret_files(self) -> dict[str, Path]:
+        """The files that a secret is in, by the keys that name them."""
+        files = {
+            "token_file": self.token_file,
+            "access_token_file": self.access_token_file,
+            "private_key_file": self.private_key_file,
+        }
+        return {key: Path(file).absolute() for key, file in files.items() if file}
+
     def _fetch(self) -> Callable[[], str]:
-        if file := self.token_file or self.access_token_file:
-            return partial(secret_in_file, Path(file))
-        return partial(secret_in_variable, self.token_env or self.access_token_env or "")
+        if files := self.secret_files():
+            ((key, file),) = files.items()
+            return partial(_named, key, partial(secret_in_file, file))
+        key = "token_env" if self.token_env else "access_token_env"
+        return partial(_named, key, partial(secret_in_variable, self.token_env or self.access_token_env or ""))
+
+
+def _named(key: str, fetch: Callable[[], str]) -> str:
+    try:
+        return fetch()
+    except NoToken as error:
+        raise NoToken(f"{key}: {error.summary}", hint=error.hint) from None
 
 
 class RelayConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tocsin.okta.secret_places import NoToken
 from tocsin.relay.books import SourceBook
 from tocsin.relay.changes import Served
 from tocsin.relay.config import RelayConfig, TargetConfig
@@ -223,7 +224,10 @@ class Relay:
         self._check()
 
     async def _add_target(self, stack: AsyncExitStack, name: str, config: TargetConfig) -> None:
-        target = await stack.enter_async_context(self._open_target(config))
+        try:
+            target = await stack.enter_async_context(self._open_target(config))
+        except NoToken as error:
+            raise NoToken(f"targets.{name}.{error.summary}", hint=error.hint) from None
         book = await self._box.do(self._box.outbox.target, name)
         self.senders[name] = Sender(
             name,

@@ -349,6 +349,8 @@ class Sender:
             outcome=outcome,
             status=answer.status,
             reason="" if outcome == "delivered" else answer.reason,
+            remedy=self._book.remedy,
+            again_in=timedelta() if self._pause is None else max(timedelta(), self._pause.until - self._steady()),
             took=now - sent_at,
             waited=sent_at - from_ms(min(telling.since_ms for telling in tellings)),
             left=self._window.left,

@@ -8,7 +8,9 @@ from tocsin.relay.books import SourceBook, TargetBook
 from tocsin.relay.errors import RelayError
 from tocsin.relay.outbox import Backlog, Outbox
 from tocsin.relay.reconcile import Rank
+from tocsin.relay.sender import LOOKS_AGAIN_AFTER
 
+LOOKS_AGAIN_AFTER_MS = round(LOOKS_AGAIN_AFTER.total_seconds() * 1000)
 LEVELS = {
     "HIGH": (Rank.RAISE_HIGH, Rank.REFRESH_HIGH),
     "MEDIUM": (Rank.RAISE_MEDIUM, Rank.REFRESH_MEDIUM),
@@ -47,6 +49,8 @@ class TargetStatus(Struct, frozen=True):
     paused: str
     """Why nothing is sent; empty while it works."""
     remedy: str
+    again_s: float
+    """When a paused one is tried again by the relay, if it runs and has something to tell."""
 
     @property
     def waiting(self) -> int:
@@ -80,6 +84,12 @@ class Status(Struct, frozen=True):
     quarantined: int
     targets: list[TargetStatus]
     sources: list[SourceStatus]
+
+    @property
+    def works(self) -> bool:
+        """Whether it runs, and every target can be told, and every source gives what it has."""
+        stopped = any(target.paused for target in self.targets) or any(source.stopped for source in self.sources)
+        return self.running and not stopped
 
 
 def status_of(outbox: Outbox, *, running: bool, now_ms: int) -> Status:
@@ -117,6 +127,7 @@ def _target(name: str, book: TargetBook, backlog: dict[Rank, Backlog], now_ms: i
         answered_s=_ago(book.answered_ms, now_ms),
         paused=book.paused,
         remedy=book.remedy,
+        again_s=max(0, book.answered_ms + LOOKS_AGAIN_AFTER_MS - now_ms) / 1000 if book.paused else 0,
     )
 
 

@@ -19,6 +19,10 @@ class Sent(Struct, frozen=True):
     """None when no answer came."""
     reason: str
     """The target's own words when it did not take it."""
+    remedy: str
+    """What a person can do about a target that is paused."""
+    again_in: timedelta
+    """When something is sent next at the earliest, where the target is not to be asked before; else zero."""
     took: timedelta
     waited: timedelta
     """How long the first of its subjects had waited."""

@@ -29,16 +29,23 @@ class Guard(Struct, frozen=True):
 
 
 def guard_of(
-    own_networks: Iterable[str] = (), trusted_proxies: Iterable[str] = (), allow_lists: Iterable[str] = ()
+    own_networks: Iterable[str] = (),
+    trusted_proxies: Iterable[str] = (),
+    allow_lists: Iterable[str] = (),
+    *,
+    places: tuple[str, str] = ("own_networks", "trusted_proxies"),
 ) -> Guard:
     """
     The guard that a configuration describes; `allow_lists` are paths of files.
 
+    Args:
+        places: what the first two are called where a person wrote them.
+
     Raises: SourceError, which names what is no network or cannot be read.
     """
     return Guard(
-        _ranges(((network, "one of our own networks") for network in own_networks), "own_networks"),
-        _ranges(((network, "one of our proxies") for network in trusted_proxies), "trusted_proxies"),
+        _ranges(((network, "one of our own networks") for network in own_networks), places[0]),
+        _ranges(((network, "one of our proxies") for network in trusted_proxies), places[1]),
         _ranges((pair for path in allow_lists for pair in _allow_list(Path(path))), "allow_lists"),
     )
 
