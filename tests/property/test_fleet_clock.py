@@ -9,7 +9,7 @@ from tocsin.journal.jetstream.clock import Measured, advanced, apart_s, better
 
 DRIFT = 150e-6
 ON_THE_WAY_S = 1e-3
-"""While two questions are on their way, six seconds each at most, the clocks run apart by less: it is not counted."""
+"""While questions are on their way, six seconds at most here, the clocks run apart by less: it is not counted."""
 
 
 class Question(NamedTuple):
