@@ -499,6 +499,36 @@ def test_what_is_handed_over_takes_the_place_of_nothing_that_a_worker_reads(tmp_
     run_virtually(main)
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        None,
+        (b"abc", 3, 0, 2**41, b""),
+        (bytes(16), 9, 0, 2**41, b""),
+        (bytes(16), 3, 2**63, 2**63, b""),
+        (b"\xfe" * 16, 3, 0, 2**41, b"\xff"),
+    ],
+)
+def test_what_is_handed_over_and_cannot_be_read_keeps_nothing_else_from_being_told(
+    tmp_path: Path, row: tuple[bytes, int, int, int, bytes] | None
+) -> None:
+    async def main() -> None:
+        fleet = Fleet(tmp_path, _orgs("acme"))
+        worker = fleet.start("w1")
+        await asyncio.sleep(30)
+        forged = Published(Prepared("a", [row] if row else []))
+        body = sealed(forged, by="put/forged", at_ms=to_ms(fleet.clock())) if row else b"garbage"
+        await fleet.signals.append(put_topic_of("a"), body)
+        await fleet.detector.put([_signal(1)])
+        await asyncio.sleep(60)
+        assert set(fleet.orgs["acme"].picture(fleet.clock())) == {address(1)}
+        status = await worker.serving.status()
+        assert (status.quarantined, [source.name for source in status.sources]) == (1, ["a (put)"])
+        await fleet.close()
+
+    run_virtually(main)
+
+
 def test_what_nothing_speaks_of_any_more_is_forgotten_and_the_position_stays(tmp_path: Path) -> None:
     async def main() -> None:
         fleet = Fleet(tmp_path, _orgs("acme"), signals_life_s=3600, told_life_s=1800)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tocsin.relay.books import SourceBook
-from tocsin.relay.record import Claim
+from tocsin.relay.record import NEVER_MS, Claim
 from tocsin.relay.refusal import Kind, Refusal
 from tocsin.signals import Batch, InvalidSignals, Problem, Retraction, RiskLevel, Signal, Skipped, ip_key, to_ms
 from tocsin.signals.limits import MESSAGE_ALLOWED, MESSAGE_CHARS
@@ -17,7 +18,11 @@ SOURCE_BYTES = 400
 """The longest name of a source, in UTF-8: it is part of a key of the outbox, and of a topic of a fleet's stream."""
 _ALLOWED = re.compile(f"{MESSAGE_ALLOWED}")
 
-Row = tuple[bytes, int, int, int, bytes]
+_Key = Annotated[bytes, Meta(min_length=16, max_length=16)]
+_Severity = Annotated[int, Meta(ge=0, le=3)]
+_Moment = Annotated[int, Meta(ge=-NEVER_MS, le=NEVER_MS)]
+_Message = Annotated[bytes, Meta(max_length=MESSAGE_CHARS)]
+Row = tuple[_Key, _Severity, _Moment, _Moment, _Message]
 """IP key, severity, observed and expires in ms, message; severity 0 for a retraction."""
 
 

@@ -12,16 +12,18 @@ import msgspec
 from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
-from tocsin.journal import Entry
+from tocsin.journal import Entry, JournalError
 from tocsin.relay.fleet.fenced import opened, unreadable
 from tocsin.relay.fleet.names import handed_over, word
 from tocsin.relay.intake import Prepared
+from tocsin.signals import Skipped, SkipReason
 
 BRANCH, PUT = "signals.", "put"
 STREAM = "(signals)"
 """What the outbox calls the stream, which is a source to it; no source of a configuration can have this name."""
 ROWS_PER_ENTRY = 1_000
 SKIPPED_PER_ENTRY = 500
+EXCERPT_BYTES = 40
 
 
 class Published(Struct, frozen=True, array_like=True):
@@ -78,8 +80,19 @@ def taken(entries: Sequence[Entry]) -> list[Prepared]:
 
 
 def _batch(entry: Entry) -> Prepared:
-    batch = published(entry).batch
-    return batch if entry.topic == topic_of(batch.source) else replace(batch, source=handed_over(batch.source))
+    name, dot, _ = entry.topic.removeprefix(BRANCH).partition(f".{PUT}")
+    if not dot:
+        return published(entry).batch
+    try:
+        batch = published(entry).batch
+    except JournalError:
+        batch = None
+    if batch is None or not all(row[4].isascii() for row in batch.rows):
+        # Anyone may have written it: what only some program understands must not keep the rest from being told.
+        detail = "what was handed over cannot be read: another version or program wrote it"
+        unread = Skipped(SkipReason.NOT_A_RECORD, entry.seq, detail, repr(entry.body[:EXCERPT_BYTES]))
+        return Prepared(handed_over(name), [], [unread])
+    return replace(batch, source=handed_over(batch.source))
 
 
 def seq_of(position: bytes) -> int:
