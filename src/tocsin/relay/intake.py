@@ -8,7 +8,18 @@ from msgspec import Struct
 from tocsin.relay.books import SourceBook
 from tocsin.relay.record import Claim
 from tocsin.relay.refusal import Kind, Refusal
-from tocsin.signals import Batch, InvalidSignals, Problem, Retraction, RiskLevel, Signal, Skipped, ip_key, to_ms
+from tocsin.signals import (
+    Batch,
+    InvalidSignals,
+    Problem,
+    Retraction,
+    RiskLevel,
+    Signal,
+    Skipped,
+    ip_key,
+    parse_timestamp,
+    to_ms,
+)
 from tocsin.signals.limits import MESSAGE_ALLOWED, MESSAGE_CHARS
 
 REMEMBER_RETRACTION_MS = 3_600_000
@@ -16,6 +27,9 @@ REMEMBER_RETRACTION_MS = 3_600_000
 SOURCE_BYTES = 400
 """The longest name of a source, in UTF-8: it is part of a key of the outbox, and of a topic of a fleet's stream."""
 _ALLOWED = re.compile(f"{MESSAGE_ALLOWED}")
+_ALLOWED_BYTES = re.compile(_ALLOWED.pattern.encode())
+_KEY_BYTES = 16
+_YEARS_MS = range(to_ms(parse_timestamp("0001-01-01T00:00:00Z")), to_ms(parse_timestamp("9999-12-31T00:00:00Z")))
 
 Row = tuple[bytes, int, int, int, bytes]
 """IP key, severity, observed and expires in ms, message; severity 0 for a retraction."""
@@ -56,6 +70,19 @@ def prepared(claims: Iterable[Batch | Iterable[Signal | Retraction]]) -> list[Pr
     return [
         batch for some in claims for batch in ([prepare(some)] if isinstance(some, Batch) else prepare_signals(some))
     ]
+
+
+def can_be_held(row: Row) -> bool:
+    """Whether a row that others made is one that an outbox can hold and a target can be told."""
+    key, severity, observed_ms, expires_ms, message = row
+    return (
+        len(key) == _KEY_BYTES
+        and 0 <= severity <= RiskLevel.HIGH.severity
+        and observed_ms in _YEARS_MS
+        and expires_ms in _YEARS_MS
+        and len(message) <= MESSAGE_CHARS
+        and (not message or _ALLOWED_BYTES.fullmatch(message) is not None)
+    )
 
 
 class Intake:

@@ -3,19 +3,22 @@
 An entry holds one batch as it goes into an outbox (`intake.Prepared`), cut so that it fits. Who reads a source writes
 to the topic `signals.<source>`, and its last entry tells where the next one goes on; what a program hands over itself
 goes to `signals.<source>.put`, where anyone may write. The topic alone tells which of both it is: what is handed over
-is another source to the outboxes, whatever name it gives itself.
+is another source to the outboxes, whatever name it gives itself. And it stops nobody, whatever it says: what cannot be
+understood of it is passed over as a record that is broken.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct, msgpack
 from msgspec.structs import replace
 
-from tocsin.journal import Entry
+from tocsin.journal import Entry, JournalError
 from tocsin.relay.fleet.fenced import opened, unreadable
 from tocsin.relay.fleet.names import handed_over, word
-from tocsin.relay.intake import Prepared
+from tocsin.relay.intake import Prepared, can_be_held
+from tocsin.signals import Skipped, SkipReason
+from tocsin.signals.skipped import EXCERPT_CHARS
 
 BRANCH, PUT = "signals.", "put"
 STREAM = "(signals)"
@@ -71,15 +74,36 @@ def published(entry: Entry) -> Published:
         raise unreadable(entry) from None
 
 
-def taken(entries: Sequence[Entry]) -> list[Prepared]:
-    """What entries of the stream say to an outbox, and how far it has come with them: kept together, or not at all."""
-    seq = entries[-1].seq
-    return [*(_batch(entry) for entry in entries), Prepared(STREAM, [], position=b"%d" % seq)]
+def taken(entries: Sequence[Entry], *, passed_over: Callable[[Entry], None]) -> list[Prepared]:
+    """
+    What entries of the stream say to an outbox, and how far it has come with them: kept together, or not at all.
+
+    Args:
+        passed_over: told of each that was handed over and cannot be understood.
+    Raises: JournalError, for such a one of a source that workers read: a newer version reads it now.
+    """
+    batches = [_batch(entry, passed_over) for entry in entries]
+    return [*batches, Prepared(STREAM, [], position=b"%d" % entries[-1].seq)]
 
 
-def _batch(entry: Entry) -> Prepared:
-    batch = published(entry).batch
-    return batch if entry.topic == topic_of(batch.source) else replace(batch, source=handed_over(batch.source))
+def _batch(entry: Entry, passed_over: Callable[[Entry], None]) -> Prepared:
+    name, dot, _ = entry.topic.removeprefix(BRANCH).partition(".")
+    if not dot:
+        return published(entry).batch
+    try:
+        batch = published(entry).batch
+        if not all(map(can_be_held, batch.rows)):
+            raise unreadable(entry)
+    except JournalError:
+        passed_over(entry)
+        batch = Prepared(name, [], skipped=[_not_understood(entry)])
+    return replace(batch, source=handed_over(batch.source))
+
+
+def _not_understood(entry: Entry) -> Skipped:
+    detail = f"entry {entry.seq} of the stream is nothing that this version understands: did a newer one hand it over?"
+    excerpt = entry.body[:EXCERPT_CHARS].decode("ascii", "backslashreplace")[:EXCERPT_CHARS]
+    return Skipped(SkipReason.NOT_A_RECORD, line=entry.seq, detail=detail, excerpt=excerpt)
 
 
 def seq_of(position: bytes) -> int:
