@@ -276,11 +276,11 @@ async def test_names_and_hosts_are_given_once_and_another_secret_is_noticed() ->
     ):
         with pytest.raises(OrgError, match=why):
             await orgs.add(name, url, at_ms=2)
-    assert {name: org.host for name, org in (await orgs.all()).items()} == {"acme": "acme.example"}
+    assert {name: org.host for name, org in (await orgs.all()).orgs.items()} == {"acme": "acme.example"}
     twice = (orgs.add(name, "https://both.example", at_ms=2) for name in ("coil", "dove"))
     refused = [error for error in await asyncio.gather(*twice, return_exceptions=True) if error is not None]
     assert ["where" in str(error) for error in refused] == [True]
-    (owner,) = set(await orgs.all()) - {"acme"}
+    (owner,) = (await orgs.all()).orgs.keys() - {"acme"}
     await orgs.remove(owner)
     await orgs.add("edge", "https://both.example.", at_ms=3)
     await orgs.remove("acme")
