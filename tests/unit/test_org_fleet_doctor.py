@@ -1,5 +1,6 @@
 """What the doctor says of a node's data folder, with its fleet out of reach."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from support.node import NOW, MemoryFleet
 from tocsin.org.doctor import Finding
 from tocsin.org.errors import OrgError
+from tocsin.org.fleet import snapshot
 from tocsin.org.fleet.doctor import examine_node
 from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.secret import FleetSecret
@@ -90,3 +92,46 @@ async def test_it_tells_of_a_restore_that_was_not_ended_and_of_what_is_no_org(tm
     assert list(problems(node)) == ["marker"]
     with pytest.raises(OrgError, match="was interrupted"):
         NodeFolder.open(node.path)
+
+
+def _everything(node: NodeFolder) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in node.path.rglob("*") if file.is_file() and file.suffix != ".lock"}
+
+
+async def _torn(node: NodeFolder) -> str:
+    """As the machine went down with it."""
+    (node.orgs()["acme"].path / "index.boot").write_bytes(b"another boot")
+    return "was in use when the machine went down"
+
+
+async def _older(node: NodeFolder) -> str:
+    index = RiskIndex(node.orgs()["acme"].index)
+    with index._env.begin(write=True) as txn:
+        txn.put(b"layout", b"1", db=index._meta)
+    index.close()
+    return "another version's"
+
+
+@pytest.mark.parametrize("spoilt", [_torn, _older])
+async def test_to_look_and_to_copy_make_nothing_anew(
+    tmp_path: Path, spoilt: Callable[[NodeFolder], Awaitable[str]]
+) -> None:
+    """What serves the org next does; an older version would go on with what it has."""
+    node = await node_at(tmp_path / "node")
+    why = await spoilt(node)
+    before = _everything(node)
+    found = problems(node)
+    assert list(found) == ["acme: risk index"]
+    assert why in found["acme: risk index"].text
+    with pytest.raises(OrgError, match=why):
+        snapshot.take(node.path, tmp_path / "taken", org=None, on_progress=lambda _done, _total: None)
+    assert _everything(node) == before
+    assert not (tmp_path / "taken").exists()
+
+
+async def test_what_was_not_made_yet_is_not_made_by_a_copy_of_it(tmp_path: Path) -> None:
+    node, taken, new = await node_at(tmp_path / "node"), tmp_path / "taken", tmp_path / "new"
+    assert snapshot.take(node.path, taken, org=None, on_progress=lambda _done, _total: None) == {"acme": 1, "bolt": 0}
+    assert not node.orgs()["bolt"].index.exists()
+    assert snapshot.restore(taken, new, on_progress=lambda _done, _total: None) == ["acme", "bolt"]
+    assert problems(NodeFolder.open(new)) == {}

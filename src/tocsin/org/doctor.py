@@ -139,7 +139,7 @@ def _risk_index(folder: DataFolder, deep: bool) -> str:
     registry = Registry(MemoryJournal(), folder.directory)
     live = {provider.id for provider in registry.providers.all()}
     registry.directory.close()
-    index = RiskIndex(folder.index)
+    index = RiskIndex(folder.index, remake=False)
     try:
         for _ in range(_MOVING_TRIES):
             cursor = index.cursor()

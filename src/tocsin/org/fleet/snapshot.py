@@ -100,17 +100,12 @@ def _chosen(node: NodeFolder, org: str | None) -> dict[str, OrgFiles]:
 
 def _copy(files: OrgFiles, to: Path, meter: "_Meter") -> int:
     with files.in_use():
-        _make_folder(to / "index")
+        _make_folder(to)
         # The note first, and those last that are applied first: none is then further than what it rests on.
         mark(to, make_ours(files.path, NODE_ORG, create=False))
         _copy_sqlite(files.log, to, meter)
         _copy_sqlite(files.feed, to, meter)
-        index = RiskIndex(files.index)
-        try:
-            applied = index.cursor()
-            _copy_index(index, to / "index" / "data.mdb", meter)
-        finally:
-            index.close()
+        applied = _copy_index(files.index, to / "index", meter)
         _copy_sqlite(files.directory, to, meter)
         return applied
 
@@ -132,13 +127,23 @@ def _copy_sqlite(source: Path, to: Path, meter: "_Meter") -> None:
     meter.add(size)
 
 
-def _copy_index(index: RiskIndex, to: Path, meter: "_Meter") -> None:
-    with _new(to) as file, ThreadPoolExecutor(max_workers=1) as thread:
-        copying = thread.submit(index.copy, file)
-        while wait([copying], _TELL_EVERY_S).not_done:
-            meter.within(os.fstat(file.fileno()).st_size)
-        copying.result()
-        meter.add(os.fstat(file.fileno()).st_size)
+def _copy_index(source: Path, to: Path, meter: "_Meter") -> int:
+    """Returns: the seq of the last entry applied."""
+    if not source.exists():
+        return 0
+    index = RiskIndex(source, remake=False)
+    _make_folder(to)
+    try:
+        applied = index.cursor()
+        with _new(to / "data.mdb") as file, ThreadPoolExecutor(max_workers=1) as thread:
+            copying = thread.submit(index.copy, file)
+            while wait([copying], _TELL_EVERY_S).not_done:
+                meter.within(os.fstat(file.fileno()).st_size)
+            copying.result()
+            meter.add(os.fstat(file.fileno()).st_size)
+    finally:
+        index.close()
+    return applied
 
 
 def _put_on_disk(source: Path, to: BinaryIO | None, meter: "_Meter") -> str:
