@@ -1,12 +1,16 @@
 """What the doctor says of a node's data folder, with its fleet out of reach."""
 
+import os
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from support.node import NOW, MemoryFleet
-from tocsin.org.doctor import Finding
+from tocsin.org.doctor import Finding, disk, left_over, permissions
 from tocsin.org.errors import OrgError
 from tocsin.org.fleet import snapshot
 from tocsin.org.fleet.doctor import examine_node
@@ -14,6 +18,7 @@ from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.secret import FleetSecret
 from tocsin.org.fleet.settings import NodeSettings
 from tocsin.org.folder import RESTORING
+from tocsin.org.marker import mark_whole
 from tocsin.org.opening import open_org
 from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_topic
 from tocsin.org.risk_index import RiskIndex
@@ -67,6 +72,7 @@ async def test_it_tells_each_thing_that_is_wrong_and_its_mend(tmp_path: Path) ->
         file.write(b"\xff" * 4096)
     acme.directory.chmod(0o640)
     (acme.path / ".marker-abc").touch(mode=0o600)
+    os.utime(acme.path / ".marker-abc", (0, 0))
     index = RiskIndex(acme.index)
     with index._env.begin(write=True) as txn:
         txn.put(b"cursor", bytes(8), db=index._meta)
@@ -135,3 +141,26 @@ async def test_what_was_not_made_yet_is_not_made_by_a_copy_of_it(tmp_path: Path)
     assert not node.orgs()["bolt"].index.exists()
     assert snapshot.restore(taken, new, on_progress=lambda _done, _total: None) == ["acme", "bolt"]
     assert problems(NodeFolder.open(new)) == {}
+
+
+async def test_what_a_running_node_makes_and_takes_away_is_no_problem(tmp_path: Path) -> None:
+    node = await node_at(tmp_path / "node")
+    acme = node.orgs()["acme"].path
+    (acme / "elsewhere").symlink_to(tmp_path / "nowhere")
+    (acme / ".marker-being-written").touch(mode=0o600)
+    ended = threading.Event()
+
+    def work() -> None:
+        for number in count():
+            if ended.is_set():
+                return
+            mark_whole(acme, number)
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        working = pool.submit(work)
+        try:
+            found = [look(node.path) for look in (permissions, left_over, disk) for _ in range(100)]
+        finally:
+            ended.set()
+            working.result()
+    assert set(found[:200]) == {"for its owner alone", "nothing of a killed command"}
