@@ -39,6 +39,7 @@ bench: setup-dev
 	$(RUN) python bench/sdk.py
 	$(RUN) python bench/org.py
 	$(RUN) python bench/fleet.py
+	$(RUN) python bench/takeover.py
 	$(RUN) python bench/relay.py --plot docs/relay-hour.svg
 	$(RUN) python bench/look_ups.py
 	$(RUN) python bench/sources.py

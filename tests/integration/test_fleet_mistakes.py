@@ -136,6 +136,7 @@ def _another_secret_adds_no_org(fleet: Path) -> None:
 
 
 def _the_key_of_another_role(fleet: Path) -> None:
+    (fleet / "token").touch(mode=0o600)
     (fleet / "token").write_text("00token")
     for file, role, wrong, command in (
         ("admin.toml", "admin", "org", ("fleet", "init", str(fleet))),

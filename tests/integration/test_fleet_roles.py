@@ -108,6 +108,7 @@ async def test_over_tls_each_role_does_its_work_and_is_refused_what_is_not(
         await journal.close()
         await orgs.close()
         await _an_answer_reaches_no_other_account(worker, node_user)
+        await _what_the_auditor_is_answered_deletes_nothing(auditor, node_user)
     _a_server_without_the_password_is_kept_out(fleet)
     _a_copy_that_is_cut_is_found(fleet, running)
     removed = tocsin("fleet", "org", "remove", "acme", *at)
@@ -134,6 +135,28 @@ async def _an_answer_reaches_no_other_account(worker: JetStreamConnection, node_
             await asyncio.sleep(0.05)
     await told.close()
     assert (await node_user.api("STREAM.INFO.TOCSIN"))["state"]["last_seq"] == before
+
+
+async def _what_the_auditor_is_answered_deletes_nothing(
+    auditor: JetStreamConnection, node_user: JetStreamConnection
+) -> None:
+    """The API of JetStream hears what is answered to a direct get: a message without a body is a question to it."""
+    made = await node_user.ask("tocsin.journal.acme.directory.nothing", b"", None, 5.0)
+    seq = msgspec.json.decode(made.data)["seq"]
+    question = b'{"seq":%d}' % seq
+    async with asyncio.timeout(30):
+        while not await auditor.batches.next("TOCSIN", ">", seq, most=1):  # noqa: ASYNC110 - a replica is behind
+            await asyncio.sleep(0.05)
+    for to in ("$JS.API.STREAM.DELETE.TOCSIN", "$JS.API.STREAM.PURGE.KV_tocsin_orgs", "tocsin.journal.acme.a"):
+        await auditor.publish("$JS.API.DIRECT.GET.TOCSIN", question, to)
+    # The same question of a node, in the account of the streams: once it had its effect, so would the others have.
+    await node_user.ask("$KV.tocsin_pulls.x", b"", None, 5.0)
+    await node_user.publish("$JS.API.DIRECT.GET.TOCSIN", question, "$JS.API.STREAM.PURGE.KV_tocsin_pulls")
+    async with asyncio.timeout(30):
+        while (await node_user.api("STREAM.INFO.KV_tocsin_pulls"))["state"]["messages"]:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+    assert (await node_user.api("STREAM.INFO.TOCSIN"))["state"]["last_seq"] == seq
+    assert (await node_user.api("STREAM.INFO.KV_tocsin_orgs"))["state"]["messages"] > 0
 
 
 def _a_copy_that_is_cut_is_found(fleet: Path, running: dict[str, subprocess.Popen[bytes]]) -> None:

@@ -674,9 +674,10 @@ KEY, MS = bytes(15) + b"\1", to_ms(T0)
         _forged([KEY, 3, MS, 2**63, b""]),
         _forged([KEY[1:], 3, MS, MS, b""]),
         _forged([KEY, 3, MS, MS, b"x" * 600]),
-        _forged([KEY, 3, MS, MS, b"\xff"]),
+        _forged([KEY, 3, MS, MS + 60_000, b"\xff"]),
+        _forged([KEY, 3, MS, MS + 60_000, b"a@b"]),
     ],
-    ids=["no-entry", "empty", "newer", "severity", "expires", "key", "long-message", "message"],
+    ids=["no-entry", "empty", "newer", "severity", "expires", "key", "long-message", "no-text", "no-message"],
 )
 def test_whatever_is_handed_over_stops_no_target(tmp_path: Path, body: bytes) -> None:
     """Anyone with a detector's key may write it, and a newer version beside older workers does."""
@@ -693,8 +694,9 @@ def test_whatever_is_handed_over_stops_no_target(tmp_path: Path, body: bytes) ->
         assert [[ip for ip, _ in org.taken] for org in fleet.orgs.values()] == [[address(2)], [address(2)]]
         said = [log for log in logs if log["event"] == "stream.passed_over"]
         assert [(log["seq"], log["count"]) for log in said] == [(1, 1), (10, 10)], "not once for each target or entry"
-        (source,) = [one for one in (await worker.serving.status()).sources if one.name == handed_over("x")]
-        assert sum(source.skipped.values()) == 12
+        status = await worker.serving.status()
+        (source,) = [one for one in status.sources if one.name == handed_over("x")]
+        assert (sum(source.skipped.values()), status.quarantined) == (12, 2)
         await fleet.close()
 
     run_virtually(main)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
+from support.relay_fleet import ledger_over
 from support.virtual_time import T0
 from tocsin.journal import Entry, MemoryJournal
 from tocsin.relay import Outbox
@@ -18,10 +19,8 @@ from tocsin.relay.books import TargetBook
 from tocsin.relay.changes import Served, told_by
 from tocsin.relay.fleet import Detector, Holding
 from tocsin.relay.fleet.detector import SourceDoor
-from tocsin.relay.fleet.fenced import FencedTopic
-from tocsin.relay.fleet.ledger import TOPIC, FleetLedger
+from tocsin.relay.fleet.ledger import FleetLedger
 from tocsin.relay.fleet.stream import STREAM, seq_of, taken
-from tocsin.relay.fleet.turns import Turns
 from tocsin.relay.intake import Prepared
 from tocsin.relay.ledger import Answered, Intent, Outcome, Spent
 from tocsin.relay.plan import pack
@@ -91,14 +90,6 @@ requests = st.builds(_Request, st.integers(1, 5), st.sampled_from([*Outcome, Out
 moves = st.one_of(claimed, requests, requests, st.sampled_from(["part", "part", "part", "moves"]))
 
 
-def _ledger(journal: MemoryJournal, by: str) -> FleetLedger:
-    async def ready() -> None:
-        """At once."""
-
-    topic = FencedTopic(journal, TOPIC, Holding("target.acme", by=by, holds=lambda: True), clock=lambda: T0)
-    return FleetLedger(topic, ready=ready, turns=Turns(1))
-
-
 async def _told(owner: _Owner, ledgers: list[FleetLedger], move: _Request, now_ms: int, left: int) -> None:
     """As a sender does it."""
     at_most = 1 if move.outcome is Outcome.REFUSED else move.at_most
@@ -140,7 +131,7 @@ def test_who_reads_what_was_carried_forward_knows_what_the_whole_ledger_says(
         now_ms = to_ms(T0)
 
         async def taken_by(one: _Owner, at: int) -> list[FleetLedger]:
-            both = [_ledger(whole, f"{at}"), _ledger(short, f"{at}")]
+            both = [ledger_over(whole, f"{at}"), ledger_over(short, f"{at}")]
             async for _ in both[0].begin(0):
                 """Only fenced."""
             await one.take(both[1], now_ms)
@@ -171,8 +162,8 @@ def test_who_reads_what_was_carried_forward_knows_what_the_whole_ledger_says(
                     owner, other = other, owner
                     ledgers = await taken_by(owner, at)
                     assert owner.look(now_ms) == before
-        await cold.take(_ledger(short, "cold"), now_ms)
-        await scholar.take(_ledger(whole, "scholar"), now_ms)
+        await cold.take(ledger_over(short, "cold"), now_ms)
+        await scholar.take(ledger_over(whole, "scholar"), now_ms)
         assert cold.look(now_ms) == scholar.look(now_ms) == owner.look(now_ms)
 
     with ExitStack() as stack:

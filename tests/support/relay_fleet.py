@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 import httpx2
 
 from support.fake_org import FakeOrg
-from support.virtual_time import Clock
+from support.virtual_time import T0, Clock
 from tocsin.journal import Entry, Journal, JournalUnreachable, Kept, KeyValue, MemoryJournal, MemoryKeyValue
 from tocsin.journal.protocol import READ_LIMIT
 from tocsin.okta import AsyncApiClient, Configuration
 from tocsin.relay import BudgetConfig, OktaTarget, RelayConfig, TargetConfig
 from tocsin.relay.feeding import Reads
-from tocsin.relay.fleet import Detector, FleetConfig, Serving, SharedStream, Stores, Worker
+from tocsin.relay.fleet import Detector, FleetConfig, Holding, Serving, SharedStream, Stores, Worker
+from tocsin.relay.fleet.fenced import FencedTopic
+from tocsin.relay.fleet.ledger import TOPIC, FleetLedger
 from tocsin.relay.fleet.turns import TURNS_AT_ONCE, Turns
 
 _T = TypeVar("_T")
@@ -237,3 +239,13 @@ async def _given(entries: list[Entry]) -> list[Entry]:
 def holders(fleet: Fleet, item: str) -> list[str]:
     """Who thinks that it holds an item, paused ones too."""
     return [one.name for one in fleet.running.values() if item in one.worker.holds]
+
+
+def ledger_over(journal: Journal, by: str) -> FleetLedger:
+    """That of a target, for one who holds it and is ready at once."""
+
+    async def ready() -> None:
+        """At once."""
+
+    topic = FencedTopic(journal, TOPIC, Holding("target.acme", by=by, holds=lambda: True), clock=lambda: T0)
+    return FleetLedger(topic, ready=ready, turns=Turns(1))

@@ -153,4 +153,4 @@ def test_the_file_of_another_role_is_told_by_what_it_is(
 
 
 def test_it_is_known_of_each_role_whose_file_it_has() -> None:
-    assert set(WHOSE) == {role for roles in accounts().values() for role in roles}
+    assert set(WHOSE) == {role for account in accounts().values() for role in account.roles}

@@ -9,6 +9,7 @@ import pytest
 from tocsin.journal import JournalUnreachable
 from tocsin.journal.jetstream import JetStreamJournal, JetStreamKeyValue
 from tocsin.journal.jetstream.asking import Patience, Refused
+from tocsin.journal.jetstream.batches import Stored
 from tocsin.journal.jetstream.connection import JetStreamConnection
 from tocsin.journal.jetstream.key_value import LOOK_AGAIN_S
 from tocsin.journal.jetstream.leading import LEASE_S, Leading, leads_until
@@ -42,8 +43,8 @@ class FakeLeader:
     def __init__(self) -> None:
         self.asked = 0
 
-    def patience(self) -> None:
-        """Nothing is asked twice."""
+    def patience(self) -> Patience:
+        return Patience(0.5)
 
     async def api(self, _operation: str) -> dict[str, Any]:
         self.asked += 1
@@ -79,6 +80,50 @@ async def test_what_came_when_another_may_have_been_elected_is_asked_again() -> 
     assert leader.asked == 2
 
 
+async def test_one_whose_answers_all_come_too_late_is_given_up() -> None:
+    now_s = 1000.0
+
+    async def slowly() -> str:
+        nonlocal now_s
+        now_s += LEASE_S
+        return "late"
+
+    leading = Leading(cast("JetStreamConnection", FakeLeader()), "TOCSIN", lambda: now_s)
+    with pytest.raises(JournalUnreachable, match="too slowly"):
+        await leading.told(slowly)
+
+
+class Slow(FakeLeader):
+    """Holds a table of many pages, and takes nearly as long for each as a leader is sure for."""
+
+    def __init__(self, pages: int) -> None:
+        super().__init__()
+        self.batches, self.pages, self.now_s, self.told = self, pages, 1000.0, 0
+
+    def leading(self, stream: str) -> Leading:
+        return Leading(cast("JetStreamConnection", self), stream, lambda: self.now_s)
+
+    async def next(self, _stream: str, subject: str, first: int, *, most: int) -> list[Stored]:
+        self.told += 1
+        self.now_s += 0.9 * LEASE_S
+        pages = [
+            [Stored(seq, f"$KV.table.k{seq}", b"v", {}, "2026-01-01T00:00:00Z") for seq in (2 * n + 1, 2 * n + 2)]
+            for n in range(self.pages)
+        ]
+        return next((page for page in pages if page[0].seq >= first), [])
+
+    async def api(self, operation: str, _question: object = None) -> dict[str, Any]:
+        if "INFO" in operation:
+            return {}
+        raise Refused({"err_code": NO_MESSAGE})
+
+
+async def test_a_table_that_is_read_for_longer_than_a_leader_is_sure_is_read_once() -> None:
+    leader = Slow(pages=5)
+    assert len(await JetStreamKeyValue(cast("JetStreamConnection", leader), "table", LOOK_AGAIN_S).all()) == 10
+    assert leader.told == 6
+
+
 class CutOff(FakeLeader):
     """A connection to a leader that answers, and has heard of no follower for long."""
 
@@ -89,7 +134,7 @@ class CutOff(FakeLeader):
     def leading(self, stream: str) -> Leading:
         return Leading(cast("JetStreamConnection", self), stream)
 
-    def patience(self) -> Patience:  # type: ignore[override]
+    def patience(self) -> Patience:
         return Patience(0.0)
 
     async def leave(self) -> None:

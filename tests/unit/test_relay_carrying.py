@@ -7,16 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from support.virtual_time import T0
+from support.relay_fleet import ledger_over
 from tocsin.journal import MemoryJournal
 from tocsin.journal.protocol import MAX_ENTRY_BYTES
 from tocsin.relay import Outbox, Refusal, TargetBook
 from tocsin.relay.carrying import RECORDS_IN_A_PART, REFUSED_IN_A_PART
 from tocsin.relay.changes import Served
-from tocsin.relay.fleet import Holding
-from tocsin.relay.fleet.fenced import FencedTopic, sealed
-from tocsin.relay.fleet.ledger import TOPIC, FleetLedger
-from tocsin.relay.fleet.turns import Turns
+from tocsin.relay.fleet.fenced import sealed
 from tocsin.relay.intake import SOURCE_BYTES, Prepared
 from tocsin.relay.ledger import Answered, Carried, Held, Intent, Outcome, Page, Spent, Told
 from tocsin.relay.okta_target import REASON_CHARS
@@ -147,14 +144,6 @@ def test_what_was_tried_again_while_the_worker_was_stopped_stays_so(tmp_path: Pa
         assert outbox.target("acme").ledger_seq == 7
 
 
-def _ledger(journal: MemoryJournal, by: str) -> FleetLedger:
-    async def ready() -> None:
-        """At once."""
-
-    topic = FencedTopic(journal, TOPIC, Holding("target.acme", by=by, holds=lambda: True), clock=lambda: T0)
-    return FleetLedger(topic, ready=ready, turns=Turns(1))
-
-
 async def test_a_round_goes_on_with_whoever_has_the_target(tmp_path: Path) -> None:
     """So what came before it is forgotten, also where nobody stays for as long as a round takes."""
     journal, ips = MemoryJournal(), [bytes(10) + b"\xff\xff\x0a\x00\x00" + bytes([n]) for n in range(12)]
@@ -162,7 +151,7 @@ async def test_a_round_goes_on_with_whoever_has_the_target(tmp_path: Path) -> No
         owners = [_opened(tmp_path / f"w{n}", stack, ips) for n in range(2)]
         begun = []
         for turn in range(9):
-            outbox, ledger = owners[turn % 2], _ledger(journal, f"{turn}")
+            outbox, ledger = owners[turn % 2], ledger_over(journal, f"{turn}")
             book = outbox.target("acme")
             async for page in ledger.begin(book.ledger_seq):
                 outbox.in_flight.recover("acme", book, page, now_ms=NOW_MS)

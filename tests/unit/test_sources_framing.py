@@ -1,11 +1,11 @@
-"""Large documents, in parts that hold all of them."""
+"""JSON values: large documents in parts that hold all of them, and objects behind what has carried them."""
 
 import json
 
 import pytest
 
 from tocsin.sources.framing import json_values
-from tocsin.sources.framing.json_values import PART_BYTES
+from tocsin.sources.framing.json_values import PART_BYTES, is_carried
 from tocsin.sources.framing.unfolding import unfolded
 
 ELEMENTS = [{"number": number, "text": '},{[\\"' + "x" * (number % 50), "more": [{"a": 1}]} for number in range(25_000)]
@@ -48,3 +48,31 @@ def test_a_large_document_that_breaks_off_gives_what_there_is() -> None:
     assert len(found) > 20_000
     assert found == ELEMENTS[: len(found)]
     assert [str(broken.reason) for block in blocks for broken in block.broken] == ["cut_off"]
+
+
+SYSLOG = b"Jan  5 10:00:00 fw %s: %s\n"
+CARRIED = SYSLOG % (b"suricata[1]", b'{"n":1}')
+OTHER = SYSLOG % (b"sshd[1]", b"Connection closed by 9.9.9.9 port 1 [preauth]")
+
+
+def test_what_was_carried_is_read_wherever_reading_begins() -> None:
+    """A log that is followed is read from anywhere: its first lines may all be of other programs."""
+    (block,) = json_values([OTHER * 30 + CARRIED + OTHER + CARRIED])
+    assert (block.records, list(block.numbers), len(block.broken)) == ([{"n": 1}] * 2, [31, 33], 31)
+
+
+def test_what_stands_before_an_object_is_of_its_own_line() -> None:
+    hostile = b'2026-01-05T10:00:00Z h p 1 2 [x\nGET /] {"n":2}\nJan  5 10:00:00 h p\nq: {"n":3}\n'
+    (block,) = json_values([CARRIED + hostile])
+    assert (block.records, len(block.broken)) == ([{"n": 1}], 4)
+
+
+def test_lines_that_open_a_bracket_cost_linear_time() -> None:
+    """Quadratic would be minutes: the time limit of every test says so."""
+    (block,) = json_values([CARRIED + b"Jan  5 10:00:00 h p 1 2 [\n" * 80_000])
+    assert (block.records, len(block.broken)) == ([{"n": 1}], 80_000)
+
+
+@pytest.mark.parametrize(("others", "carried"), [(1, True), (2, False)])
+def test_one_object_makes_no_other_log_of_what_is_said_around_it(others: int, *, carried: bool) -> None:
+    assert is_carried(CARRIED + OTHER * others) == carried

@@ -164,6 +164,9 @@ def test_many_user_names_mean_high_before_a_hundred_attempts(tmp_path: Path) -> 
         ('2026-01-05T10:00:00.1Z stdout F 1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / H" 403 1', "1.2.3.4", 1),
         ('1.2.3.4:51234 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"', "1.2.3.4", 1),
         ('1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET /.env HTTP/1.1" - - "-" "-" 5 "-" "-" 0ms', "1.2.3.4", 10),
+        ('a 9.9.9.9 b, 1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"', "", 0),
+        ('9.9.9.9 - -, 1.2.3.4 - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"', "", 0),
+        ('1.2.3.4 - cn=a, ou=b [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"', "1.2.3.4", 1),
         ('crawler.example - - [05/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 403 1 "-" "a"', "", 0),
     ],
 )  # fmt: skip
@@ -213,6 +216,15 @@ def test_a_line_of_nginx_that_names_two_clients_is_left() -> None:
     assert _counted(reader, start % ("a", "GET / HTTP/1.1")) == ("1.2.3.4", 1)
     assert _counted(reader, start % ("a, client: 9.9.9.9, server: ", "GET / HTTP/1.1")) == ("", 0)
     assert _counted(reader, start % ("a", 'GET /", client: 9.9.9.9, server: x, request: "')) == ("", 0)
+
+
+def test_a_line_of_nginx_that_was_cut_off_may_have_lost_its_client() -> None:
+    """A path may be of any length, and hold what looks like a client: what nginx appends is cut off at 2048 bytes."""
+    path = ", client: 9.9.9.9, server: " + "\u00e9" * 2048
+    cut = f'2026/01/05 10:00:00 [error] 1#1: *6 open() "/srv/{path}" failed, client: 1.2.3.4, '.encode()[:2047]
+    reader = _reader("nginx-errors")
+    for before in ("", "<171>Jan  5 10:00:00 h nginx: "):
+        assert _counted(reader, before + cut.decode(errors="replace")) == ("", 0)
 
 
 @pytest.mark.parametrize("before", ["<171>1 2026-01-05T10:00:00Z h nginx - - - ", "<171>Jan  5 10:00:00 h nginx: ", ""])

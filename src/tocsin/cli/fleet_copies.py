@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tocsin.cli import fleet_files
 from tocsin.cli.fleet import connected_as, told
-from tocsin.cli.fleet_roles import AUDITOR, RELAY_ADMIN, SYSTEM, declared, declared_of_relays
+from tocsin.cli.fleet_roles import AUDITOR, SYSTEM, declared
 from tocsin.journal.jetstream import JetStreamConnection
 from tocsin.journal.jetstream.copies import MOST_UNLIKE, Damage, damages
 from tocsin.journal.jetstream.journal import JOURNALS
@@ -33,16 +33,11 @@ async def compare_copies(folder: Path, shown: Shown) -> AsyncIterator[Compared]:
     names = [one.config()["name"] for one in declared()]
     async with connected_as(SYSTEM, told(folder, fleet_files.SYSTEM), jetstream=False) as system:
         held = await copies_told(system, names)
-    of_relays = {one.config()["name"] for one in declared_of_relays()}
-    async with (
-        connected_as(AUDITOR, told(folder, fleet_files.AUDITOR)) as auditor,
-        connected_as(RELAY_ADMIN, told(folder, fleet_files.RELAY_ADMIN)) as relay_admin,
-    ):
+    async with connected_as(AUDITOR, told(folder, fleet_files.AUDITOR)) as auditor:
         last = {stream: min((copy.last_seq for copy in copies), default=0) for stream, copies in held.items()}
         total, before = sum(last.values()), 0
         for stream, copies in held.items():
-            reader = relay_admin if stream in of_relays else auditor
-            for one in await _of_stream(reader, stream, copies, partial(_tell, shown, before, total)):
+            for one in await _of_stream(auditor, stream, copies, partial(_tell, shown, before, total)):
                 yield one
             before += last[stream]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from tocsin.cli.fleet_roles import SYSTEM_ACCOUNT, accounts
+from tocsin.cli.fleet_roles import SYSTEM_ACCOUNT, Account, accounts
 from tocsin.errors import TocsinError
 from tocsin.journal.jetstream.permissions import Permissions
 from tocsin.loopback import is_loopback
@@ -48,11 +48,10 @@ accounts {{
 system_account: {system}
 """
 _ACCOUNT = """\
-  {name} {{{jetstream}
-    users: [
-{users}
-    ]
+  {name} {{
+{parts}
   }}"""
+_MANY_ANSWERS = "$JS.API.DIRECT.GET."
 _TLS = 'tls {{ cert_file: "server.pem", key_file: "server-key.pem"{more} }}'
 _SETTINGS = """\
 # {what}
@@ -118,7 +117,7 @@ def _fill(folder: Path, urls: Sequence[str]) -> list[str]:
     plain = not urls[0].startswith("tls://")
     (folder / "keys").mkdir(mode=0o700)
     _write(folder / "fleet.secret", FleetSecret.new_text())
-    written = "\n".join(_account(name, roles, folder / "keys") for name, roles in accounts().items())
+    written = _accounts(accounts(), folder / "keys")
     hosts = [urlsplit(url) for url in urls]
     password = secrets.token_hex(32)
     routes = ", ".join(f'"nats-route://{_ROUTE_USER}:{password}@{_host(host)}:{_route_port(host)}"' for host in hosts)
@@ -175,17 +174,37 @@ def _told(plain: bool) -> Iterator[tuple[str, str, str, str]]:
     yield DETECTOR, "detector", detector, trusted
 
 
-def _account(name: str, roles: Mapping[str, Permissions], keys: Path) -> str:
-    users = "\n".join(_user(_key(keys / f"{role}.nk"), may) for role, may in roles.items())
-    return _ACCOUNT.format(
-        name=name, jetstream="" if name == SYSTEM_ACCOUNT else "\n    jetstream: enabled", users=users
-    )
+def _accounts(all_of_them: Mapping[str, Account], keys: Path) -> str:
+    exports: dict[str, list[str]] = {name: [] for name in all_of_them}
+    for account in all_of_them.values():
+        for host, subjects in account.imports.items():
+            exports[host] += [_export(subject) for subject in subjects]
+    return "\n".join(_account(name, account, exports[name], keys) for name, account in all_of_them.items())
+
+
+def _account(name: str, account: Account, exports: Sequence[str], keys: Path) -> str:
+    imports = [_import(host, subject) for host, subjects in account.imports.items() for subject in subjects]
+    users = [_user(_key(keys / f"{role}.nk"), may) for role, may in account.roles.items()]
+    parts = ["    jetstream: enabled"] if account.has_streams else []
+    for what, lines in (("exports", exports), ("imports", imports), ("users", users)):
+        if lines:
+            parts.append("\n".join((f"    {what}: [", *(f"      {{ {line} }}" for line in lines), "    ]")))
+    return _ACCOUNT.format(name=name, parts="\n".join(parts))
+
+
+def _export(subject: str) -> str:
+    more = ', response_type: "Stream", allow_trace: true' if subject.startswith(_MANY_ANSWERS) else ""
+    return f'service: "{subject}"{more}'
+
+
+def _import(host: str, subject: str) -> str:
+    return f'service: {{ account: {host}, subject: "{subject}" }}'
 
 
 def _user(public_key: str, allowed: Permissions) -> str:
     publish, subscribe = (", ".join(f'"{one}"' for one in each) for each in (allowed.publish, allowed.subscribe))
     permissions = f"publish: {{ allow: [{publish}] }}, subscribe: {{ allow: [{subscribe}] }}"
-    return f"      {{ nkey: {public_key}, permissions: {{ {permissions} }} }}"
+    return f"nkey: {public_key}, permissions: {{ {permissions} }}"
 
 
 def _key(path: Path) -> str:

@@ -2,36 +2,28 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tocsin.relay.books import SourceBook
-from tocsin.relay.record import Claim
+from tocsin.relay.record import NEVER_MS, Claim
 from tocsin.relay.refusal import Kind, Refusal
-from tocsin.signals import (
-    Batch,
-    InvalidSignals,
-    Problem,
-    Retraction,
-    RiskLevel,
-    Signal,
-    Skipped,
-    ip_key,
-    parse_timestamp,
-    to_ms,
-)
+from tocsin.signals import Batch, InvalidSignals, Problem, Retraction, RiskLevel, Signal, Skipped, ip_key, to_ms
 from tocsin.signals.limits import MESSAGE_ALLOWED, MESSAGE_CHARS
 
 REMEMBER_RETRACTION_MS = 3_600_000
 """How long an observation that was made before a retraction may arrive after it."""
 SOURCE_BYTES = 400
 """The longest name of a source, in UTF-8: it is part of a key of the outbox, and of a topic of a fleet's stream."""
-_ALLOWED = re.compile(f"{MESSAGE_ALLOWED}")
-_ALLOWED_BYTES = re.compile(_ALLOWED.pattern.encode())
-_KEY_BYTES = 16
-_YEARS_MS = range(to_ms(parse_timestamp("0001-01-01T00:00:00Z")), to_ms(parse_timestamp("9999-12-31T00:00:00Z")))
+_ALLOWED = re.compile(MESSAGE_ALLOWED)
+_ALLOWED_BYTES = re.compile(MESSAGE_ALLOWED.encode())
 
-Row = tuple[bytes, int, int, int, bytes]
+_Key = Annotated[bytes, Meta(min_length=16, max_length=16)]
+_Severity = Annotated[int, Meta(ge=0, le=3)]
+_Moment = Annotated[int, Meta(ge=-NEVER_MS, le=NEVER_MS)]
+_Message = Annotated[bytes, Meta(max_length=MESSAGE_CHARS)]
+Row = tuple[_Key, _Severity, _Moment, _Moment, _Message]
 """IP key, severity, observed and expires in ms, message; severity 0 for a retraction."""
 
 
@@ -72,17 +64,9 @@ def prepared(claims: Iterable[Batch | Iterable[Signal | Retraction]]) -> list[Pr
     ]
 
 
-def can_be_held(row: Row) -> bool:
-    """Whether a row that others made is one that an outbox can hold and a target can be told."""
-    key, severity, observed_ms, expires_ms, message = row
-    return (
-        len(key) == _KEY_BYTES
-        and 0 <= severity <= RiskLevel.HIGH.severity
-        and observed_ms in _YEARS_MS
-        and expires_ms in _YEARS_MS
-        and len(message) <= MESSAGE_CHARS
-        and (not message or _ALLOWED_BYTES.fullmatch(message) is not None)
-    )
+def can_be_told(row: Row) -> bool:
+    """Whether targets take the message of a row that another program made: one that they refuse stops all others."""
+    return _ALLOWED_BYTES.fullmatch(row[4]) is not None
 
 
 class Intake:

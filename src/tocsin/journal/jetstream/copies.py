@@ -17,7 +17,7 @@ from tocsin.journal.jetstream.batches import Batch, Stored
 from tocsin.journal.jetstream.comparing import Comparison, Held, Piece, Unlike
 from tocsin.journal.jetstream.connection import JetStreamConnection
 from tocsin.journal.jetstream.declared import Declared
-from tocsin.journal.jetstream.permissions import Permissions, to_connect
+from tocsin.journal.jetstream.permissions import Permissions
 from tocsin.journal.jetstream.replicas import Replica
 from tocsin.journal.protocol import JournalError
 
@@ -52,10 +52,14 @@ class Damage(NamedTuple):
     """Of all of them."""
 
 
-def to_compare_copies(declared: Sequence[Declared], inbox_prefix: str) -> Permissions:
-    """`damages`: all of `declared` is read, and traces are sent to its own inbox."""
-    reads = tuple(f"$JS.API.DIRECT.GET.{one.config()['name']}" for one in declared)
-    return to_connect(inbox_prefix) | Permissions((*reads, f"{inbox_prefix}.>"))
+def to_compare_copies(declared: Sequence[Declared]) -> Permissions:
+    """`damages`, with `to_be_told_by_whom`: all of `declared` is read."""
+    return Permissions(tuple(f"$JS.API.DIRECT.GET.{one.config()['name']}" for one in declared))
+
+
+def to_be_told_by_whom(inbox_prefix: str) -> Permissions:
+    """Traces, which a user has sent to its own inbox: it must be allowed to write there."""
+    return Permissions((f"{inbox_prefix}.>",))
 
 
 async def damages(

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Self
 
 from tocsin.journal.following import Bell
@@ -74,7 +75,7 @@ class JetStreamKeyValue:
     async def all(self, branch: str = "") -> dict[str, Kept]:
         """See `KeyValue.all`."""
         self._refuse_when_closed()
-        changed, _ = await self._leading.told(lambda: self._changed(branch, 0))
+        changed, _ = await self._standing(branch)
         return {key: kept for key, kept in changed.items() if kept is not None}
 
     async def watch(self) -> AsyncGenerator[dict[str, Kept | None], None]:
@@ -84,7 +85,7 @@ class JetStreamKeyValue:
             closing = self._bell.next
             with suppress(JournalUnreachable):
                 if known is None:
-                    changed, known = await self._changed("", 0)
+                    changed, known = await self._standing("")
                     yield {key: kept for key, kept in changed.items() if kept is not None}
                 while some := await self._some_changed("", known):
                     changed, known = some
@@ -124,16 +125,17 @@ class JetStreamKeyValue:
     async def _last(self, key: str) -> Stored | None:
         return await self._leading.told(lambda: last_of(self._connection, self._stream, self._branch + key))
 
-    async def _changed(self, branch: str, known: int) -> tuple[dict[str, Kept | None], int]:
-        """What was written beyond the revision `known`, by key, and the last revision of it."""
+    async def _standing(self, branch: str) -> tuple[dict[str, Kept | None], int]:
+        """All there is, by key, and the last revision of it: a page at a time, for the leader is not sure for long."""
         changed: dict[str, Kept | None] = {}
-        while some := await self._some_changed(branch, known):
+        known = 0
+        while some := await self._leading.told(partial(self._some_changed, branch, known)):
             changed |= some[0]
             known = some[1]
         return changed, known
 
     async def _some_changed(self, branch: str, known: int) -> tuple[dict[str, Kept | None], int] | None:
-        """The same of the first of it; None when nothing was written."""
+        """The first of what was written beyond the revision `known`, as `_standing`; None when nothing was."""
         stored = await read_on(self._connection, self._stream, f"{self._branch}{branch}>", known + 1, most=_AT_ONCE)
         if len(stored) == 1:  # from the leader, for the replica is behind: where others write, more is on its way
             await asyncio.sleep(_REPLICA_PAUSE_S)

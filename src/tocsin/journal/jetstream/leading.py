@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tocsin.journal.jetstream.asking import Refused, Together
+from tocsin.journal.jetstream.asking import Patience, Refused, Together
 from tocsin.journal.jetstream.stream import refused_error
 
 if TYPE_CHECKING:
@@ -51,14 +51,18 @@ class Leading:
         """
         What the leader answers to `ask`, given while it was sure to be the only one; asked again where it was not.
 
-        Raises: JournalUnreachable, when it is cut off from the others; whatever `ask` raises.
+        Raises: JournalUnreachable, when it is cut off from the others, or each answer takes longer than it is sure;
+            whatever `ask` raises.
         """
+        patience: Patience | None = None
         while True:
             if self._is_old:
                 await self._together.ask(self._stream, self._ask)
             answer = await ask()
             if self._is_sure:
                 return answer
+            patience = patience or self._connection.patience()
+            await patience.pause(f"asked the leader of {self._stream}", "it answers too slowly to be believed")
 
     @property
     def _is_sure(self) -> bool:

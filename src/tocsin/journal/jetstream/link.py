@@ -144,8 +144,7 @@ class Link:
             )
             if not connecting.done() or connecting.exception() is not None:
                 raise self._not_connected(told, connecting.exception() if connecting.done() else None)
-            for one in self._listening:
-                await self._subscribe(client, one)
+            await self._subscribe_all(client)
         except BaseException:
             connecting.cancel()
             await _let_go(client)
@@ -169,6 +168,15 @@ class Link:
             "inbox_prefix": self.settings.inbox_prefix,
             "pending_size": 0,  # nothing is kept while no server is there: whoever asks is told, and asks again
         }
+
+    async def _subscribe_all(self, client: "StrictClient") -> None:
+        """Also to what is listened to, and no longer to what is not, from in between."""
+        known = set[Listening]()
+        while new := [one for one in self._listening if one not in known]:
+            for one in new:
+                if not one.ended:
+                    await self._subscribe(client, one)
+            known.update(new)
 
     async def _subscribe(self, client: "StrictClient", one: Listening) -> None:
         async def hear(message: "Msg") -> None:

@@ -31,6 +31,10 @@ class Ownership:
         """Who has it, and by which revision; None and 0 when nobody ever had."""
         return self._known.get(key_of(item), (None, 0))
 
+    def had_by(self, worker: str) -> dict[str, int]:
+        """The items that `worker` has, each with the revision by which."""
+        return {owner.item: revision for owner, revision in self._known.values() if owner.worker == worker}
+
     async def follow(self, *, warn: Callable[[str], object]) -> None:
         """For ever. Raises: RelayError, for a table that another version wrote."""
         while True:

@@ -3,8 +3,7 @@
 An entry holds one batch as it goes into an outbox (`intake.Prepared`), cut so that it fits. Who reads a source writes
 to the topic `signals.<source>`, and its last entry tells where the next one goes on; what a program hands over itself
 goes to `signals.<source>.put`, where anyone may write. The topic alone tells which of both it is: what is handed over
-is another source to the outboxes, whatever name it gives itself. And it stops nobody, whatever it says: what cannot be
-understood of it is passed over as a record that is broken.
+is another source to the outboxes, whatever name it gives itself. And it stops nobody, whatever it says.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,15 +15,15 @@ from msgspec.structs import replace
 from tocsin.journal import Entry, JournalError
 from tocsin.relay.fleet.fenced import opened, unreadable
 from tocsin.relay.fleet.names import handed_over, word
-from tocsin.relay.intake import Prepared, can_be_held
+from tocsin.relay.intake import Prepared, can_be_told
 from tocsin.signals import Skipped, SkipReason
-from tocsin.signals.skipped import EXCERPT_CHARS
 
 BRANCH, PUT = "signals.", "put"
 STREAM = "(signals)"
 """What the outbox calls the stream, which is a source to it; no source of a configuration can have this name."""
 ROWS_PER_ENTRY = 1_000
 SKIPPED_PER_ENTRY = 500
+EXCERPT_BYTES = 40
 
 
 class Published(Struct, frozen=True, array_like=True):
@@ -79,7 +78,7 @@ def taken(entries: Sequence[Entry], *, passed_over: Callable[[Entry], None]) -> 
     What entries of the stream say to an outbox, and how far it has come with them: kept together, or not at all.
 
     Args:
-        passed_over: told of each that was handed over and cannot be understood.
+        passed_over: told of each that was handed over and cannot be read.
     Raises: JournalError, for such a one of a source that workers read: a newer version reads it now.
     """
     batches = [_batch(entry, passed_over) for entry in entries]
@@ -92,18 +91,15 @@ def _batch(entry: Entry, passed_over: Callable[[Entry], None]) -> Prepared:
         return published(entry).batch
     try:
         batch = published(entry).batch
-        if not all(map(can_be_held, batch.rows)):
+        if not all(map(can_be_told, batch.rows)):
             raise unreadable(entry)
     except JournalError:
+        # Anyone may have written it: what only some program understands must not keep the rest from being told.
         passed_over(entry)
-        batch = Prepared(name, [], skipped=[_not_understood(entry)])
+        detail = "what was handed over cannot be read: another version or program wrote it"
+        unread = Skipped(SkipReason.NOT_A_RECORD, entry.seq, detail, repr(entry.body[:EXCERPT_BYTES]))
+        return Prepared(handed_over(name), [], [unread])
     return replace(batch, source=handed_over(batch.source))
-
-
-def _not_understood(entry: Entry) -> Skipped:
-    detail = f"entry {entry.seq} of the stream is nothing that this version understands: did a newer one hand it over?"
-    excerpt = entry.body[:EXCERPT_CHARS].decode("ascii", "backslashreplace")[:EXCERPT_CHARS]
-    return Skipped(SkipReason.NOT_A_RECORD, line=entry.seq, detail=detail, excerpt=excerpt)
 
 
 def seq_of(position: bytes) -> int:

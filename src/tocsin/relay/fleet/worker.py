@@ -133,12 +133,18 @@ class Worker:
         try:
             self._look_at(present(await self._workers.all()))
             self._leave_soon(self._held.keys() - self._mine - self._of_unlike)
-            await self._give_back({})
+            await self._give_back(self._strays())
             await self._take()
         except JournalError as error:
             self._cut_off(error.summary)
         except msgspec.DecodeError as error:
             raise written_by_another(error) from None
+
+    def _strays(self) -> dict[str, int]:
+        """What is ours by the table and nobody's in truth: its taking was answered too late, or by a run before."""
+        wanted = self._held.keys() | self._mine | self._of_unlike
+        had = self._ownership.had_by(self.name)
+        return {item: revision for item, revision in had.items() if item not in wanted}
 
     def _cut_off(self, reason: str) -> None:
         self._log.warning("worker.cut_off", reason=reason)

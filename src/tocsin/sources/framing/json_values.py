@@ -48,15 +48,21 @@ def json_values(chunks: Iterable[bytes], *, parts: Collection[str] = ()) -> Iter
     start, chunks = _begun(chunks)
     if start.startswith(b"[") or (start.startswith(b"{") and not _is_lines(start)):
         return _Values(chunks, parts).blocks()
-    return _json_lines(chunks, carried=is_carried(start))
+    return _json_lines(chunks)
 
 
 def is_carried(start: bytes) -> bool:
-    """Whether objects stand in lines behind what has carried them, such as `Jan  5 10:00:00 fw suricata[1]: `."""
+    """
+    Whether objects stand in lines behind what has carried them, such as `Jan  5 10:00:00 fw suricata[1]: `.
+
+    In half of the first lines at least: one of them makes no other log of what sshd says around it.
+    """
     if start.startswith((b"{", b"[")):
         return False
     lines = start[:_BUFFER_BYTES].split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
-    return any((before := _BEFORE.match(line)) is not None and _decodes(line[before.end() :]) for line in lines)
+    lines = [line for line in lines if line.strip(_BLANK)]
+    carried = sum((before := _BEFORE.match(line)) is not None and _decodes(line[before.end() :]) for line in lines)
+    return 2 * carried >= max(1, len(lines))
 
 
 def _is_lines(start: bytes) -> bool:
@@ -72,7 +78,7 @@ def json_or(
 ) -> Iterator[Block]:
     """JSON values, or what `otherwise` makes of an input that begins like none."""
     start, chunks = _begun(chunks)
-    is_json = start.startswith((b"{", b"[")) or is_carried(start)
+    is_json = start.startswith((b"{", b"[")) or _BEFORE.search(start[:_BUFFER_BYTES]) is not None
     return json_values(chunks, parts=parts) if is_json else otherwise(chunks)
 
 
@@ -95,19 +101,25 @@ def _decodes(text: bytes) -> bool:
     return True
 
 
-def _json_lines(chunks: Iterable[bytes], *, carried: bool) -> Iterator[Block]:
+def _json_lines(chunks: Iterable[bytes]) -> Iterator[Block]:
     for first, content, end, broken in line_chunks(chunks):
-        if carried:
-            content = _BEFORE.sub(b"", content)
         count = content.count(b"\n") + (not content.endswith(b"\n"))
-        try:
-            values = _DECODE_LINES(content)
-        except _ERRORS:
-            values = []
+        values = _decoded(content)
+        # Asked of all lines, and not of the first: a log that is followed is read from anywhere.
+        if len(values) != count and (bare := _BEFORE.sub(b"", content)) != content:
+            content, values = bare, _decoded(bare)
         if len(values) == count:
             yield Block(range(first, first + count), values, end, broken)
         else:
             yield _line_by_line(first, content, end, broken)
+
+
+def _decoded(content: bytes) -> list[Any]:
+    """The values of some lines; none where one of them is broken."""
+    try:
+        return _DECODE_LINES(content)
+    except _ERRORS:
+        return []
 
 
 def _line_by_line(first: int, content: bytes, end: int, broken: list[Skipped]) -> Block:

@@ -55,7 +55,7 @@ _TOLD = {
     "Disconnecting": rf"Disconnecting {_NAMED}: Too many authentication failures{_END}",
 }
 _TELLING = {word: re.compile(pattern) for word, pattern in _TOLD.items()}
-_ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%\w+)?")
+_ADDRESS = re.compile(r"[0-9.]++|[0-9a-fA-F.]*+:[0-9a-fA-F:.]*+(?:%\w+)?")
 _MOST_PROCESSES = 4096
 _MOST_REPEATED = 1000
 

@@ -25,19 +25,21 @@ WEB_RULE = Rule(
 # `client, proxy - user [time] "request" status bytes ...`, perhaps with the name of the site before it. Possessive
 # where it can be: what stands in quotes is the client's own word.
 _LINE = re.compile(
-    CARRIED
-    + r'(?:(?P<site>[^\s":,]+(?::\d+)?) (?=[0-9a-fA-F.:]+,? \S+ \S))?(?P<who>[^\s,"]++(?:, ?[^\s,"]++)*+) \S+ .*? ?'
-    r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
+    CARRIED + r'(?:(?P<site>[^\s":,]+(?::\d+)?) (?=[0-9a-fA-F.:]+,? \S+ \S))?(?P<who>[^\s,"]++(?:, ?[^\s,"]++)*+) '
+    r"(?P<user>\S+ .*?) ?\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
     r'"(?P<request>[^"\\]*+(?:\\.[^"\\]*+)*+)" (?P<status>\d{3}|-) (?P<rest>.*)'
 )
-_QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"')
+# To the end where one does not end, so that hostile input costs linear time.
+_QUOTED = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)(?:"|\\?$)')
+# A chain of proxies with a blank in it, which a client may send, begins with a word of the client's and goes on here.
+_GOES_ON = re.compile(r", ?(?=[0-9a-fA-F]*[.:])[0-9a-fA-F.:]+ ")
 _REFUSED = {"400", "401", "403", "404", "405", "429", "444"}
 _SCANNED = (
     "/.env", "/.git/", "/.aws/", "/.ssh/", "/etc/passwd", "../..", "%2e%2e/", "${jndi:", "/phpunit/", "/boaform/",
     "/wp-config.php",
 )  # fmt: skip
 _SCAN_POINTS = 10
-ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*")
+ADDRESS = re.compile(r"[0-9.]++|[0-9a-fA-F.]*+:[0-9a-fA-F:.]*+")
 
 
 class AccessLines:
@@ -51,10 +53,13 @@ class AccessLines:
 
     def event(self, number: int, text: str, line: re.Match[str]) -> Event | Skipped:
         """Raises: ValueError, for a time that is none."""
-        _, _, who, time, request, status, rest = line.groups()
+        _, _, who, user, time, request, status, rest = line.groups()
         points = points_of(request, status)
         if not points:
             return Skipped(SkipReason.NO_CLAIM, number, "a request like others", text[:EXCERPT_CHARS])
+        if "," in user and _GOES_ON.search(user):
+            detail = "two addresses fit, and one of them is made up"
+            return Skipped(SkipReason.NO_ADDRESS, number, detail, text[:EXCERPT_CHARS])
         # Where X-Forwarded-For stands in place of the peer, its last entry is the nearest.
         chain, _, peer = who.rpartition(",")
         address = peer.strip()

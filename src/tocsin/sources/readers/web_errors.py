@@ -2,7 +2,7 @@
 
 Only lines that name a client say anything; a rule of ModSecurity that denied access is worth ten. Apache's client
 stands before its message. nginx's stands after it, and what a client sent may imitate it: a line that names two is
-left.
+left, and so is one as long as nginx writes any, whose own client may have been cut off.
 """
 
 import re
@@ -26,6 +26,7 @@ _NGINX = (
     + r"(?P<time>\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(?P<severity>\w+)\] \d+#\d+: (?P<said>.*)"
 )
 _NGINX_CLIENT = re.compile(r", client: (?P<client>[0-9a-fA-F.:]+), server: ")
+_NGINX_MOST_BYTES = 2047  # of NGX_MAX_ERROR_STR, without the end of the line
 _COUNTED = {"error", "warn", "crit"}
 _DENIED = "ModSecurity: Access denied"
 _DENIED_POINTS = 10
@@ -82,5 +83,8 @@ class NginxErrorLines(_ErrorLines):
     def client(self, line: re.Match[str]) -> str | None:
         """See `_ErrorLines`."""
         said = line["said"]
+        # As long as a line was written, what is no UTF-8 counts for no less.
+        if len(line.string.encode(errors="replace")) - line.start("time") >= _NGINX_MOST_BYTES:
+            return None
         found = _NGINX_CLIENT.search(said) if said.count("client: ") == 1 else None
         return found[1] if found else None
