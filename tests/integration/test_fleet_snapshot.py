@@ -230,6 +230,30 @@ async def test_what_is_no_whole_snapshot_makes_no_node_and_is_not_in_the_way_of_
         node.settings()
 
 
+async def test_what_cannot_be_read_of_a_snapshot_is_told_by_its_name(tmp_path: Path) -> None:
+    old, taken = tmp_path / "old", tmp_path / "taken"
+    await filled(old)
+    snapshot.take(old, taken, org=None, on_progress=nothing)
+    last = taken / "orgs" / "acme" / "marker.json"
+    with pytest.raises(OrgError, match=f"^{last} cannot be used"):
+        snapshot.restore(taken, tmp_path / "new", on_progress=lambda _done, _total: last.unlink(missing_ok=True))
+
+
+async def test_a_snapshot_is_not_made_where_it_would_be_an_org_or_something_is_already(tmp_path: Path) -> None:
+    old, link = tmp_path / "old", tmp_path / "link"
+    await filled(old)
+    link.symlink_to(tmp_path / "nowhere")
+    (tmp_path / "round").symlink_to(old / "orgs")
+    for to, why in (
+        (old / "orgs" / "taken", "is in the node's folder"),
+        (tmp_path / "round" / "taken", "is in the node's folder"),
+        (link, "is there already"),
+    ):
+        with pytest.raises(OrgError, match=why):
+            snapshot.take(old, to, org=None, on_progress=lambda _done, _total: pytest.fail("something was copied"))
+    assert list(NodeFolder.open(old).orgs()) == ["acme"]
+
+
 async def test_it_is_restored_into_a_new_folder_alone(tmp_path: Path) -> None:
     old, taken, new = tmp_path / "old", tmp_path / "taken", tmp_path / "new"
     await filled(old)

@@ -1,5 +1,6 @@
 """Backup, restore, rebuild and doctor, by the command line and on real folders."""
 
+import os
 import shutil
 import sqlite3
 import time
@@ -184,6 +185,7 @@ async def test_the_doctor_tells_each_thing_that_is_wrong_and_its_mend(tmp_path: 
     assert problems(data, deep=True) == []
     (data / "journal.db").chmod(0o640)
     (data / ".marker-abc").touch(mode=0o600)
+    os.utime(data / ".marker-abc", (0, 0))
     with closing(sqlite3.connect(data / "directory.db", isolation_level=None)) as directory:
         directory.execute("UPDATE providers SET name = 'another'")
     index = RiskIndex(data / "index")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from support.fake_org import FakeOrg, address, signals
 from support.relay_fleet import LEASE_S, Fleet, FleetWorker, Quiet, holders
@@ -20,7 +21,8 @@ from tocsin.relay.fleet import Holding, Timing, Worker, share_of
 from tocsin.relay.fleet.fenced import sealed
 from tocsin.relay.fleet.membership import owned
 from tocsin.relay.fleet.names import handed_over
-from tocsin.relay.fleet.stream import STREAM, Published, put_topic_of
+from tocsin.relay.fleet.stream import STREAM, Published, put_topic_of, topic_of
+from tocsin.relay.fleet.trimming import trim
 from tocsin.relay.intake import SOURCE_BYTES, Prepared, prepare_signals
 from tocsin.signals import Batch, InvalidSignals, Retraction, RiskLevel, Signal, to_ms
 
@@ -499,36 +501,6 @@ def test_what_is_handed_over_takes_the_place_of_nothing_that_a_worker_reads(tmp_
     run_virtually(main)
 
 
-@pytest.mark.parametrize(
-    "row",
-    [
-        None,
-        (b"abc", 3, 0, 2**41, b""),
-        (bytes(16), 9, 0, 2**41, b""),
-        (bytes(16), 3, 2**63, 2**63, b""),
-        (b"\xfe" * 16, 3, 0, 2**41, b"\xff"),
-    ],
-)
-def test_what_is_handed_over_and_cannot_be_read_keeps_nothing_else_from_being_told(
-    tmp_path: Path, row: tuple[bytes, int, int, int, bytes] | None
-) -> None:
-    async def main() -> None:
-        fleet = Fleet(tmp_path, _orgs("acme"))
-        worker = fleet.start("w1")
-        await asyncio.sleep(30)
-        forged = Published(Prepared("a", [row] if row else []))
-        body = sealed(forged, by="put/forged", at_ms=to_ms(fleet.clock())) if row else b"garbage"
-        await fleet.signals.append(put_topic_of("a"), body)
-        await fleet.detector.put([_signal(1)])
-        await asyncio.sleep(60)
-        assert set(fleet.orgs["acme"].picture(fleet.clock())) == {address(1)}
-        status = await worker.serving.status()
-        assert (status.quarantined, [source.name for source in status.sources]) == (1, ["a (put)"])
-        await fleet.close()
-
-    run_virtually(main)
-
-
 def test_what_nothing_speaks_of_any_more_is_forgotten_and_the_position_stays(tmp_path: Path) -> None:
     async def main() -> None:
         fleet = Fleet(tmp_path, _orgs("acme"), signals_life_s=3600, told_life_s=1800)
@@ -682,3 +654,77 @@ def test_whatever_happens_to_four_workers_limits_hold_and_all_is_told(tmp_path: 
         await fleet.close()
 
     run_virtually(main)
+
+
+def _forged(row: object) -> bytes:
+    """An entry as `Detector.put` makes it, but for one row of it."""
+    return sealed([{"source": "x", "rows": [row]}, b""], by="put/forged", at_ms=to_ms(T0))
+
+
+KEY, MS = bytes(15) + b"\1", to_ms(T0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b"",
+        sealed({"a newer": "version"}, by="put/newer", at_ms=MS),
+        _forged([KEY, 4, MS, MS, b""]),
+        _forged([KEY, 3, MS, 2**63, b""]),
+        _forged([KEY[1:], 3, MS, MS, b""]),
+        _forged([KEY, 3, MS, MS, b"x" * 600]),
+        _forged([KEY, 3, MS, MS + 60_000, b"\xff"]),
+        _forged([KEY, 3, MS, MS + 60_000, b"a@b"]),
+    ],
+    ids=["no-entry", "empty", "newer", "severity", "expires", "key", "long-message", "no-text", "no-message"],
+)
+def test_whatever_is_handed_over_stops_no_target(tmp_path: Path, body: bytes) -> None:
+    """Anyone with a detector's key may write it, and a newer version beside older workers does."""
+
+    async def main() -> None:
+        fleet = Fleet(tmp_path, _orgs("acme", "globex"))
+        worker = fleet.start("w1")
+        await asyncio.sleep(SETTLED_S)
+        with capture_logs() as logs:
+            for _ in range(12):
+                await fleet.signals.append(put_topic_of("x"), body)
+            await fleet.detector.put([_signal(2)])
+            await asyncio.sleep(60)
+        assert [[ip for ip, _ in org.taken] for org in fleet.orgs.values()] == [[address(2)], [address(2)]]
+        said = [log for log in logs if log["event"] == "stream.passed_over"]
+        assert [(log["seq"], log["count"]) for log in said] == [(1, 1), (10, 10)], "not once for each target or entry"
+        status = await worker.serving.status()
+        (source,) = [one for one in status.sources if one.name == handed_over("x")]
+        assert (sum(source.skipped.values()), status.quarantined) == (12, 2)
+        await fleet.close()
+
+    run_virtually(main)
+
+
+def test_what_a_newer_version_reads_stops_the_target_and_says_why(tmp_path: Path) -> None:
+    """It may be the end of a list: who passes over it would tell what the list has dropped, and not what it added."""
+
+    async def main() -> None:
+        fleet = Fleet(tmp_path, _orgs("acme"))
+        worker = fleet.start("w1")
+        await asyncio.sleep(SETTLED_S)
+        await fleet.signals.append(topic_of("list"), sealed({"a newer": "version"}, by="w2", at_ms=to_ms(T0)))
+        await fleet.detector.put([_signal(2)])
+        await asyncio.sleep(60)
+        assert fleet.orgs["acme"].taken == []
+        assert any("entry 1 of signals.list cannot be read" in str(facts) for _, facts in worker.log.said)
+        await fleet.close()
+
+    run_virtually(main)
+
+
+async def test_what_cannot_be_read_is_forgotten_with_what_is_as_old() -> None:
+    journal = MemoryJournal()
+    for number in range(60):
+        body = sealed("", by="w1", at_ms=to_ms(T0 + number * DAY)) if number % 20 == 0 else b"{}"
+        await journal.append("signals.x.put", body)
+    await trim(journal, "signals.", clock=lambda: T0 + 51 * DAY, life=30 * DAY)
+    assert (await journal.read())[0].seq == 22, "up to the last one that is known to be older"
+    await trim(journal, "signals.", clock=lambda: T0 + 50 * DAY, life=0 * DAY)
+    assert (await journal.read())[0].seq == 42

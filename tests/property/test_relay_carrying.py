@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from support.relay_fleet import ledger_over
 from support.virtual_time import T0
-from tocsin.journal import MemoryJournal
+from tocsin.journal import Entry, MemoryJournal
 from tocsin.relay import Outbox
 from tocsin.relay.books import TargetBook
 from tocsin.relay.changes import Served, told_by
@@ -204,10 +204,14 @@ def _claims(outbox: Outbox) -> set[tuple[str, bytes, int, int, int]]:
     }
 
 
+def _never(entry: Entry) -> None:
+    raise AssertionError(f"{entry} was not understood")
+
+
 async def _take_in(outbox: Outbox, journal: MemoryJournal, *, at_most: int) -> None:
     after = seq_of(outbox.source(STREAM).position)
     if entries := await journal.read(after, limit=at_most):
-        outbox.take_in(taken(entries), now_ms=to_ms(T0))
+        outbox.take_in(taken(entries, passed_over=_never), now_ms=to_ms(T0))
 
 
 @FEW

@@ -1,17 +1,24 @@
 """What the doctor says of a node's data folder, with its fleet out of reach."""
 
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from support.node import NOW, MemoryFleet
-from tocsin.org.doctor import Finding
+from tocsin.org.doctor import Finding, disk, left_over, permissions
 from tocsin.org.errors import OrgError
+from tocsin.org.fleet import snapshot
 from tocsin.org.fleet.doctor import examine_node
 from tocsin.org.fleet.folder import NodeFolder
 from tocsin.org.fleet.secret import FleetSecret
 from tocsin.org.fleet.settings import NodeSettings
 from tocsin.org.folder import RESTORING
+from tocsin.org.marker import mark_whole
 from tocsin.org.opening import open_org
 from tocsin.org.records import ConsumedEvent, RiskEventsConsumed, encode_record, local_deed, risk_topic
 from tocsin.org.risk_index import RiskIndex
@@ -65,6 +72,7 @@ async def test_it_tells_each_thing_that_is_wrong_and_its_mend(tmp_path: Path) ->
         file.write(b"\xff" * 4096)
     acme.directory.chmod(0o640)
     (acme.path / ".marker-abc").touch(mode=0o600)
+    os.utime(acme.path / ".marker-abc", (0, 0))
     index = RiskIndex(acme.index)
     with index._env.begin(write=True) as txn:
         txn.put(b"cursor", bytes(8), db=index._meta)
@@ -90,3 +98,69 @@ async def test_it_tells_of_a_restore_that_was_not_ended_and_of_what_is_no_org(tm
     assert list(problems(node)) == ["marker"]
     with pytest.raises(OrgError, match="was interrupted"):
         NodeFolder.open(node.path)
+
+
+def _everything(node: NodeFolder) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in node.path.rglob("*") if file.is_file() and file.suffix != ".lock"}
+
+
+async def _torn(node: NodeFolder) -> str:
+    """As the machine went down with it."""
+    (node.orgs()["acme"].path / "index.boot").write_bytes(b"another boot")
+    return "was in use when the machine went down"
+
+
+async def _older(node: NodeFolder) -> str:
+    index = RiskIndex(node.orgs()["acme"].index)
+    with index._env.begin(write=True) as txn:
+        txn.put(b"layout", b"1", db=index._meta)
+    index.close()
+    return "another version's"
+
+
+@pytest.mark.parametrize("spoilt", [_torn, _older])
+async def test_to_look_and_to_copy_make_nothing_anew(
+    tmp_path: Path, spoilt: Callable[[NodeFolder], Awaitable[str]]
+) -> None:
+    """What serves the org next does; an older version would go on with what it has."""
+    node = await node_at(tmp_path / "node")
+    why = await spoilt(node)
+    before = _everything(node)
+    found = problems(node)
+    assert list(found) == ["acme: risk index"]
+    assert why in found["acme: risk index"].text
+    with pytest.raises(OrgError, match=why):
+        snapshot.take(node.path, tmp_path / "taken", org=None, on_progress=lambda _done, _total: None)
+    assert _everything(node) == before
+    assert not (tmp_path / "taken").exists()
+
+
+async def test_what_was_not_made_yet_is_not_made_by_a_copy_of_it(tmp_path: Path) -> None:
+    node, taken, new = await node_at(tmp_path / "node"), tmp_path / "taken", tmp_path / "new"
+    assert snapshot.take(node.path, taken, org=None, on_progress=lambda _done, _total: None) == {"acme": 1, "bolt": 0}
+    assert not node.orgs()["bolt"].index.exists()
+    assert snapshot.restore(taken, new, on_progress=lambda _done, _total: None) == ["acme", "bolt"]
+    assert problems(NodeFolder.open(new)) == {}
+
+
+async def test_what_a_running_node_makes_and_takes_away_is_no_problem(tmp_path: Path) -> None:
+    node = await node_at(tmp_path / "node")
+    acme = node.orgs()["acme"].path
+    (acme / "elsewhere").symlink_to(tmp_path / "nowhere")
+    (acme / ".marker-being-written").touch(mode=0o600)
+    ended = threading.Event()
+
+    def work() -> None:
+        for number in count():
+            if ended.is_set():
+                return
+            mark_whole(acme, number)
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        working = pool.submit(work)
+        try:
+            found = [look(node.path) for look in (permissions, left_over, disk) for _ in range(100)]
+        finally:
+            ended.set()
+            working.result()
+    assert set(found[:200]) == {"for its owner alone", "nothing of a killed command"}

@@ -144,6 +144,20 @@ async def test_until_it_knows_who_may_do_what_it_answers_nobody_and_says_how_far
         assert (await client.get("/api/v1/logs", headers={"host": "bolt.example"})).text == "bolt"
 
 
+@pytest.mark.parametrize("host", ["acme.example", "nobody.example"])
+async def test_who_asks_how_it_is_asks_with_get_or_head_also_while_it_is_not_known_whose_it_is(host: str) -> None:
+    node = Serving(acme="acme.example", bolt="bolt.example")
+    async with node.client() as client:
+        for path, status in (("/healthz", 200), ("/readyz", 503)):
+            for method in ("GET", "HEAD"):
+                assert (await client.request(method, path, headers={"host": host})).status_code == status
+            for method in ("POST", "DELETE", "OPTIONS"):
+                said = await client.request(method, path, headers={"host": host})
+                assert (said.status_code, said.headers["allow"]) == (405, "GET, HEAD")
+        twice = [("host", host), ("x-forwarded-for", "1"), ("authorization", "SSWS a"), ("authorization", "SSWS b")]
+        assert (await client.get("/healthz", headers=twice)).status_code == 400
+
+
 async def test_decisions_are_answered_once_the_index_is_there_and_while_it_is_not_late() -> None:
     node, now, projector = Serving(acme="acme.example"), [1000.0], Applied(89)
     node.open("acme")
@@ -276,11 +290,11 @@ async def test_names_and_hosts_are_given_once_and_another_secret_is_noticed() ->
     ):
         with pytest.raises(OrgError, match=why):
             await orgs.add(name, url, at_ms=2)
-    assert {name: org.host for name, org in (await orgs.all()).items()} == {"acme": "acme.example"}
+    assert {name: org.host for name, org in (await orgs.all()).orgs.items()} == {"acme": "acme.example"}
     twice = (orgs.add(name, "https://both.example", at_ms=2) for name in ("coil", "dove"))
     refused = [error for error in await asyncio.gather(*twice, return_exceptions=True) if error is not None]
     assert ["where" in str(error) for error in refused] == [True]
-    (owner,) = set(await orgs.all()) - {"acme"}
+    (owner,) = (await orgs.all()).orgs.keys() - {"acme"}
     await orgs.remove(owner)
     await orgs.add("edge", "https://both.example.", at_ms=3)
     await orgs.remove("acme")

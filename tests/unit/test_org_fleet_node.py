@@ -2,14 +2,15 @@
 
 import asyncio
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from structlog.testing import capture_logs
 
 from support.node import MemoryFleet, ready, running
-from tocsin.journal import MemoryJournal
+from tocsin.journal import JournalError, MemoryJournal, MemoryKeyValue
 from tocsin.org.config import Http, OrgConfig
-from tocsin.org.errors import OrgError
+from tocsin.org.fleet.registered import Registered, RegisteredOrg
 from tocsin.org.opening import open_org, open_registry
 from tocsin.org.records import Role, local_deed
 
@@ -59,15 +60,55 @@ async def test_a_node_that_cannot_look_serves_what_it_has_and_says_that_it_is_no
         await fleet.registered.add(name, f"http://{name}.example", at_ms=1)
     async with running(fleet, monotonic=lambda: now[0]) as (node, client):
         await ready(client)
-        await fleet.table.put("org.bolt", b"{}")
-        with pytest.raises(OrgError, match="the org bolt cannot be understood"):
+        registered, fleet.registered = fleet.registered, Registered(MemoryKeyValue(clock=fleet.clock))
+        await fleet.registered._table.close()
+        with pytest.raises(JournalError):
             await node.look()
         assert (await client.get(LOG, headers=ACME)).status_code == 401
         assert (await client.get("/readyz", headers=BALANCER)).status_code == 200
         now[0] += 31
         assert (await client.get("/readyz", headers=BALANCER)).status_code == 503
-        await fleet.table.delete("org.bolt")
+        fleet.registered = registered
         await ready(client)
+
+
+async def test_one_that_is_not_understood_holds_up_no_other_and_is_answered_for_by_none(tmp_path: Path) -> None:
+    """A newer version registered it, or wrote it anew; the nodes of this one go on."""
+    fleet, now = MemoryFleet(tmp_path / "node"), [0.0]
+    for name in ("acme", "coil"):
+        await fleet.registered.add(name, f"http://{name}.example", at_ms=1)
+    with capture_logs() as logs:
+        async with running(fleet, monotonic=lambda: now[0]) as (node, client):
+            await ready(client)
+            known = node.orgs()["coil"]
+            for name in ("bolt", "coil", "_no_name"):
+                await fleet.table.put(f"org.{name}", b'{"url": 1, "created_ms": 1}')
+            await fleet.registered.remove("acme")
+            await fleet.registered.add("dent", "http://dent.example", at_ms=1)
+            now[0] += 31
+            for _ in range(3):
+                await node.look()
+            assert set(node.orgs()) == {"coil", "dent"}
+            assert node.orgs()["coil"] == known
+            await ready(client, "dent.example")
+            assert (await client.get("/readyz", headers=BALANCER)).status_code == 200
+            await fleet.table.delete("org.coil")
+            await node.look()
+            assert set(node.orgs()) == {"dent"}
+            assert (await client.get(LOG, headers=BOLT)).status_code == 404, "it is not dent's"
+    told = sorted(str(log["org"]) for log in logs if log["event"] == "org.not_understood")
+    assert told == ["_no_name", "bolt", "coil"]
+    await fleet.registered.remove("bolt")
+    assert await fleet.registered.all() == ({"dent": RegisteredOrg("http://dent.example", 1)}, ANY)
+
+
+@pytest.mark.parametrize("name", ["no_name", "Acme"])
+async def test_what_is_no_name_of_an_org_never_becomes_a_path(tmp_path: Path, name: str) -> None:
+    fleet = MemoryFleet(tmp_path / "node")
+    await fleet.table.put(f"org.{name}", b'{"url": "http://acme.example", "created_ms": 1}')
+    async with running(fleet) as (node, _):
+        assert node.orgs() == {}
+        assert not (tmp_path / "node" / "orgs").exists()
 
 
 async def test_one_scrape_on_the_machine_tells_of_all_orgs_and_a_token_of_its_own(tmp_path: Path) -> None:

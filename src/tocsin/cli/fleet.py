@@ -161,7 +161,9 @@ async def _add(folder: Path, name: str, url: str) -> None:
 
 async def _list(folder: Path) -> list[str]:
     async with as_admin(folder) as (connection, _), _registered(connection) as registered:
-        return [f"{name}\t{org.url}" for name, org in (await registered.all()).items()]
+        table = await registered.all()
+        served = [f"{name}\t{org.url}" for name, org in table.orgs.items()]
+        return [*served, *(f"{error.summary} - {error.hint}" for error in table.not_understood.values())]
 
 
 async def _remove(folder: Path, name: str) -> None:

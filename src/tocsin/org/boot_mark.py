@@ -22,16 +22,17 @@ _BEING_REMADE = b"being remade"
 class BootMark:
     """The note at `path`, held for as long as this process uses what lies beside it."""
 
-    def __init__(self, path: Path, *, boot_id: Path = BOOT_ID) -> None:
+    def __init__(self, path: Path, *, boot_id: Path = BOOT_ID, remakes: bool = True) -> None:
         """
         Waits for another process that makes the file fit for use.
 
         Args:
             boot_id: the system's file with the id of this boot; without one, a file not left cleanly counts as torn.
+            remakes: False for who would `abandon` a torn file: until `share`, the note then stays as it is.
         Raises: OSError, when the note cannot be made.
         """
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._boot = _read_boot_id(boot_id)
+        self._boot, self._remakes = _read_boot_id(boot_id), remakes
         self.alone = False
         """Whether nobody else uses the file; nobody else begins to before `share`."""
         self.torn = False
@@ -72,7 +73,8 @@ class BootMark:
         self.alone = True
         trusted = (b"",) if self._boot == _UNKNOWN_BOOT else (b"", self._boot)
         self.torn = self._read() not in trusted
-        self._note(_BEING_REMADE if self.torn else self._boot)
+        if self._remakes:
+            self._note(_BEING_REMADE if self.torn else self._boot)
 
     def _note(self, text: bytes) -> None:
         if self._read() == text:

@@ -1,11 +1,14 @@
 """What is wrong with a data folder, and how to mend it. Works while the org runs, and changes nothing."""
 
+import os
 import shutil
 import sqlite3
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +28,7 @@ from tocsin.org.risk_index import RiskIndex
 SAMPLE_ENTRIES = 300
 _FREE_BYTES = 512 * 1024**2
 _UNFINISHED = (".marker-*", ".journal.db.*", ".restor*")
+_WRITTEN_WITHIN_S = 60.0
 _FOR_OTHERS = 0o077
 _LOCK_WAIT_S = 10.0
 _MOVING_TRIES = 3
@@ -76,8 +80,7 @@ def found(check: str, look: Callable[[], str]) -> Finding:
 def permissions(path: Path) -> str:
     """Of all that is in the folder at `path`. Raises OrgError when others may use any of it."""
     with telling(path):
-        files = [path, *path.rglob("*")]
-        open_ones = [str(file) for file in files if file.stat().st_mode & _FOR_OTHERS]
+        open_ones = [str(file) for file, found in _all_in(path) if found.st_mode & _FOR_OTHERS]
     if open_ones:
         raise OrgError(f"others may use {', '.join(open_ones[:3])}", hint=f"run `chmod -R go= {path}`")
     return "for its owner alone"
@@ -85,8 +88,9 @@ def permissions(path: Path) -> str:
 
 def left_over(path: Path) -> str:
     """Files of commands that were killed. Raises OrgError when there are any."""
+    before_s = time.time() - _WRITTEN_WITHIN_S
     with telling(path):
-        names = [file.name for pattern in _UNFINISHED for file in path.rglob(pattern)]
+        names = [file.name for file, found in _all_in(path) if found.st_mtime < before_s and _is_unfinished(file.name)]
     if names:
         raise OrgError(f"{', '.join(names)}: of a command that was killed", hint="delete it once no command runs")
     return "nothing of a killed command"
@@ -96,11 +100,28 @@ def disk(path: Path) -> str:
     """How much room is used and left. Raises OrgError when that is little."""
     with telling(path):
         free = shutil.disk_usage(path).free
-        used = sum(file.stat().st_blocks * 512 for file in path.rglob("*"))
+        used = sum(found.st_blocks * 512 for _, found in _all_in(path))
     text = f"{used / 1024**2:,.0f} MiB used, {free / 1024**2:,.0f} MiB free"
     if free < _FREE_BYTES:
         raise OrgError(text, hint="free some space: without it nothing is accepted")
     return text
+
+
+def _all_in(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """The folder and all that is in it but links; what is taken away while one looks is none of it."""
+    yield path, path.stat()
+    for folder, folders, files in os.walk(path):
+        for file in (Path(folder, name) for name in (*folders, *files)):
+            try:
+                found = file.lstat()
+            except FileNotFoundError:
+                continue
+            if not stat.S_ISLNK(found.st_mode):
+                yield file, found
+
+
+def _is_unfinished(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in _UNFINISHED)
 
 
 def _journal(folder: DataFolder) -> str:
@@ -139,7 +160,7 @@ def _risk_index(folder: DataFolder, deep: bool) -> str:
     registry = Registry(MemoryJournal(), folder.directory)
     live = {provider.id for provider in registry.providers.all()}
     registry.directory.close()
-    index = RiskIndex(folder.index)
+    index = RiskIndex(folder.index, remake=False)
     try:
         for _ in range(_MOVING_TRIES):
             cursor = index.cursor()

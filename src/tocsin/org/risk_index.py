@@ -86,13 +86,19 @@ def place_of(key: bytes) -> bytes:
 class RiskIndex:
     """The open index. `look_up` may run in another thread than `apply` and `sweep`."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the index in the folder `path`. Raises OrgError when that cannot be."""
+    def __init__(self, path: Path, *, remake: bool = True) -> None:
+        """
+        Open or make the index in the folder `path`.
+
+        Args:
+            remake: False for who only looks: what is torn or of another layout is left as it is, and raises OrgError.
+        Raises: OrgError, when it cannot be opened.
+        """
         self.path = path
         with self._telling():
-            self._mark = BootMark(path.with_name(path.name + ".boot"))
+            self._mark = BootMark(path.with_name(path.name + ".boot"), remakes=remake)
             try:
-                self._env = _open_marked(path, self._mark)
+                self._env = _open_marked(path, self._mark, remake)
             except BaseException:
                 self._mark.abandon()
                 raise
@@ -296,10 +302,13 @@ class _Telling:
                 raise error
 
 
-def _open_marked(path: Path, mark: BootMark) -> lmdb.Environment:
+def _open_marked(path: Path, mark: BootMark, remake: bool) -> lmdb.Environment:
     """The environment at `path`; a torn one, and one of another layout that nobody uses, is made anew."""
     if mark.alone:
         if path.exists() and (mark.torn or not _has_layout(path)):
+            if not remake:
+                was = "was in use when the machine went down" if mark.torn else "is another version's"
+                raise OrgError(f"{path} {was}", hint="serve the org once: its index is then made again")
             shutil.rmtree(path)
         mark.share()  # before it is opened for use: to share, the lock has to be let go for a moment
     env = _open(path)
@@ -321,8 +330,8 @@ def _open(path: Path) -> lmdb.Environment | None:
     env = _environment(path)
     with env.begin(write=True) as txn:
         meta = env.open_db(b"meta", txn=txn)
-        layout = txn.get(b"layout", db=meta, default=LAYOUT)
-        txn.put(b"layout", layout, db=meta)
+        txn.put(b"layout", LAYOUT, db=meta, overwrite=False)
+        layout = txn.get(b"layout", db=meta)
     if layout == LAYOUT:
         env.reader_check()  # forget readers that were killed: they would keep old pages from being used again
         return env

@@ -114,10 +114,11 @@ def begin_anew_if_outrun(folder: DataFolder, before: int) -> bool:
 
 def pass_over_what_is_gone(folder: DataFolder, before: int) -> None:
     """Let an index in `folder` that is new begin behind what may be gone before this seq. Raises OrgError."""
+    gone = max(0, before - 1)
     index = RiskIndex(folder.index)
     try:
-        if index.pass_over(max(0, before - 1)):
-            mark_whole(folder.path, max(0, before - 1))
+        if index.pass_over(gone):
+            mark_whole(folder.path, gone)
     finally:
         index.close()
 

@@ -16,7 +16,8 @@ REMEMBER_RETRACTION_MS = 3_600_000
 """How long an observation that was made before a retraction may arrive after it."""
 SOURCE_BYTES = 400
 """The longest name of a source, in UTF-8: it is part of a key of the outbox, and of a topic of a fleet's stream."""
-_ALLOWED = re.compile(f"{MESSAGE_ALLOWED}")
+_ALLOWED = re.compile(MESSAGE_ALLOWED)
+_ALLOWED_BYTES = re.compile(MESSAGE_ALLOWED.encode())
 
 _Key = Annotated[bytes, Meta(min_length=16, max_length=16)]
 _Severity = Annotated[int, Meta(ge=0, le=3)]
@@ -61,6 +62,11 @@ def prepared(claims: Iterable[Batch | Iterable[Signal | Retraction]]) -> list[Pr
     return [
         batch for some in claims for batch in ([prepare(some)] if isinstance(some, Batch) else prepare_signals(some))
     ]
+
+
+def can_be_told(row: Row) -> bool:
+    """Whether targets take the message of a row that another program made: one that they refuse stops all others."""
+    return _ALLOWED_BYTES.fullmatch(row[4]) is not None
 
 
 class Intake:

@@ -90,7 +90,7 @@ def _table(path: Path) -> str:
 def _risk_index(files: OrgFiles, deep: bool) -> str:
     if not files.index.exists():
         return "not made yet"
-    index = RiskIndex(files.index)
+    index = RiskIndex(files.index, remake=False)
     try:
         for page in _pages(index, deep):
             last = max((said.seq for _, assertions in page.found for said in assertions), default=0)

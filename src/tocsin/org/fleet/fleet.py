@@ -84,7 +84,7 @@ class Fleet:
 
     async def names(self) -> list[str]:
         """See `Orgs.names`."""
-        return list(await self.registered.all())
+        return list((await self.registered.all()).orgs)
 
     async def folder(self, name: str) -> DataFolder:
         """See `Orgs.folder`."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from itertools import count
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from structlog.contextvars import bind_contextvars
 
 from tocsin.journal import JournalError, JournalUnreachable
 from tocsin.org.config import OrgConfig
+from tocsin.org.errors import OrgError
 from tocsin.org.fleet.fleet import Fleet
 from tocsin.org.fleet.lag import Lag
 from tocsin.org.fleet.registered import RegisteredOrg
@@ -52,6 +53,8 @@ class Node:
         self._fleet, self._worker, self.config, self._most_late_s = fleet, worker, config, most_late_s
         self._only, self._monotonic = frozenset(only), monotonic
         self._running: dict[str, _Running] = {}
+        self._not_understood: dict[str, str] = {}
+        """What is registered and left out, by name, with the reason that the log has told."""
         self._starting = asyncio.Semaphore(_STARTS_AT_ONCE)
         self._looked_s = self._monotonic()
         self.hosts = set[str]()
@@ -70,7 +73,7 @@ class Node:
     @property
     def alone(self) -> bool:
         """Whether it is for one org, so that whose a request is need not be told."""
-        return len(self._only or self._running) == 1
+        return len(self._only or {*self._running, *self._not_understood}) == 1
 
     def orgs(self) -> dict[str, tuple[str, ServedOrg]]:
         """Host and application of each, by name."""
@@ -85,14 +88,20 @@ class Node:
             self._running.clear()
 
     async def look(self) -> None:
-        """Begin to serve what has come, and end what has gone or moved. Raises JournalError, OrgError."""
+        """
+        Begin to serve what has come, and end what has gone or moved. Raises JournalError.
+
+        What is not understood is left as it was: not begun, or served on as it was known.
+        """
         try:
             found = await self._fleet.registered.all()
         except JournalUnreachable:
             self._looked_s = self._monotonic()
             raise
         self._looked_s = self._monotonic()
-        wanted = {name: org for name, org in found.items() if not self._only or name in self._only}
+        self._tell_not_understood(found.not_understood)
+        wanted = {name: org for name, org in found.orgs.items() if not self._only or name in self._only}
+        wanted |= {name: one.registered for name, one in self._running.items() if name in found.not_understood}
         stale = [name for name, one in self._running.items() if not self._is_still(one, wanted.get(name))]
         # Until they have ended they answer 503, and what is asked by their hosts is not another org's.
         await asyncio.gather(*(self._running[name].end() for name in stale))
@@ -100,6 +109,13 @@ class Node:
             del self._running[name]
         for name in wanted.keys() - self._running.keys():
             self._running[name] = self._begun(name, wanted[name])
+
+    def _tell_not_understood(self, found: Mapping[str, OrgError]) -> None:
+        """In the log, each once."""
+        for name, error in found.items():
+            if self._not_understood.get(name) != error.summary:
+                _log.error("org.not_understood", org=name, error=error.summary, remedy=error.hint)
+        self._not_understood = {name: error.summary for name, error in found.items()}
 
     def _is_still(self, one: "_Running", wanted: RegisteredOrg | None) -> bool:
         if wanted == one.registered and one.journal != self._fleet.journal_of(wanted):

@@ -1,6 +1,7 @@
 """The orgs of a fleet, as they are registered in a bucket that all nodes look at."""
 
 import re
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,6 +27,14 @@ class RegisteredOrg(Struct, frozen=True):
     def host(self) -> str:
         """In lower case, without a port or a dot at its end."""
         return (urlsplit(self.url).hostname or "").rstrip(".")
+
+
+class Table(NamedTuple):
+    """All orgs, by name."""
+
+    orgs: dict[str, RegisteredOrg]
+    not_understood: dict[str, OrgError]
+    """Those that another version registered, and what has no name of an org: why."""
 
 
 class _Fleet(Struct, frozen=True):
@@ -58,18 +67,20 @@ class Registered:
                 hint="copy the secret from another node of this fleet",
             )
 
-    async def all(self) -> dict[str, RegisteredOrg]:
-        """By name."""
-        kept = await self._table.all(f"{_BRANCH}.")
-        names = {key.removeprefix(f"{_BRANCH}."): one for key, one in sorted(kept.items())}
-        return {name: _understood(name, one) for name, one in names.items()}
+    async def all(self) -> Table:
+        """Those that are understood, and the others: one of these holds up nobody."""
+        table = Table({}, {})
+        for key, kept in sorted((await self._table.all(f"{_BRANCH}.")).items()):
+            name = key.removeprefix(f"{_BRANCH}.")
+            try:
+                table.orgs[name] = _understood(name, kept)
+            except OrgError as error:
+                table.not_understood[name] = error
+        return table
 
     async def get(self, name: str) -> RegisteredOrg:
         """The one of that name. Raises OrgError when there is none."""
-        kept = await self._table.get(_key(name))
-        if kept is None:
-            raise OrgError(f"the fleet has no org {name}", hint="`tocsin fleet org list` shows which there are")
-        return _understood(name, kept)
+        return _understood(name, await self._kept(name))
 
     async def add(self, name: str, url: str, *, at_ms: int) -> None:
         """
@@ -83,7 +94,7 @@ class Registered:
         if not added.host.isascii():
             text = f"no request names the host {added.host} so"
             raise OrgError(text, hint="write it in ASCII, as clients send it: xn--...")
-        for other, known in (await self.all()).items():
+        for other, known in (await self.all()).orgs.items():
             if other != name and known.host == added.host:
                 raise _taken(known.host, other)
         try:
@@ -97,9 +108,15 @@ class Registered:
             raise
 
     async def remove(self, name: str) -> None:
-        """Forget one: it is served no longer. Raises OrgError when there is none."""
-        await self.get(name)
+        """Forget one, also one that is not understood: it is served no longer. Raises OrgError when there is none."""
+        await self._kept(name)
         await self._table.delete(_key(name))  # its host is free from now on, whoever is noted as its last owner
+
+    async def _kept(self, name: str) -> Kept:
+        kept = await self._table.get(_key(name))
+        if kept is None:
+            raise OrgError(f"the fleet has no org {name}", hint="`tocsin fleet org list` shows which there are")
+        return kept
 
     async def _claim(self, host: str, name: str) -> None:
         """Be the one owner of `host`, also of several who are added at once. Raises OrgError, when another one is."""
@@ -121,6 +138,7 @@ class Registered:
 
 
 def _understood(name: str, kept: Kept) -> RegisteredOrg:
+    check_org_name(name)  # it becomes the name of a folder
     try:
         return msgspec.json.decode(kept.value, type=RegisteredOrg)
     except msgspec.MsgspecError as error:

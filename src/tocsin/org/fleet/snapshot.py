@@ -49,9 +49,11 @@ def take(path: Path, to: Path, *, org: str | None, on_progress: Progress) -> dic
     Args:
         org: the name of one alone; None for all that are here.
     Returns: for each org, the seq up to which its risk index has its journal, or a little further.
-    Raises: OrgError, when `path` is no node's folder or damaged, or `to` cannot be made or is there already.
+    Raises: OrgError, when `path` is no node's folder or damaged, or `to` cannot be made, is in it or there already.
     """
     node = NodeFolder.open(path, create=False)
+    if Path(os.path.realpath(to)).is_relative_to(os.path.realpath(path)):
+        raise OrgError(f"{to} is in the node's folder", hint="name a place outside it")
     orgs = _chosen(node, org)
     meter = _Meter(2 * sum(map(_bytes, orgs.values())), on_progress)
     with _whole_or_not_at_all(to) as unfinished:
@@ -71,12 +73,13 @@ def restore(snapshot: Path, path: Path, *, on_progress: Progress) -> list[str]:
     Raises: OrgError, when the folder is not empty, or `snapshot` is none, not whole, or of a newer version.
     """
     fleet, sums = _read(snapshot)
+    with _telling(snapshot):
+        meter = _Meter(sum((snapshot / name).stat().st_size for name in sums), on_progress)
     node = _to_restore(path)
     with node.serving(), _telling(path):
         (path / RESTORING).touch(mode=0o600)
         sync(path)
         shutil.rmtree(path / "orgs", ignore_errors=True)
-        meter = _Meter(sum((snapshot / name).stat().st_size for name in sums), on_progress)
         for name, digest in sums.items():
             _make_folder((path / name).parent)
             with _new(path / name) as copy:
@@ -100,17 +103,12 @@ def _chosen(node: NodeFolder, org: str | None) -> dict[str, OrgFiles]:
 
 def _copy(files: OrgFiles, to: Path, meter: "_Meter") -> int:
     with files.in_use():
-        _make_folder(to / "index")
+        _make_folder(to)
         # The note first, and those last that are applied first: none is then further than what it rests on.
         mark(to, make_ours(files.path, NODE_ORG, create=False))
         _copy_sqlite(files.log, to, meter)
         _copy_sqlite(files.feed, to, meter)
-        index = RiskIndex(files.index)
-        try:
-            applied = index.cursor()
-            _copy_index(index, to / "index" / "data.mdb", meter)
-        finally:
-            index.close()
+        applied = _copy_index(files.index, to / "index", meter)
         _copy_sqlite(files.directory, to, meter)
         return applied
 
@@ -132,28 +130,46 @@ def _copy_sqlite(source: Path, to: Path, meter: "_Meter") -> None:
     meter.add(size)
 
 
-def _copy_index(index: RiskIndex, to: Path, meter: "_Meter") -> None:
-    with _new(to) as file, ThreadPoolExecutor(max_workers=1) as thread:
-        copying = thread.submit(index.copy, file)
-        while wait([copying], _TELL_EVERY_S).not_done:
-            meter.within(os.fstat(file.fileno()).st_size)
-        copying.result()
-        meter.add(os.fstat(file.fileno()).st_size)
+def _copy_index(source: Path, to: Path, meter: "_Meter") -> int:
+    """Returns: the seq of the last entry applied."""
+    if not source.exists():
+        return 0
+    index = RiskIndex(source, remake=False)
+    _make_folder(to)
+    try:
+        applied = index.cursor()
+        with _new(to / "data.mdb") as file, ThreadPoolExecutor(max_workers=1) as thread:
+            copying = thread.submit(index.copy, file)
+            while wait([copying], _TELL_EVERY_S).not_done:
+                meter.within(os.fstat(file.fileno()).st_size)
+            copying.result()
+            meter.add(os.fstat(file.fileno()).st_size)
+    finally:
+        index.close()
+    return applied
 
 
 def _put_on_disk(source: Path, to: BinaryIO | None, meter: "_Meter") -> str:
     """Sync the file `source`, or what is copied of it into the file `to`. Returns: its SHA-256 sum."""
     digest = hashlib.sha256()
-    with source.open("rb") as file:
-        while some := file.read(_BYTES_AT_ONCE):
-            digest.update(some)
-            if to is not None:
-                to.write(some)
-            meter.add(len(some))
+    for some in _parts(source):
+        digest.update(some)
         if to is not None:
-            to.flush()
-        os.fsync((to or file).fileno())
+            to.write(some)
+        meter.add(len(some))
+    if to is None:
+        sync(source)
+    else:
+        to.flush()
+        os.fsync(to.fileno())
     return digest.hexdigest()
+
+
+def _parts(source: Path) -> Iterator[bytes]:
+    """Raises OrgError that names the file."""
+    with _telling(source), source.open("rb") as file:
+        while some := file.read(_BYTES_AT_ONCE):
+            yield some
 
 
 def _read(snapshot: Path) -> tuple[str, dict[str, str]]:
@@ -185,7 +201,7 @@ def _to_restore(path: Path) -> NodeFolder:
 @contextmanager
 def _whole_or_not_at_all(to: Path) -> Iterator[Path]:
     """A folder of another name, which is called `to` when all went well."""
-    if to.exists():
+    if os.path.lexists(to):
         raise OrgError(f"{to} is there already; it was left as it is", hint="name another, or move that one away")
     with _telling(to):
         unfinished = Path(tempfile.mkdtemp(dir=to.parent, prefix=f".{to.name}."))  # made with mode 0700

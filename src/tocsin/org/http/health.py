@@ -1,11 +1,14 @@
 """/healthz and /readyz: is the process up, and can it do its work."""
 
 import shutil
+from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct
 
 from tocsin.journal import JournalError
+from tocsin.org.http.doors import Doors
+from tocsin.org.http.errors import Refusal
 from tocsin.org.http.exchange import Exchange
 from tocsin.org.org import Org
 
@@ -39,12 +42,29 @@ class NodeStanding(Struct, frozen=True, rename="camel"):
     orgs: dict[str, Standing]
 
 
-async def tell_health(exchange: Exchange, standing: Standing | NodeStanding) -> None:
-    """/healthz and /readyz, where the standing is known without asking anybody."""
-    if exchange.path == HEALTH_PATH:
-        await tell_alive(exchange)
-    else:
-        await _tell(exchange, standing)
+class Probes:
+    """The doors of both, where the standing is known without asking anybody."""
+
+    def __init__(self, standing: Callable[[], Standing | NodeStanding]) -> None:
+        async def tell_standing(exchange: Exchange) -> None:
+            await _tell(exchange, standing())
+
+        self._doors = Doors({("GET", HEALTH_PATH): tell_alive, ("GET", READY_PATH): tell_standing})
+
+    def handles(self, path: str) -> bool:
+        """Whether `path` is one of theirs."""
+        return self._doors.knows(path)
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer a request that is theirs, with a refusal when it is none that an org would answer."""
+        try:
+            exchange.check()
+            door = self._doors.find(exchange.method, exchange.path)
+        except Refusal as refusal:
+            await exchange.refuse(refusal)
+        else:
+            assert door is not None
+            await door(exchange)
 
 
 async def tell_alive(exchange: Exchange) -> None:

@@ -9,7 +9,7 @@ from tocsin.org.fleet.node import Node
 from tocsin.org.http.client_ip import TrustedProxies
 from tocsin.org.http.errors import path_not_found
 from tocsin.org.http.exchange import Exchange, Receive, Scope, Send
-from tocsin.org.http.health import HEALTH_PATH, READY_PATH, NodeStanding, tell_health
+from tocsin.org.http.health import NodeStanding, Probes
 from tocsin.org.http.metrics import METRICS_PATH, Figures, needs_no_token, tell_metrics
 from tocsin.org.http.served import ServedOrg
 from tocsin.org.org import Clock
@@ -27,7 +27,7 @@ class Hosts:
 
     def __init__(self, node: Node, *, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._node, self._clock = node, clock
-        self._unknown = UnknownHosts(monotonic)
+        self._unknown, self._probes = UnknownHosts(monotonic), Probes(self._standing)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI request."""
@@ -44,8 +44,8 @@ class Hosts:
             return await self._tell_metrics(exchange)
         if org is not None:
             return await org(scope, receive, send)
-        if exchange.path in (HEALTH_PATH, READY_PATH):
-            return await tell_health(exchange, self._standing())
+        if self._probes.handles(exchange.path):
+            return await self._probes.answer(exchange)
         self._unknown.asked(asked)
         return await exchange.refuse(path_not_found(_NOBODYS))
 

@@ -18,7 +18,7 @@ from tocsin.org.http.client_ip import TrustedProxies
 from tocsin.org.http.errors import behind
 from tocsin.org.http.exchange import Exchange, Receive, Scope, Send
 from tocsin.org.http.front import Front
-from tocsin.org.http.health import HEALTH_PATH, READY_PATH, Standing, tell_health
+from tocsin.org.http.health import Probes, Standing
 from tocsin.org.http.lapi import DECISIONS_PATH
 from tocsin.org.http.live import LIVE_PATH
 from tocsin.org.http.risk import IPS_PATH
@@ -35,6 +35,7 @@ class ServedOrg:
     def __init__(self, name: str, config: OrgConfig, *, clock: Clock, most_late_s: float, https: bool) -> None:
         self._name, self._config, self._clock, self._most_late_s = name, config, clock, most_late_s
         self._https, self._proxies = https, TrustedProxies(config.http.trusted_proxies)
+        self._probes = Probes(self.standing)
         self._under_way = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -73,8 +74,8 @@ class ServedOrg:
         if scope["type"] != "http":
             return None
         path, front = scope["path"], self.front
-        if path in (HEALTH_PATH, READY_PATH):
-            return await tell_health(self._exchange(scope, receive, send), self.standing())
+        if self._probes.handles(path):
+            return await self._probes.answer(self._exchange(scope, receive, send))
         if front is None or (path.startswith(_DECISIONS) and self._is_behind):
             return await self._exchange(scope, receive, send).refuse(behind())
         return await self._let_in(front, scope, receive, send)

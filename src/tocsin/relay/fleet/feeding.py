@@ -29,6 +29,7 @@ class SharedStream:
         self._recent_bytes = 0
         self._recent_after = 0
         """The seq that `_recent` begins after, without a gap up to the head."""
+        self._passed_over, self._passed_over_up_to = 0, 0
 
     @property
     def news(self) -> asyncio.Event:
@@ -61,6 +62,19 @@ class SharedStream:
         first = bisect_right(self._recent, after, key=_seq)
         return self._recent[first : first + PAGE_ENTRIES]
 
+    def passed_over(self, entry: Entry) -> None:
+        """An outbox could not understand it; the log tells of the 1st, 10th, 100th...: anyone may write more."""
+        import structlog
+
+        if entry.seq <= self._passed_over_up_to:
+            return
+        self._passed_over_up_to = entry.seq
+        self._passed_over += 1
+        if str(self._passed_over).strip("0") == "1":
+            hint = "run the newest version here too, then put it again; relay status counts these as broken"
+            log = structlog.get_logger("tocsin.relay")
+            log.warning("stream.passed_over", topic=entry.topic, seq=entry.seq, count=self._passed_over, hint=hint)
+
     def _take(self, entries: list[Entry]) -> None:
         self._recent += entries
         self._recent_bytes += sum(len(entry.body) for entry in entries)
@@ -92,7 +106,7 @@ class OutboxFeed:
             news = self._stream.news
             async with self._stream.turns.turn(max(0, until - after)):
                 if entries := await self._stream.page(after):
-                    await relay.put_prepared(partial(taken, entries))
+                    await relay.put_prepared(partial(taken, entries, passed_over=self._stream.passed_over))
                     after = entries[-1].seq
                 if after >= until and not self.caught_up.is_set():
                     # A list may have come to its end since: what was forgotten then is said again up to there.

@@ -3,10 +3,10 @@
 An entry holds one batch as it goes into an outbox (`intake.Prepared`), cut so that it fits. Who reads a source writes
 to the topic `signals.<source>`, and its last entry tells where the next one goes on; what a program hands over itself
 goes to `signals.<source>.put`, where anyone may write. The topic alone tells which of both it is: what is handed over
-is another source to the outboxes, whatever name it gives itself.
+is another source to the outboxes, whatever name it gives itself. And it stops nobody, whatever it says.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct, msgpack
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from tocsin.journal import Entry, JournalError
 from tocsin.relay.fleet.fenced import opened, unreadable
 from tocsin.relay.fleet.names import handed_over, word
-from tocsin.relay.intake import Prepared
+from tocsin.relay.intake import Prepared, can_be_told
 from tocsin.signals import Skipped, SkipReason
 
 BRANCH, PUT = "signals.", "put"
@@ -73,22 +73,29 @@ def published(entry: Entry) -> Published:
         raise unreadable(entry) from None
 
 
-def taken(entries: Sequence[Entry]) -> list[Prepared]:
-    """What entries of the stream say to an outbox, and how far it has come with them: kept together, or not at all."""
-    seq = entries[-1].seq
-    return [*(_batch(entry) for entry in entries), Prepared(STREAM, [], position=b"%d" % seq)]
+def taken(entries: Sequence[Entry], *, passed_over: Callable[[Entry], None]) -> list[Prepared]:
+    """
+    What entries of the stream say to an outbox, and how far it has come with them: kept together, or not at all.
+
+    Args:
+        passed_over: told of each that was handed over and cannot be read.
+    Raises: JournalError, for such a one of a source that workers read: a newer version reads it now.
+    """
+    batches = [_batch(entry, passed_over) for entry in entries]
+    return [*batches, Prepared(STREAM, [], position=b"%d" % entries[-1].seq)]
 
 
-def _batch(entry: Entry) -> Prepared:
-    name, dot, _ = entry.topic.removeprefix(BRANCH).partition(f".{PUT}")
+def _batch(entry: Entry, passed_over: Callable[[Entry], None]) -> Prepared:
+    name, dot, _ = entry.topic.removeprefix(BRANCH).partition(".")
     if not dot:
         return published(entry).batch
     try:
         batch = published(entry).batch
+        if not all(map(can_be_told, batch.rows)):
+            raise unreadable(entry)
     except JournalError:
-        batch = None
-    if batch is None or not all(row[4].isascii() for row in batch.rows):
         # Anyone may have written it: what only some program understands must not keep the rest from being told.
+        passed_over(entry)
         detail = "what was handed over cannot be read: another version or program wrote it"
         unread = Skipped(SkipReason.NOT_A_RECORD, entry.seq, detail, repr(entry.body[:EXCERPT_BYTES]))
         return Prepared(handed_over(name), [], [unread])

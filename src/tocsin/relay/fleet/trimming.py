@@ -3,13 +3,16 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from tocsin.journal import Journal, JournalError
 from tocsin.relay.fleet.fenced import opened
 from tocsin.signals import to_ms
 
 EVERY_S = 3600.0
+_LOOK_ENTRIES = 16
 
 
 async def trim(journal: Journal, topic: str, *, clock: Callable[[], datetime], life: timedelta) -> int:
@@ -51,9 +54,26 @@ async def _first_since(journal: Journal, moment_ms: int) -> int:
     older, younger = 0, await journal.last() + 1
     while younger - older > 1:
         middle = (older + younger) // 2
-        found = await journal.read(middle - 1, limit=1)
-        if found and found[0].seq < younger and opened(found[0]).at_ms < moment_ms:
-            older = found[0].seq
+        found = await _first_dated(journal, middle, younger)
+        if found is not None and found.at_ms < moment_ms:
+            older = found.seq
         else:
             younger = middle
     return younger
+
+
+class _Dated(NamedTuple):
+    seq: int
+    at_ms: int
+
+
+async def _first_dated(journal: Journal, seq: int, before: int) -> _Dated | None:
+    """The first entry from `seq` on that says when it was written; what cannot be understood lies between its like."""
+    while entries := await journal.read(seq - 1, limit=_LOOK_ENTRIES):
+        for entry in entries:
+            if entry.seq >= before:
+                return None
+            with suppress(JournalError):
+                return _Dated(entry.seq, opened(entry).at_ms)
+        seq = entries[-1].seq + 1
+    return None
