@@ -728,3 +728,15 @@ async def test_what_cannot_be_read_is_forgotten_with_what_is_as_old() -> None:
     assert (await journal.read())[0].seq == 22, "up to the last one that is known to be older"
     await trim(journal, "signals.", clock=lambda: T0 + 50 * DAY, life=0 * DAY)
     assert (await journal.read())[0].seq == 42
+
+
+@pytest.mark.parametrize("forged_ms", [0, to_ms(T0 + 1000 * DAY)], ids=["of long ago", "of a time to come"])
+async def test_an_entry_that_says_a_wrong_time_takes_no_other_with_it_and_keeps_none(forged_ms: int) -> None:
+    journal = MemoryJournal()
+    for number in range(60):
+        await journal.append("signals.x.put", sealed("", by="w1", at_ms=forged_ms if number == 10 else to_ms(T0)))
+    for number in range(60):
+        at_ms = forged_ms if number % 2 else to_ms(T0 + 30 * DAY)
+        await journal.append("signals.x.put", sealed("", by="w1", at_ms=at_ms))
+    await trim(journal, "signals.", clock=lambda: T0 + 31 * DAY, life=7 * DAY)
+    assert (await journal.read())[0].seq == 61

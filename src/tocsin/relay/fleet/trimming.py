@@ -3,16 +3,13 @@
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
-from tocsin.journal import Journal, JournalError
+from tocsin.journal import Entry, Journal, JournalError
 from tocsin.relay.fleet.fenced import opened
 from tocsin.signals import to_ms
 
 EVERY_S = 3600.0
-_LOOK_ENTRIES = 16
 
 
 async def trim(journal: Journal, topic: str, *, clock: Callable[[], datetime], life: timedelta) -> int:
@@ -21,7 +18,8 @@ async def trim(journal: Journal, topic: str, *, clock: Callable[[], datetime], l
 
     Returns: how many entries were forgotten. Raises: JournalError.
     """
-    before = await _first_since(journal, to_ms(clock() - life))
+    now = clock()
+    before = await _first_since(journal, to_ms(now - life), to_ms(now))
     return await journal.forget(topic, before)
 
 
@@ -49,31 +47,27 @@ async def trim_for_ever(
         await asyncio.sleep(EVERY_S)
 
 
-async def _first_since(journal: Journal, moment_ms: int) -> int:
-    """A seq: every entry before it is older than the moment. They stand in the order of their times."""
-    older, younger = 0, await journal.last() + 1
-    while younger - older > 1:
-        middle = (older + younger) // 2
-        found = await _first_dated(journal, middle, younger)
-        if found is not None and found.at_ms < moment_ms:
-            older = found.seq
-        else:
-            younger = middle
-    return younger
+async def _first_since(journal: Journal, moment_ms: int, now_ms: int) -> int:
+    """
+    A seq: what stands before it is older than the moment.
 
-
-class _Dated(NamedTuple):
-    seq: int
-    at_ms: int
-
-
-async def _first_dated(journal: Journal, seq: int, before: int) -> _Dated | None:
-    """The first entry from `seq` on that says when it was written; what cannot be understood lies between its like."""
-    while entries := await journal.read(seq - 1, limit=_LOOK_ENTRIES):
+    From the start, and not by halves: a program that hands over may write any time, and one entry that says it is old
+    must not take those before it along. One that cannot be understood, or is of a time to come, says nothing.
+    """
+    old = after = 0
+    while entries := await journal.read(after):
         for entry in entries:
-            if entry.seq >= before:
-                return None
-            with suppress(JournalError):
-                return _Dated(entry.seq, opened(entry).at_ms)
-        seq = entries[-1].seq + 1
-    return None
+            at_ms = _written_ms(entry)
+            if at_ms is not None and at_ms <= now_ms:
+                if at_ms >= moment_ms:
+                    return old + 1
+                old = entry.seq
+        after = entries[-1].seq
+    return old + 1
+
+
+def _written_ms(entry: Entry) -> int | None:
+    try:
+        return opened(entry).at_ms
+    except JournalError:
+        return None
