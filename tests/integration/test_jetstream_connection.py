@@ -219,7 +219,7 @@ async def test_a_leader_that_is_cut_off_is_not_asked_what_is_so(tmp_path: Path) 
             await make(connection, [STREAM])
             seq = await (await JetStreamJournal.open(connection, "acme")).append("a", b"")
         leader = cluster.leader("TOCSIN")
-        async with jetstream(cluster, leader.url, patience_s=0.5) as connection:
+        async with jetstream(cluster, leader.url, patience_s=2.0) as connection:
             journal = await JetStreamJournal.open(connection, "acme")
             hanging = cluster.followers("TOCSIN")
             for node in hanging:
