@@ -233,6 +233,10 @@ class NatsCluster:
             leaders.add(meta.get("leader") or "")
             if meta.get("cluster_size") != len(self.nodes):
                 return False
+            # The leader alone tells of the others; one that it takes for gone holds nothing that is made now.
+            there = [one for one in meta.get("replicas") or () if one.get("current") and not one.get("offline")]
+            if meta.get("leader") == node.name and len(there) < len(self.running) - 1:
+                return False
         return len(leaders) == 1 and "" not in leaders and all(node.is_well() for node in self.running)
 
 
