@@ -6,6 +6,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from support.nats_cluster import NatsCluster
 from support.org import OrgProcess
@@ -28,6 +29,13 @@ _NUMBERS = count()
 def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command remembers between two runs stays in the test. Few run any, so the folder is made when one does."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / f"state-home-{next(_NUMBERS)}"))
+
+
+@pytest.fixture(autouse=True)
+def _log_of_its_own() -> Iterator[None]:
+    """A command that runs in the process of the tests has the log go to its standard error, which ends with it."""
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
