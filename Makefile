@@ -6,8 +6,8 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Where it is set, as in images for containers, each of hundreds of processes compiles all that it imports, and the tests.
 unexport PYTHONDONTWRITEBYTECODE
 RUN := $(UV) run --frozen --no-sync
-# Three on two cores: much of what they do is to wait for processes.
-PYTEST := $(RUN) pytest -n 3 --dist worksteal
+# Four on two cores: much of what they do is to wait for processes.
+PYTEST := $(RUN) pytest -n 4 --dist worksteal
 
 .PHONY: run test check lint types layers bench soak setup setup-dev docs clean
 
