@@ -22,6 +22,8 @@ WEB_RULE = Rule(
     "points for refused or scanning web requests", timedelta(minutes=10),
     ((20, RiskLevel.LOW), (100, RiskLevel.MEDIUM), (1_000, RiskLevel.HIGH)),
 )  # fmt: skip
+WEB_STEPS = ", ".join(f"{points:,}: {level}" for points, level in WEB_RULE.steps)
+"""For people: from how many points on it is which level."""
 # `client, proxy - user [time] "request" status bytes ...`, perhaps with the name of the site before it. Possessive
 # where it can be: what stands in quotes is the client's own word.
 _LINE = re.compile(

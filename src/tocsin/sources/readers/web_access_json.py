@@ -8,7 +8,7 @@ from tocsin.sources.format import Format
 from tocsin.sources.framing import json_values
 from tocsin.sources.readers.counted import CountedReader, Event
 from tocsin.sources.readers.log_times import LogTimes
-from tocsin.sources.readers.web_access import ADDRESS, WEB_RULE, client_of, points_of
+from tocsin.sources.readers.web_access import ADDRESS, WEB_RULE, WEB_STEPS, client_of, points_of
 from tocsin.sources.reading import Reading, skipped
 from tocsin.sources.sample import Sample
 
@@ -67,7 +67,7 @@ def _recognises(sample: Sample) -> bool:
 FORMATS = (
     Format(
         name="web-access-json",
-        title="access logs of nginx as JSON: points as for the access logs (20: LOW, 100: MEDIUM, 1,000: HIGH)",
+        title=f"access logs of nginx as JSON: points as for the access logs ({WEB_STEPS})",
         group="Host logs",
         usual="/var/log/nginx/access.json",
         example="\n".join(

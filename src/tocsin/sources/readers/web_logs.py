@@ -10,7 +10,7 @@ from tocsin.signals.skipped import EXCERPT_CHARS
 from tocsin.sources.format import Format
 from tocsin.sources.framing.carriers import REST_OF_A_LINE, RUNTIME
 from tocsin.sources.readers.counted import CountedReader, Event
-from tocsin.sources.readers.web_access import WEB_RULE, AccessLines
+from tocsin.sources.readers.web_access import WEB_RULE, WEB_STEPS, AccessLines
 from tocsin.sources.readers.web_errors import ApacheErrorLines, ApacheSyslogLines, NginxErrorLines
 from tocsin.sources.reading import Reading, skipped
 from tocsin.sources.sample import Sample
@@ -78,7 +78,7 @@ def _count(sample: Sample, kinds: _Kinds) -> int:
 FORMATS = (
     Format(
         name="apache-errors",
-        title="Apache's error log, with ModSecurity: points as for the access logs (20: LOW, 100: MEDIUM, 1,000: HIGH)",
+        title=f"Apache's error log, with ModSecurity: points as for the access logs ({WEB_STEPS})",
         group="Host logs",
         usual="/var/log/apache2/error.log",
         example="\n".join(
@@ -92,7 +92,7 @@ FORMATS = (
     ),
     Format(
         name="nginx-errors",
-        title="nginx's error log: points as for the access logs (20: LOW, 100: MEDIUM, 1,000: HIGH)",
+        title=f"nginx's error log: points as for the access logs ({WEB_STEPS})",
         group="Host logs",
         usual="/var/log/nginx/error.log",
         example="\n".join(
@@ -108,7 +108,7 @@ FORMATS = (
         name="web-access",
         title=(
             "access logs of nginx and Apache: points for refused and scanning requests within ten minutes "
-            "(20: LOW, 100: MEDIUM, 1,000: HIGH; 24 h, HIGH 72 h)"
+            f"({WEB_STEPS}; 24 h, HIGH 72 h)"
         ),
         group="Host logs",
         usual="/var/log/nginx/access.log",
