@@ -27,7 +27,6 @@ from tocsin.wall_clock import utc_now
 
 if TYPE_CHECKING:  # the readers are imported by the functions that need them: they are slow to start
     from tocsin.cli.intake import HowToRead, Intake
-    from tocsin.signals import Batch
 
 _STDIN = "-"
 
@@ -111,7 +110,7 @@ async def _hand_over(
             detector = await stack.enter_async_context(open_detector(journal, fleet))
         batches = intake.batches(paths, how)
         # In a thread: a pipe may be silent for long, and the servers want to hear from us.
-        while (batch := await asyncio.to_thread(_next, batches)) is not None:
+        while (batch := await asyncio.to_thread(next, batches, None)) is not None:
             await detector.put(replace(batch, source=source or _name_of(batch.source)))
 
 
@@ -125,7 +124,3 @@ def _handed_lines(intake: "Intake", source: str) -> Iterator[str]:
         name = handed_over(source or _name_of(account.file))
         instead = ", in place of what it said before" if account.whole else ""
         yield f"handed over to all targets of the fleet as source {name}: {account.signals:,} signals{instead}"
-
-
-def _next(batches: "Iterator[Batch]") -> "Batch | None":
-    return next(batches, None)

@@ -1,6 +1,7 @@
 """The lease that a fleet is set up for: the life of the entries in its bucket of workers. One for all its workers."""
 
 from math import isclose
+from typing import Any
 
 from tocsin.journal.jetstream import JetStreamConnection
 from tocsin.journal.jetstream.declared import NS, change, info_of, stream_of
@@ -14,7 +15,7 @@ _STREAM = stream_of(WORKERS_BUCKET)
 async def lease_of(connection: JetStreamConnection) -> float | None:
     """In seconds; None where the bucket has not been made. Raises JournalError."""
     info = await info_of(connection, _STREAM)
-    return None if info is None else Timing.with_life(info["config"]["max_age"] / NS).lease_s
+    return None if info is None else _lease_in(info)
 
 
 async def check_lease(connection: JetStreamConnection, lease_s: float) -> None:
@@ -35,8 +36,8 @@ async def set_lease(connection: JetStreamConnection, lease_s: float) -> bool:
     Returns: whether it was another one.
     Raises: RelayError, while workers run, which count on the one that is there: nothing was changed. JournalError.
     """
-    there_s, info = await lease_of(connection), await info_of(connection, _STREAM, subjects=True)
-    if there_s is None or info is None or _same(there_s, lease_s):
+    info = await info_of(connection, _STREAM, subjects=True)
+    if info is None or _same(there_s := _lease_in(info), lease_s):
         return False
     if workers := [key.rpartition(".")[2] for key in info["state"].get("subjects") or ()]:
         raise RelayError(
@@ -46,6 +47,10 @@ async def set_lease(connection: JetStreamConnection, lease_s: float) -> bool:
         )
     await change(connection, bucket_of_workers(lease_s, replicas=info["config"]["num_replicas"]))
     return True
+
+
+def _lease_in(info: dict[str, Any]) -> float:
+    return Timing.with_life(info["config"]["max_age"] / NS).lease_s
 
 
 def _same(one_s: float, other_s: float) -> bool:
