@@ -6,19 +6,19 @@ export UV_PROJECT_ENVIRONMENT := .venv
 # Where it is set, as in images for containers, each of hundreds of processes compiles all that it imports, and the tests.
 unexport PYTHONDONTWRITEBYTECODE
 RUN := $(UV) run --frozen --no-sync
-# Four on two cores: much of what they do is to wait for processes.
-PYTEST := $(RUN) pytest -n 4 --dist worksteal
+PYTEST := $(RUN) pytest --dist worksteal
 
 .PHONY: run test check lint types layers bench soak setup setup-dev docs clean
 
 run: setup
 	@.venv/bin/tocsin demo
 
+# Four on two cores: much of what they do is to wait for processes. The quick ones wait less.
 test: setup-dev
-	$(PYTEST)
+	$(PYTEST) -n 4
 
 check: lint types layers
-	HYPOTHESIS_PROFILE=quick $(PYTEST) -m "not slow"
+	HYPOTHESIS_PROFILE=quick $(PYTEST) -n 3 -m "not slow"
 
 lint: setup-dev
 	$(RUN) ruff check .
@@ -32,7 +32,7 @@ layers: setup-dev
 
 # The same tests with bigger numbers: a thousand kills, a hundred times the examples.
 soak: setup-dev
-	TOCSIN_SOAK_ROUNDS=250 TOCSIN_SOAK_EXAMPLES=1000 HYPOTHESIS_PROFILE=soak $(PYTEST) --timeout 36000 \
+	TOCSIN_SOAK_ROUNDS=250 TOCSIN_SOAK_EXAMPLES=1000 HYPOTHESIS_PROFILE=soak $(PYTEST) -n 4 --timeout 36000 \
 		tests/crash tests/property tests/integration/test_openapi.py tests/integration/test_bad_requests.py
 
 bench: setup-dev
